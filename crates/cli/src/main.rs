@@ -1,0 +1,2 @@
+//! The binary `foreshard`.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The public DynamoDB protocol: requests, responses, errors, expressions; no I/O.

@@ -1,0 +1,1 @@
+//! Forecast models, calibration and selection; no I/O, no clock.

@@ -1,0 +1,1 @@
+//! The re-partitioning manager: observe, forecast, score, plan, act.

@@ -1,0 +1,1 @@
+//! Re-partitioning score, slicing and plans; no I/O, no clock.

@@ -1,0 +1,1 @@
+//! Listeners, execution, admission control, admin API and the dashboard page.

@@ -1,0 +1,1 @@
+//! A trace, a policy and a virtual clock in; throttled requests and cost out.

@@ -1,0 +1,1 @@
+//! Partitions on SlateDB, the catalog, and the reslice primitive.

@@ -1,0 +1,1 @@
+//! Workload vectors, recorder, collector, windows, cells, history and trace files.
