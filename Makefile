@@ -1,0 +1,41 @@
+# The entry points that people and CI use. Each says in one line what is missing.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VENV := .venv
+export FORESHARD_PYTHON ?= $(CURDIR)/$(VENV)/bin/python
+
+.PHONY: help build demo test test-long bench lint
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: need-cargo ## the binary, target/release/foreshard
+	cargo build --release --locked -p cli
+
+demo: build ## a real workload against two services, one that predicts and one that reacts (DEMO_ARGS=--exit ends by itself)
+	target/release/foreshard demo $(DEMO_ARGS)
+
+test: need-cargo $(VENV)/ready ## everything that has to hold before a change lands
+	cargo test --workspace --locked
+
+test-long: need-cargo $(VENV)/ready ## the full crash matrices and more property cases
+	FORESHARD_TEST_LONG=1 PROPTEST_CASES=$${PROPTEST_CASES:-2000} cargo test --workspace --locked
+
+bench: need-cargo ## the benchmarks
+	cargo bench -p workload --locked
+	cargo bench -p storage --locked
+
+lint: need-cargo ## formatting and clippy, warnings refused
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# boto3 is the one thing the tests need that cargo does not bring.
+$(VENV)/ready: crates/server/tests/python/requirements.txt
+	@command -v python3 >/dev/null || { echo "missing: python3 (apt-get install python3 python3-venv)"; exit 1; }
+	python3 -m venv $(VENV) || { echo "missing: python3-venv (apt-get install python3-venv)"; exit 1; }
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+.PHONY: need-cargo
+need-cargo:
+	@command -v cargo >/dev/null || { echo "missing: Rust 1.95 or newer (https://rustup.rs)"; exit 1; }

@@ -1,0 +1,229 @@
+//! A small DynamoDB client for the commands that make load: `bench` and `demo`.
+//!
+//! It sends prepared JSON bodies and hands back status and bytes, so that what is measured is the
+//! endpoint and not an SDK's object model. It signs every request (Signature Version 4, by the
+//! `aws-sigv4` crate) with the usual AWS_* environment, so it works against DynamoDB itself.
+//! It does not retry: who makes load decides what a retry means.
+
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use aws_smithy_runtime_api::client::identity::Identity;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use std::time::SystemTime;
+
+/// Longest time one request may take before it counts as failed.
+const REQUEST_TIMEOUT_MS: u64 = 30_000;
+
+/// Why a request got no reply.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ClientError {
+    /// The endpoint given on the command line cannot be used.
+    #[error("endpoint {0:?} is not an http:// or https:// address: {1}")]
+    Endpoint(String, String),
+    /// The request could not be built or signed.
+    #[error("could not build the request: {0}")]
+    Build(String),
+    /// The connection failed.
+    #[error("{0}")]
+    Connection(String),
+    /// No reply in time.
+    #[error("no reply within {REQUEST_TIMEOUT_MS} ms")]
+    Timeout,
+}
+
+/// A reply as it came.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    /// The HTTP status code.
+    pub(crate) status: u16,
+    /// The body, undecoded.
+    pub(crate) body: Bytes,
+}
+
+impl Reply {
+    /// Whether the operation succeeded.
+    pub(crate) fn is_ok(&self) -> bool {
+        self.status == 200
+    }
+
+    /// Whether the endpoint refused the request for want of capacity.
+    pub(crate) fn is_throttled(&self) -> bool {
+        self.status == 400
+            && ["ProvisionedThroughputExceeded", "ThrottlingException", "RequestLimitExceeded"]
+                .iter()
+                .any(|name| contains(&self.body, name.as_bytes()))
+    }
+
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> Result<serde_json::Value, ClientError> {
+        serde_json::from_slice(&self.body)
+            .map_err(|error| ClientError::Build(format!("the reply is not JSON: {error}")))
+    }
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle)
+}
+
+/// One invocation as an SDK would number it: its retries share the id.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Invocation {
+    /// Unique per call of the application.
+    pub(crate) id: u128,
+    /// 1 for the first try.
+    pub(crate) attempt: u32,
+}
+
+/// A connection pool to one endpoint.
+#[derive(Debug)]
+pub(crate) struct DynamoClient {
+    http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    endpoint: http::Uri,
+    host: String,
+    region: String,
+    identity: Identity,
+}
+
+impl DynamoClient {
+    /// A client for `endpoint`, with credentials and region from the usual AWS_* environment
+    /// (placeholders where they are not set, which a local endpoint accepts).
+    pub(crate) fn new(endpoint: &str) -> Result<Self, ClientError> {
+        let refuse = |why: &str| ClientError::Endpoint(endpoint.to_owned(), why.to_owned());
+        let uri: http::Uri = endpoint.parse().map_err(|_| refuse("it does not parse"))?;
+        if !matches!(uri.scheme_str(), Some("http" | "https")) {
+            return Err(refuse("the scheme is missing"));
+        }
+        let host = uri.authority().ok_or_else(|| refuse("the host is missing"))?.to_string();
+        let mut tcp = HttpConnector::new();
+        tcp.set_nodelay(true);
+        tcp.enforce_http(false);
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_native_roots()
+            .map_err(|error| ClientError::Build(format!("no root certificates: {error}")))?
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(tcp);
+        let env = |name: &str, default: &str| std::env::var(name).unwrap_or(default.to_owned());
+        let credentials = Credentials::new(
+            env("AWS_ACCESS_KEY_ID", "local"),
+            env("AWS_SECRET_ACCESS_KEY", "local"),
+            std::env::var("AWS_SESSION_TOKEN").ok(),
+            None,
+            "environment",
+        );
+        Ok(Self {
+            http: Client::builder(TokioExecutor::new()).build(connector),
+            endpoint: uri,
+            host,
+            region: std::env::var("AWS_REGION")
+                .or_else(|_| std::env::var("AWS_DEFAULT_REGION"))
+                .unwrap_or("us-east-1".to_owned()),
+            identity: credentials.into(),
+        })
+    }
+
+    /// Sends one operation, e.g. `PutItem`, and waits for its reply.
+    pub(crate) async fn call(
+        &self,
+        operation: &str,
+        body: Bytes,
+        invocation: Option<Invocation>,
+    ) -> Result<Reply, ClientError> {
+        let request = self.signed(operation, body, invocation)?;
+        let exchange = async {
+            let response = self
+                .http
+                .request(request)
+                .await
+                .map_err(|error| ClientError::Connection(describe(&error)))?;
+            let status = response.status().as_u16();
+            let body = response
+                .into_body()
+                .collect()
+                .await
+                .map_err(|error| ClientError::Connection(describe(&error)))?
+                .to_bytes();
+            Ok(Reply { status, body })
+        };
+        tokio::time::timeout(std::time::Duration::from_millis(REQUEST_TIMEOUT_MS), exchange)
+            .await
+            .map_err(|_| ClientError::Timeout)?
+    }
+
+    /// Sends one operation and turns any refusal into an error with the endpoint's own words.
+    pub(crate) async fn expect(
+        &self,
+        operation: &str,
+        body: &serde_json::Value,
+    ) -> Result<serde_json::Value, ClientError> {
+        let reply = self.call(operation, Bytes::from(body.to_string()), None).await?;
+        if reply.is_ok() {
+            return reply.json();
+        }
+        let words = String::from_utf8_lossy(&reply.body).into_owned();
+        Err(ClientError::Connection(format!("{operation} was refused ({}): {words}", reply.status)))
+    }
+
+    fn signed(
+        &self,
+        operation: &str,
+        body: Bytes,
+        invocation: Option<Invocation>,
+    ) -> Result<http::Request<Full<Bytes>>, ClientError> {
+        let build = |error: &dyn std::fmt::Display| ClientError::Build(error.to_string());
+        let target = format!("DynamoDB_20120810.{operation}");
+        let headers = [
+            ("host", self.host.as_str()),
+            ("content-type", "application/x-amz-json-1.0"),
+            ("x-amz-target", target.as_str()),
+        ];
+        let params = v4::SigningParams::builder()
+            .identity(&self.identity)
+            .region(&self.region)
+            .name("dynamodb")
+            .time(now())
+            .settings(SigningSettings::default())
+            .build()
+            .map_err(|error| build(&error))?;
+        let uri = self.endpoint.to_string();
+        let signable =
+            SignableRequest::new("POST", &uri, headers.into_iter(), SignableBody::Bytes(&body))
+                .map_err(|error| build(&error))?;
+        let (instructions, _signature) =
+            sign(signable, &params.into()).map_err(|error| build(&error))?.into_parts();
+        let mut request = http::Request::post(self.endpoint.clone());
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        if let Some(Invocation { id, attempt }) = invocation {
+            request = request
+                .header("amz-sdk-invocation-id", format!("{id:032x}"))
+                .header("amz-sdk-request", format!("attempt={attempt}; max=10"));
+        }
+        let mut request = request.body(Full::new(body)).map_err(|error| build(&error))?;
+        instructions.apply_to_request_http1x(&mut request);
+        Ok(request)
+    }
+}
+
+/// The wall clock: a signature carries the real time, whatever clock the load runs on.
+#[allow(clippy::disallowed_methods)]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+/// An error with the causes hyper hides behind its first line.
+fn describe(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        words = format!("{words}: {cause}");
+        source = cause.source();
+    }
+    words
+}
