@@ -1,2 +1,93 @@
-//! The binary `foreshard`.
-fn main() {}
+//! The binary `foreshard`: command lines in, exit codes out.
+//!
+//! Every command lives in a module of its own; this one only parses, dispatches and reports. Exit
+//! codes: 0 done, 1 failed, 2 wrong usage. An error is one line on stderr.
+
+mod admin;
+mod bench;
+mod client;
+mod clock;
+mod config;
+mod demo;
+mod serve;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// A data store that speaks the DynamoDB API and re-partitions itself before it gets hot.
+#[derive(Parser, Debug)]
+#[command(name = "foreshard", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run the service
+    Serve(serve::Args),
+    /// Play a real workload against a predictive and a reactive service, side by side
+    Demo(demo::Args),
+    /// Make load on any DynamoDB endpoint
+    Bench(bench::Args),
+    /// Tables, through the admin API
+    #[command(subcommand)]
+    Table(admin::TableCommand),
+    /// Partitions, through the admin API
+    #[command(subcommand)]
+    Partition(admin::PartitionCommand),
+    /// What the manager would do now, through the admin API
+    Plan(admin::PlanArgs),
+}
+
+/// Anything a command can fail with, as one line.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Serve(#[from] serve::ServeError),
+    #[error(transparent)]
+    Demo(#[from] demo::DemoError),
+    #[error(transparent)]
+    Bench(#[from] bench::BenchError),
+    #[error(transparent)]
+    Admin(#[from] admin::AdminError),
+    #[error("could not start the runtime: {0}")]
+    Runtime(std::io::Error),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    init_logging();
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("foreshard: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::Runtime)?;
+    runtime.block_on(async {
+        match command {
+            Command::Serve(args) => serve::run(args).await?,
+            Command::Demo(args) => demo::run(args).await?,
+            Command::Bench(args) => bench::run(args).await?,
+            Command::Table(command) => admin::table(command).await?,
+            Command::Partition(command) => admin::partition(command).await?,
+            Command::Plan(args) => admin::plan(args).await?,
+        }
+        Ok(())
+    })
+}
+
+/// Logs go to stderr, so that stdout stays clean for `--json`; RUST_LOG chooses what.
+fn init_logging() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

@@ -1,0 +1,237 @@
+//! The commands that talk to a running service's admin API: tables, partitions, plans.
+//!
+//! They print what the API answers, as a table for people or, with `--json`, as the document itself.
+//! They decide nothing.
+
+use bytes::Bytes;
+use clap::Subcommand;
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+
+/// Where the admin API is, and how to print.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Common {
+    /// The admin API
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8001")]
+    admin: String,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// `foreshard table …`
+#[derive(Subcommand, Debug)]
+pub(crate) enum TableCommand {
+    /// All tables
+    List(Common),
+}
+
+/// `foreshard partition …`
+#[derive(Subcommand, Debug)]
+pub(crate) enum PartitionCommand {
+    /// The partitions of a table
+    List {
+        /// The table
+        table: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Split one partition
+    Split {
+        /// The table
+        table: String,
+        /// The partition's id
+        id: u64,
+        /// How many partitions to make of it
+        #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(2..=64))]
+        into: u32,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Merge two neighbours
+    Merge {
+        /// The table
+        table: String,
+        /// The first partition's id
+        left: u64,
+        /// Its neighbour's id
+        right: u64,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+/// `foreshard plan …`
+#[derive(clap::Args, Debug)]
+pub(crate) struct PlanArgs {
+    /// The table
+    table: String,
+    /// Only show the plan (the manager acts by itself; this command never does)
+    #[arg(long, required = true)]
+    dry_run: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AdminError {
+    /// No service there.
+    #[error("no admin API at {url}: {why}; is the service running, and is --admin right?")]
+    Unreachable { url: String, why: String },
+    /// The service said no.
+    #[error("{0}")]
+    Refused(String),
+    /// The reply made no sense.
+    #[error("{url} did not answer as the admin API does: {why}")]
+    Reply { url: String, why: String },
+}
+
+/// Runs `foreshard table …`.
+pub(crate) async fn table(command: TableCommand) -> Result<(), AdminError> {
+    let TableCommand::List(common) = command;
+    let reply = get(&common, "tables").await?;
+    let columns = [
+        ("table", "name"),
+        ("strategy", "strategy"),
+        ("partitions", "partitions"),
+        ("epoch", "epoch"),
+    ];
+    print(&common, &reply, "tables", &columns);
+    Ok(())
+}
+
+/// Runs `foreshard partition …`.
+pub(crate) async fn partition(command: PartitionCommand) -> Result<(), AdminError> {
+    match command {
+        PartitionCommand::List { table, common } => {
+            let reply = get(&common, &format!("tables/{table}/partitions")).await?;
+            let columns = [
+                ("id", "id"),
+                ("from", "start"),
+                ("to", "end"),
+                ("read/s", "load_read_units"),
+                ("write/s", "load_write_units"),
+                ("capacity read", "capacity_read_units"),
+                ("write", "capacity_write_units"),
+                ("score", "score"),
+                ("bytes", "size_bytes"),
+            ];
+            print(&common, &reply, "partitions", &columns);
+        }
+        PartitionCommand::Split { table, id, into, common } => {
+            let request = json!({ "action": "split", "partition": id, "into": into });
+            reslice(&common, &table, request).await?;
+        }
+        PartitionCommand::Merge { table, left, right, common } => {
+            let request = json!({ "action": "merge", "partitions": [left, right] });
+            reslice(&common, &table, request).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs `foreshard plan … --dry-run`.
+pub(crate) async fn plan(args: PlanArgs) -> Result<(), AdminError> {
+    let reply = get(&args.common, &format!("tables/{}/plan", args.table)).await?;
+    if args.common.json {
+        println!("{reply}");
+        return Ok(());
+    }
+    let actions = reply["actions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if actions.is_empty() {
+        println!("nothing to do: {}", text(&reply["reason"]));
+    }
+    for action in actions {
+        println!("{}: {}", text(&action["kind"]), text(&action["reason"]));
+    }
+    Ok(())
+}
+
+async fn reslice(common: &Common, table: &str, request: Value) -> Result<(), AdminError> {
+    let reply = call(common, "POST", &format!("tables/{table}/reslice"), Some(request)).await?;
+    if common.json {
+        println!("{reply}");
+        return Ok(());
+    }
+    println!(
+        "done in {} ms, writes waited {} ms; new partitions: {}",
+        text(&reply["total_ms"]),
+        text(&reply["pause_ms"]),
+        text(&reply["children"])
+    );
+    Ok(())
+}
+
+async fn get(common: &Common, path: &str) -> Result<Value, AdminError> {
+    call(common, "GET", path, None).await
+}
+
+async fn call(
+    common: &Common,
+    method: &str,
+    path: &str,
+    body: Option<Value>,
+) -> Result<Value, AdminError> {
+    let url = format!("{}/api/v1/{path}", common.admin.trim_end_matches('/'));
+    let unreachable =
+        |why: String| AdminError::Unreachable { url: common.admin.clone(), why };
+    let body = body.map(|body| body.to_string()).unwrap_or_default();
+    let request = http::Request::builder()
+        .method(method)
+        .uri(&url)
+        .header("content-type", "application/json")
+        .body(Full::new(Bytes::from(body)))
+        .map_err(|error| unreachable(error.to_string()))?;
+    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    let response =
+        client.request(request).await.map_err(|error| unreachable(error.to_string()))?;
+    let ok = response.status().is_success();
+    let strange = |why: String| AdminError::Reply { url: url.clone(), why };
+    let bytes = response
+        .into_body()
+        .collect()
+        .await
+        .map_err(|error| strange(error.to_string()))?
+        .to_bytes();
+    let reply: Value =
+        serde_json::from_slice(&bytes).map_err(|error| strange(error.to_string()))?;
+    match ok {
+        true => Ok(reply),
+        false => Err(AdminError::Refused(text(&reply["error"]))),
+    }
+}
+
+fn print(common: &Common, reply: &Value, list: &str, columns: &[(&str, &str)]) {
+    if common.json {
+        println!("{reply}");
+        return;
+    }
+    let rows = reply[list].as_array().map(Vec::as_slice).unwrap_or_default();
+    let cells: Vec<Vec<String>> = std::iter::once(columns.iter().map(|c| c.0.to_owned()).collect())
+        .chain(rows.iter().map(|row| columns.iter().map(|c| text(&row[c.1])).collect()))
+        .collect();
+    for line in &cells {
+        let padded = line.iter().enumerate().map(|(column, cell)| {
+            let width = cells.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+            format!("{cell:width$}")
+        });
+        println!("{}", padded.collect::<Vec<_>>().join("  ").trim_end());
+    }
+}
+
+/// A JSON value as a person would write it.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if number.is_f64() => format!("{float:.1}"),
+            _ => number.to_string(),
+        },
+        Value::Null => "-".to_owned(),
+        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
