@@ -1,0 +1,197 @@
+//! Demand, not traffic: tells a new request from the retry of one that was already counted.
+//!
+//! SDKs name each call (`amz-sdk-invocation-id`) and number its attempts (`amz-sdk-request:
+//! attempt=n; max=m`), so a call counts once however often it is tried. A request without a name is
+//! taken for a retry if the same client asked for the same on the same key and was throttled a moment
+//! ago. Otherwise a store under pressure would forecast the echo of its own refusals.
+//!
+//! What was seen lives in a table of fixed size, set-associative like a processor's cache: eight
+//! slots per set, plain atomics, no locks. Forgetting too early, or two threads meeting on one slot,
+//! makes one retry count as new: harmless, and never an error of a request.
+//!
+//! Known limits: many workers of one client that hammer one key without naming their calls look like
+//! one worker retrying; and an unnamed client that waits longer than the setting counts again.
+
+use crate::{DemandSettings, Outcome, RequestType};
+use std::sync::atomic::{AtomicU64, Ordering};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Slots that one request can lie in: one cache line of them.
+const SLOTS_PER_SET: usize = 8;
+/// How often a slot is fought for before the memory of this request is given up.
+const STORE_TRIES_MAX: usize = 3;
+
+/// One attempt at a request, as far as telling retries needs to know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// The client named the call this attempt belongs to.
+    Named {
+        /// Hash of the call's name.
+        call: u64,
+        /// Whether the client says that it is the first attempt.
+        first: bool,
+    },
+    /// The client did not name it; hash of who asked for what.
+    Nameless {
+        /// Hash of client, key and request type.
+        request: u64,
+    },
+}
+
+impl Attempt {
+    /// An attempt without a name, known by who wants what. Right for the single keys of a batch, too:
+    /// an SDK sends the keys of a batch that were refused again as a new call.
+    pub fn nameless(client: u64, key_hash: u64, request: RequestType) -> Self {
+        let mut bytes = [0; 17];
+        bytes[..8].copy_from_slice(&client.to_le_bytes());
+        bytes[8..16].copy_from_slice(&key_hash.to_le_bytes());
+        bytes[16] = request as u8;
+        Self::Nameless { request: xxh3_64(&bytes) }
+    }
+
+    /// The attempt that the headers `amz-sdk-invocation-id` and `amz-sdk-request` describe, or
+    /// `nameless` if there is no name.
+    pub fn from_headers(
+        invocation_id: Option<&str>,
+        sdk_request: Option<&str>,
+        nameless: Attempt,
+    ) -> Self {
+        match invocation_id {
+            Some(id) if !id.is_empty() => Self::Named {
+                call: xxh3_64(id.as_bytes()),
+                first: sdk_request.and_then(attempt_number) == Some(1),
+            },
+            _ => nameless,
+        }
+    }
+}
+
+/// The `n` of `ttl=…; attempt=n; max=m`.
+fn attempt_number(sdk_request: &str) -> Option<u32> {
+    let parts = sdk_request.split(';').filter_map(|part| part.split_once('='));
+    let mut attempts = parts.filter(|(name, _)| name.trim().eq_ignore_ascii_case("attempt"));
+    attempts.next()?.1.trim().parse().ok()
+}
+
+/// Remembers recent requests to tell their retries from new demand.
+#[derive(Debug)]
+pub struct Demand {
+    slots: Box<[AtomicU64]>,
+    retry_ms_max: i64,
+    nameless_retry_ms_max: i64,
+}
+
+impl Demand {
+    /// A memory of the size that the settings say, taken now.
+    pub fn new(settings: &DemandSettings) -> Self {
+        let slots = settings.requests_max.max(SLOTS_PER_SET).next_power_of_two();
+        Self {
+            slots: (0..slots).map(|_| AtomicU64::new(0)).collect(),
+            retry_ms_max: settings.retry_ms_max,
+            nameless_retry_ms_max: settings.nameless_retry_ms_max,
+        }
+    }
+
+    /// Whether this attempt is new demand. Call it once per attempt, when its outcome is known.
+    ///
+    /// `now_ms` must run as fast as the clients' waits do: real time, even if the service's clock is
+    /// scaled. Its origin does not matter.
+    pub fn counts(&self, attempt: &Attempt, outcome: Outcome, now_ms: i64) -> bool {
+        let refused = outcome == Outcome::Throttled;
+        match *attempt {
+            Attempt::Named { call, first } => {
+                let known = self.find(call, now_ms, self.retry_ms_max);
+                self.remember(call, now_ms, refused);
+                first || known.is_none()
+            }
+            Attempt::Nameless { request } => {
+                let known = self.find(request, now_ms, self.nameless_retry_ms_max);
+                if refused {
+                    self.remember(request, now_ms, true);
+                } else if let Some(slot) = known {
+                    // Served at last: the next request on this key is a new one.
+                    slot.store(0, Ordering::Relaxed);
+                }
+                known.is_none()
+            }
+        }
+    }
+
+    /// The slots in which `hash` may lie.
+    fn set(&self, hash: u64) -> &[AtomicU64] {
+        let sets = self.slots.len() / SLOTS_PER_SET;
+        // The mark takes the upper bits of the hash; the place comes from the lower ones.
+        let start = (hash as usize & (sets - 1)) * SLOTS_PER_SET;
+        &self.slots[start..start + SLOTS_PER_SET]
+    }
+
+    fn find(&self, hash: u64, now_ms: i64, age_ms_max: i64) -> Option<&AtomicU64> {
+        self.set(hash).iter().find(|slot| {
+            let seen = Seen(slot.load(Ordering::Relaxed));
+            seen.mark() == mark(hash) && seen.age_ms(now_ms) <= age_ms_max
+        })
+    }
+
+    fn remember(&self, hash: u64, now_ms: i64, refused: bool) {
+        let new = Seen::new(hash, now_ms, refused).0;
+        for _ in 0..STORE_TRIES_MAX {
+            let slots = self.set(hash).iter().map(|slot| (slot, slot.load(Ordering::Relaxed)));
+            let worth = |seen: Seen| self.worth_of(seen, hash, now_ms);
+            let Some((slot, old)) = slots.min_by_key(|(_, old)| worth(Seen(*old))) else { return };
+            if slot.compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+                return;
+            }
+        }
+    }
+
+    /// What is lost by overwriting a slot: least for the same request, then for an empty or old slot,
+    /// then for a served request (which is rarely tried again), the older the less.
+    fn worth_of(&self, seen: Seen, hash: u64, now_ms: i64) -> (u8, i64) {
+        let age_ms = seen.age_ms(now_ms);
+        if seen.mark() == mark(hash) {
+            (0, 0)
+        } else if seen.0 == 0 || age_ms > self.retry_ms_max {
+            (1, 0)
+        } else {
+            (if seen.refused() { 3 } else { 2 }, -age_ms)
+        }
+    }
+}
+
+/// A slot: 40 bits of the request's hash, 23 bits of time, one bit "was refused". Zero is empty.
+#[derive(Clone, Copy)]
+struct Seen(u64);
+
+/// Resolution of the time in a slot; 23 bits of it wrap around after 24 days.
+const TICK_MS: i64 = 256;
+const TICK_BITS: u32 = 23;
+const TICK_MASK: u64 = (1 << TICK_BITS) - 1;
+
+/// The part of a hash that a slot keeps; never zero, so that a used slot is never empty.
+fn mark(hash: u64) -> u64 {
+    (hash >> (TICK_BITS + 1)).max(1)
+}
+
+impl Seen {
+    fn new(hash: u64, now_ms: i64, refused: bool) -> Self {
+        let tick = now_ms.div_euclid(TICK_MS) as u64 & TICK_MASK;
+        Self(mark(hash) << (TICK_BITS + 1) | tick << 1 | u64::from(refused))
+    }
+
+    fn mark(self) -> u64 {
+        self.0 >> (TICK_BITS + 1)
+    }
+
+    fn refused(self) -> bool {
+        self.0 & 1 == 1
+    }
+
+    /// Ticks since it was seen; a time that seems to lie ahead wraps to a very long age.
+    fn age_ms(self, now_ms: i64) -> i64 {
+        let now = now_ms.div_euclid(TICK_MS) as u64;
+        (now.wrapping_sub(self.0 >> 1) & TICK_MASK) as i64 * TICK_MS
+    }
+}
+
+#[cfg(test)]
+mod tests;
