@@ -1,0 +1,150 @@
+//! A method on trial: its machine, the forecasts it has made, and what became of them.
+//!
+//! Every forecast is remembered until the last of its bins has been seen. Each bin then settles one
+//! step of each of the latest origins: the error goes to the calibration, and the pinball loss of
+//! the quantile that was forecast *then* (R. Koenker and G. Bassett, *Regression quantiles*, 1978)
+//! to the scoreboard.
+
+use crate::calibration::Calibration;
+use crate::history::History;
+use crate::models::Machine;
+use crate::outlook::{ModelKind, Quantile, Step};
+
+/// How one bin went for a model, in the mean over the origins that had forecast it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Outcome {
+    pub(crate) pinball: f64,
+    pub(crate) covered: f64,
+}
+
+/// The pinball loss: what a forecast quantile costs when `value` comes.
+pub(crate) fn pinball(quantile: Quantile, forecast: f64, value: f64) -> f64 {
+    let miss = value - forecast;
+    (quantile.level() * miss).max((quantile.level() - 1.0) * miss)
+}
+
+/// One method on one series.
+#[derive(Clone, Debug)]
+pub(crate) struct Candidate {
+    kind: ModelKind,
+    machine: Machine,
+    calibration: Calibration,
+    decision: Quantile,
+    steps: usize,
+    /// Which origin's forecast lies in each of the `steps` slots; `None` where there is none.
+    origins: Vec<Option<u64>>,
+    /// Per slot, per step: what was forecast, and its decision quantile (NaN if not calibrated).
+    made: Vec<(f32, f32)>,
+    points: Vec<f64>,
+    next_refreshed: usize,
+}
+
+impl Candidate {
+    pub(crate) fn new(
+        kind: ModelKind,
+        machine: Machine,
+        steps: usize,
+        calibration_bins: usize,
+        decision: Quantile,
+    ) -> Self {
+        Self {
+            kind,
+            machine,
+            calibration: Calibration::new(steps, calibration_bins),
+            decision,
+            steps,
+            origins: vec![None; steps],
+            made: vec![(0.0, f32::NAN); steps * steps],
+            points: vec![0.0; steps],
+            next_refreshed: 0,
+        }
+    }
+
+    pub(crate) fn kind(&self) -> ModelKind {
+        self.kind
+    }
+
+    pub(crate) fn machine_mut(&mut self) -> &mut Machine {
+        &mut self.machine
+    }
+
+    /// Compares the forecasts for `bin` with what came. `None` if a step was not forecast.
+    pub(crate) fn settle(&mut self, bin: u64, value: f64, floor: f64) -> Option<Outcome> {
+        let mut sum = Outcome::default();
+        let mut judged = 0;
+        for step in 0..self.steps {
+            let Some(origin) = bin.checked_sub(step as u64) else {
+                break;
+            };
+            let slot = self.slot(origin);
+            if self.origins[slot] != Some(origin) {
+                continue;
+            }
+            let (point, quantile) = self.made[slot * self.steps + step];
+            self.calibration
+                .record(origin, step, f64::from(point), value, floor);
+            if quantile.is_finite() {
+                sum.pinball += pinball(self.decision, f64::from(quantile), value);
+                sum.covered += f64::from(u8::from(value <= f64::from(quantile)));
+                judged += 1;
+            }
+        }
+        let mean = |sum: f64| sum / self.steps as f64;
+        (judged == self.steps).then(|| Outcome {
+            pinball: mean(sum.pinball),
+            covered: mean(sum.covered),
+        })
+    }
+
+    /// Makes the forecast of the present origin.
+    pub(crate) fn forecast(&mut self, history: &History, floor: f64) {
+        let origin = history.bins_total();
+        let slot = self.slot(origin);
+        self.origins[slot] = self
+            .machine
+            .predict(history, &mut self.points)
+            .then_some(origin);
+        let made = &mut self.made[slot * self.steps..][..self.steps];
+        for (step, (made, &point)) in made.iter_mut().zip(&self.points).enumerate() {
+            let quantile = self.calibration.quantile(step, self.decision, point, floor);
+            *made = (
+                point as f32,
+                quantile.map_or(f32::NAN, |quantile| quantile as f32),
+            );
+        }
+    }
+
+    /// The latest forecast with its quantiles, if it was made at `origin` and is calibrated.
+    pub(crate) fn latest(&self, origin: u64, steps: usize, floor: f64) -> Option<Vec<Step>> {
+        if self.origins[self.slot(origin)] != Some(origin) {
+            return None;
+        }
+        let steps = self.points.iter().take(steps).enumerate();
+        steps
+            .map(|(step, &point)| self.calibration.step(step, point, floor))
+            .collect()
+    }
+
+    /// Brings the quantiles of every step up to date.
+    pub(crate) fn refresh_all(&mut self, scratch: &mut Vec<i16>) {
+        (0..self.steps).for_each(|step| self.calibration.refresh(step, scratch));
+    }
+
+    /// Brings the quantiles of one step up to date, of the next one at the next call.
+    pub(crate) fn refresh_one(&mut self, scratch: &mut Vec<i16>) {
+        self.calibration.refresh(self.next_refreshed, scratch);
+        self.next_refreshed = (self.next_refreshed + 1) % self.steps;
+    }
+
+    fn slot(&self, origin: u64) -> usize {
+        (origin % self.steps as u64) as usize
+    }
+
+    pub(crate) fn state_bytes(&self) -> usize {
+        self.machine.state_bytes()
+            + self.calibration.state_bytes()
+            + self.made.len() * size_of::<(f32, f32)>()
+            + self.origins.len() * size_of::<Option<u64>>()
+            + self.points.len() * size_of::<f64>()
+    }
+}

@@ -1,0 +1,230 @@
+//! What the ridge regression looks at, in the logarithm of the load.
+//!
+//! One row per origin. The *shared* part is the same for every step of the horizon: recent lags,
+//! short and long means, the spread of the last hour, the week's mean and slope, and waves of day
+//! and week. The *own* part differs by step: the load at the step's time of day 1, 2, 3 and 7 days
+//! ago. All loads are relative to the mean of the last day (the row's `level`), so that growth
+//! does not date the coefficients.
+
+use crate::buffer::Recent;
+use crate::seasons::Seasons;
+use std::f64::consts::TAU;
+
+const LAGS: usize = 12;
+const DAY_WAVES: usize = 4;
+const WEEK_WAVES: usize = 2;
+const CONSTANT: usize = 0;
+const FIRST_LAG: usize = CONSTANT + 1;
+const SHORT_MEAN: usize = FIRST_LAG + LAGS;
+const LONG_MEAN: usize = SHORT_MEAN + 1;
+const HOUR_SPREAD: usize = LONG_MEAN + 1;
+const WEEK_MEAN: usize = HOUR_SPREAD + 1;
+const WEEK_SLOPE: usize = WEEK_MEAN + 1;
+const FIRST_WAVE: usize = WEEK_SLOPE + 1;
+/// How many features all steps share.
+pub(super) const SHARED: usize = FIRST_WAVE + 2 * (DAY_WAVES + WEEK_WAVES);
+
+/// How many days ago each own feature looks.
+const DAYS_AGO: [usize; 4] = [1, 2, 3, 7];
+/// How many features each step has for itself.
+pub(super) const OWN: usize = DAYS_AGO.len();
+
+/// The features of one origin.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) shared: [f64; SHARED],
+    /// One set per step.
+    pub(super) own: Vec<[f64; OWN]>,
+    /// The last day's mean, which the features and the target are relative to.
+    pub(super) level: f64,
+}
+
+impl Row {
+    pub(super) fn new(steps: usize) -> Self {
+        Self {
+            shared: [0.0; SHARED],
+            own: vec![[0.0; OWN]; steps],
+            level: 0.0,
+        }
+    }
+}
+
+/// Computes rows from running sums of the logarithms, from which every mean is one subtraction.
+#[derive(Clone, Debug)]
+pub(super) struct Features {
+    seasons: Seasons,
+    short_bins: usize,
+    long_bins: usize,
+    hour_bins: usize,
+    /// `sums[i]` is the sum of all logarithms before the bin `i`; one longer than the past.
+    sums: Recent<f64>,
+}
+
+impl Features {
+    pub(super) fn new(seasons: Seasons) -> Self {
+        let margin = LAGS + 4;
+        let mut sums = Recent::new(seasons.week_bins() + margin, seasons.day_bins());
+        sums.push(0.0);
+        Self {
+            seasons,
+            short_bins: seasons.minutes(15, 2),
+            long_bins: seasons.minutes(180, 3),
+            hour_bins: seasons.minutes(60, 3),
+            sums,
+        }
+    }
+
+    /// Takes the next bin's logarithm.
+    pub(super) fn push(&mut self, log: f64) {
+        let total = self.sums.as_slice().last().copied().unwrap_or(0.0);
+        self.sums.push(total + log);
+    }
+
+    /// The logarithm `bins_ago` bins before the last one.
+    pub(super) fn log(&self, bins_ago: usize) -> f64 {
+        let sums = self.sums.as_slice();
+        let end = sums.len() - 1 - bins_ago;
+        sums[end] - sums[end - 1]
+    }
+
+    /// Whether a whole day has been seen, which a row needs.
+    pub(super) fn ready(&self) -> bool {
+        self.bins() > self.seasons.day_bins() + 1
+    }
+
+    fn bins(&self) -> usize {
+        self.sums.len() - 1
+    }
+
+    /// Fills the row of the present origin; `end_ms` is where the last bin ends.
+    pub(super) fn fill(&self, end_ms: i64, row: &mut Row) {
+        let sums = self.sums.as_slice();
+        let end = self.bins();
+        let mean = |from: usize, to: usize| (sums[to] - sums[from]) / (to - from) as f64;
+        let mean_of_last = |bins: usize| mean(end.saturating_sub(bins), end);
+        let level = mean_of_last(self.seasons.day_bins());
+        row.level = level;
+
+        row.shared[CONSTANT] = 1.0;
+        for lag in 0..LAGS {
+            row.shared[FIRST_LAG + lag] = self.log(lag) - level;
+        }
+        row.shared[SHORT_MEAN] = mean_of_last(self.short_bins) - level;
+        row.shared[LONG_MEAN] = mean_of_last(self.long_bins) - level;
+        row.shared[HOUR_SPREAD] = self.spread_of_last(self.hour_bins);
+        let week = self.seasons.week_bins().min(end);
+        row.shared[WEEK_MEAN] = mean_of_last(week) - level;
+        row.shared[WEEK_SLOPE] = mean(end - week / 2, end) - mean(end - week, end - week / 2);
+        self.fill_waves(end_ms, &mut row.shared[FIRST_WAVE..]);
+
+        for (step, own) in row.own.iter_mut().enumerate() {
+            for (feature, days) in own.iter_mut().zip(DAYS_AGO) {
+                *feature = self.around(step, days) - level;
+            }
+        }
+    }
+
+    /// The mean of the three bins around the step's time, `days` ago; yesterday's if that was
+    /// before the beginning.
+    fn around(&self, step: usize, days: usize) -> f64 {
+        let sums = self.sums.as_slice();
+        let end = self.bins();
+        let day = self.seasons.day_bins();
+        let back = if end > days * day { days * day } else { day };
+        let middle = end + step - back;
+        let (from, to) = (middle.saturating_sub(1), (middle + 2).min(end));
+        (sums[to] - sums[from]) / (to - from) as f64
+    }
+
+    fn spread_of_last(&self, bins: usize) -> f64 {
+        let sums = self.sums.as_slice();
+        let window = &sums[sums.len() - 1 - bins.min(self.bins())..];
+        let count = (window.len() - 1) as f64;
+        let mean = (window[window.len() - 1] - window[0]) / count;
+        let squares: f64 = window
+            .windows(2)
+            .map(|pair| (pair[1] - pair[0] - mean).powi(2))
+            .sum();
+        (squares / count).sqrt()
+    }
+
+    /// Sines and cosines of the multiples of the day's and the week's phase. Steps need no waves
+    /// of their own: the coefficients turn a wave to any phase.
+    fn fill_waves(&self, end_ms: i64, out: &mut [f64]) {
+        let (day, week) = self.seasons.phases(end_ms);
+        let mut out = out.chunks_exact_mut(2);
+        for (phase, waves) in [(day, DAY_WAVES), (week, WEEK_WAVES)] {
+            let (sin_1, cos_1) = (TAU * phase).sin_cos();
+            let (mut sin, mut cos) = (sin_1, cos_1);
+            for pair in out.by_ref().take(waves) {
+                pair.copy_from_slice(&[sin, cos]);
+                (sin, cos) = (sin * cos_1 + cos * sin_1, cos * cos_1 - sin * sin_1);
+            }
+        }
+    }
+
+    pub(super) fn state_bytes(&self) -> usize {
+        self.sums.state_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hourly(logs: impl Iterator<Item = f64>) -> Features {
+        let mut features = Features::new(Seasons::new(3_600_000).expect("an hour"));
+        logs.for_each(|log| features.push(log));
+        features
+    }
+
+    #[test]
+    fn own_features_look_at_the_steps_time_on_earlier_days() {
+        // The logarithm is the bin's number, so a feature tells where it looked.
+        let bins = 24 * 9;
+        let features = hourly((0..bins).map(f64::from));
+        let mut row = Row::new(3);
+        features.fill(i64::from(bins) * 3_600_000, &mut row);
+        for (step, own) in row.own.iter().enumerate() {
+            let target = f64::from(bins) + step as f64;
+            let expected = [1.0, 2.0, 3.0, 7.0].map(|days| target - 24.0 * days - row.level);
+            assert_eq!(*own, expected, "step {step}");
+        }
+        assert_eq!(row.level, f64::from(bins) - 12.5);
+        assert_eq!(row.shared[FIRST_LAG], f64::from(bins - 1) - row.level);
+        assert_eq!(row.shared[FIRST_LAG + 11], f64::from(bins - 12) - row.level);
+    }
+
+    #[test]
+    fn a_young_series_looks_at_yesterday_instead_of_before_the_beginning() {
+        let features = hourly((0..30).map(f64::from));
+        let mut row = Row::new(2);
+        features.fill(30 * 3_600_000, &mut row);
+        assert_eq!(row.own[1], [31.0 - 24.0 - row.level; OWN]);
+    }
+
+    #[test]
+    fn waves_are_those_of_the_calendar() {
+        let features = hourly((0..30).map(f64::from));
+        let mut out = [0.0; 2 * (DAY_WAVES + WEEK_WAVES)];
+        let at_ms = 7 * 86_400_000 + 5 * 3_600_000;
+        features.fill_waves(at_ms, &mut out);
+        for wave in 1..=DAY_WAVES {
+            let (sin, cos) = (TAU * wave as f64 * 5.0 / 24.0).sin_cos();
+            assert!((out[2 * wave - 2] - sin).abs() < 1e-12);
+            assert!((out[2 * wave - 1] - cos).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut features = hourly((0..100).map(f64::from));
+        let bound = (7 * 24 + 16 + 24) * 8;
+        (0..10_000).for_each(|log| features.push(f64::from(log)));
+        assert!(
+            features.state_bytes() <= bound,
+            "{}",
+            features.state_bytes()
+        );
+    }
+}

@@ -1,0 +1,221 @@
+//! Who may speak: recent losses of all methods, the choice among them, and the gate.
+//!
+//! Losses are pinball losses at the decision quantile, relative to those of the climatology over
+//! the same bins, so that methods that started at different times compare. The best speaks, with
+//! hysteresis; one that loses to a seasonal naive is replaced at once. If not even the best beats
+//! constant quantiles by a margin, nothing is known about timing and nobody speaks.
+
+use crate::ForecastSettings;
+use crate::candidate::Outcome;
+use crate::outlook::{ModelKind, RecentError};
+use crate::seasons::Seasons;
+use std::collections::VecDeque;
+
+/// Bins are summed in blocks, which also is how often the choice is made anew.
+const BLOCK_BINS: u32 = 12;
+/// A method is not judged by fewer bins than a third of a day, between these bounds.
+const JUDGED_BINS_MIN: usize = 24;
+const JUDGED_BINS_ENOUGH: usize = 96;
+
+/// Sums of one method over some bins, beside the climatology's over the same bins.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    pinball: f64,
+    climatology: f64,
+    covered: f64,
+    bins: u32,
+}
+
+impl Tally {
+    fn add(&mut self, other: &Tally) {
+        self.pinball += other.pinball;
+        self.climatology += other.climatology;
+        self.covered += other.covered;
+        self.bins += other.bins;
+    }
+
+    /// The loss relative to the climatology's. Where even constants never miss there is nothing to
+    /// be better at, and the ratio is infinite.
+    fn ratio(&self) -> f64 {
+        if self.climatology > 0.0 {
+            self.pinball / self.climatology
+        } else {
+            f64::INFINITY
+        }
+    }
+}
+
+/// What the scoreboard decides.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Verdict {
+    /// No method was judged by enough bins yet.
+    TooEarly { bins_needed: u32 },
+    /// The best method is not better than constant quantiles by the margin.
+    NothingToKnow {
+        best: ModelKind,
+        ratio: f64,
+        bins: u32,
+    },
+    /// This method speaks.
+    Speak { model: ModelKind },
+}
+
+/// Recent losses of a fixed list of methods.
+#[derive(Clone, Debug)]
+pub(crate) struct Scoreboard {
+    kinds: Vec<ModelKind>,
+    blocks: VecDeque<Vec<Tally>>,
+    blocks_max: usize,
+    current: Vec<Tally>,
+    current_bins: u32,
+    totals: Vec<Tally>,
+    judged_bins_min: u32,
+    gate_margin: f64,
+    switch_margin: f64,
+    verdict: Verdict,
+}
+
+impl Scoreboard {
+    pub(crate) fn new(
+        kinds: Vec<ModelKind>,
+        seasons: Seasons,
+        settings: &ForecastSettings,
+    ) -> Self {
+        let window_bins = settings.selection_days as usize * seasons.day_bins();
+        let judged = (seasons.day_bins() / 3).clamp(JUDGED_BINS_MIN, JUDGED_BINS_ENOUGH) as u32;
+        Self {
+            blocks: VecDeque::new(),
+            blocks_max: window_bins.div_ceil(BLOCK_BINS as usize),
+            current: vec![Tally::default(); kinds.len()],
+            current_bins: 0,
+            totals: vec![Tally::default(); kinds.len()],
+            kinds,
+            judged_bins_min: judged,
+            gate_margin: settings.gate_margin,
+            switch_margin: settings.switch_margin,
+            verdict: Verdict::TooEarly {
+                bins_needed: judged,
+            },
+        }
+    }
+
+    /// Takes one bin's outcomes, in the order of the methods. Returns whether the choice was
+    /// made anew.
+    pub(crate) fn push(
+        &mut self,
+        outcomes: impl Iterator<Item = Option<Outcome>>,
+        climatology: f64,
+    ) -> bool {
+        for (tally, outcome) in self.current.iter_mut().zip(outcomes) {
+            if let Some(outcome) = outcome {
+                let Outcome { pinball, covered } = outcome;
+                tally.add(&Tally {
+                    pinball,
+                    climatology,
+                    covered,
+                    bins: 1,
+                });
+            }
+        }
+        self.current_bins += 1;
+        if self.current_bins < BLOCK_BINS {
+            return false;
+        }
+        self.close_block();
+        self.verdict = self.judge();
+        true
+    }
+
+    fn close_block(&mut self) {
+        let fresh = vec![Tally::default(); self.kinds.len()];
+        self.blocks
+            .push_back(std::mem::replace(&mut self.current, fresh));
+        self.current_bins = 0;
+        if self.blocks.len() > self.blocks_max {
+            self.blocks.pop_front();
+        }
+        // Summed anew each time: subtracting what leaves would let rounding errors gather.
+        self.totals.fill(Tally::default());
+        for block in &self.blocks {
+            self.totals
+                .iter_mut()
+                .zip(block)
+                .for_each(|(total, tally)| total.add(tally));
+        }
+    }
+
+    fn judge(&self) -> Verdict {
+        let judged = self.kinds.iter().zip(&self.totals);
+        let judged = judged.filter(|(_, tally)| tally.bins >= self.judged_bins_min);
+        let best = judged
+            .clone()
+            .min_by(|(_, a), (_, b)| a.ratio().total_cmp(&b.ratio()));
+        let Some((&best, best_tally)) = best else {
+            return Verdict::TooEarly {
+                bins_needed: self.judged_bins_min,
+            };
+        };
+        let ratio = best_tally.ratio();
+        if ratio > 1.0 - self.gate_margin {
+            return Verdict::NothingToKnow {
+                best,
+                ratio,
+                bins: best_tally.bins,
+            };
+        }
+        let present = judged.filter(|(kind, _)| self.verdict == Verdict::Speak { model: **kind });
+        let good_enough = |tally: &Tally| {
+            let present = tally.ratio();
+            ratio >= present * (1.0 - self.switch_margin)
+                && self.naive_ratio().is_none_or(|naive| present <= naive)
+        };
+        let kept = present
+            .filter(|(_, tally)| good_enough(tally))
+            .map(|(kind, _)| *kind)
+            .next();
+        Verdict::Speak {
+            model: kept.unwrap_or(best),
+        }
+    }
+
+    fn naive_ratio(&self) -> Option<f64> {
+        let naive = |kind: &ModelKind| {
+            matches!(
+                kind,
+                ModelKind::SeasonalNaiveDay | ModelKind::SeasonalNaiveWeek
+            )
+        };
+        let judged = self.kinds.iter().zip(&self.totals);
+        let judged =
+            judged.filter(|(kind, tally)| naive(kind) && tally.bins >= self.judged_bins_min);
+        judged
+            .map(|(_, tally)| tally.ratio())
+            .min_by(f64::total_cmp)
+    }
+
+    /// The present choice.
+    pub(crate) fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// How a method did over the window, if it was judged at all.
+    pub(crate) fn recent_error(&self, model: ModelKind) -> Option<RecentError> {
+        let at = self.kinds.iter().position(|&kind| kind == model)?;
+        let tally = &self.totals[at];
+        let mean = |sum: f64| sum / f64::from(tally.bins);
+        (tally.bins > 0).then(|| RecentError {
+            pinball: mean(tally.pinball),
+            seasonal_naive: self
+                .naive_ratio()
+                .filter(|ratio| ratio.is_finite())
+                .map(|ratio| ratio * mean(tally.climatology)),
+            climatology: mean(tally.climatology),
+            coverage: mean(tally.covered),
+            bins: tally.bins,
+        })
+    }
+
+    pub(crate) fn state_bytes(&self) -> usize {
+        (self.blocks.len() + 2) * self.kinds.len() * size_of::<Tally>()
+    }
+}

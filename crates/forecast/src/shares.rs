@@ -1,0 +1,350 @@
+//! How a table's load spreads over the cells of its key axis, for every step of a horizon.
+//!
+//! Two simple beliefs are kept: the *recent* share (an exponentially weighted mean of loads, which
+//! no step changes) and the *seasonal* share (loads at the same time of earlier days, which moves
+//! through the day as tenants in other time zones do). Both are ratios of mean loads, so that quiet
+//! bins, whose shares are noise, weigh little. The one that would have been nearer at the end of
+//! the horizon lately is used. Which cells there are is the caller's business: when they change,
+//! the model is rebuilt from the re-binned matrix.
+
+use crate::seasons::Seasons;
+use crate::{ForecastError, Observation};
+use serde::{Deserialize, Serialize};
+
+/// Settings of a [`ShareModel`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ShareSettings {
+    /// The length of a bin; a day must have 24 to 1440 of them.
+    pub bin_ms: i64,
+    /// For how many bins ahead the beliefs are compared.
+    pub horizon_steps: usize,
+    /// After how many minutes a load counts half in the recent share.
+    pub recent_half_life_minutes: i64,
+    /// The length of the times of day that the seasonal share tells apart; an hour at most.
+    pub slot_minutes: i64,
+    /// How much of a slot's belief the latest day makes up.
+    pub day_weight: f64,
+    /// After how many hours an error counts half in the comparison.
+    pub error_half_life_hours: i64,
+    /// By which share the other belief must be better to be taken.
+    pub switch_margin: f64,
+}
+
+impl Default for ShareSettings {
+    fn default() -> Self {
+        Self {
+            bin_ms: 300_000,
+            horizon_steps: 12,
+            recent_half_life_minutes: 30,
+            slot_minutes: 15,
+            day_weight: 0.4,
+            error_half_life_hours: 12,
+            switch_margin: 0.05,
+        }
+    }
+}
+
+/// Which belief a share comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShareKind {
+    /// As lately.
+    Recent,
+    /// As at the same time on earlier days.
+    Seasonal,
+}
+
+/// Forecasts the distribution of load over a fixed number of cells. State grows with cells times
+/// (slots of a day + steps of the horizon): 110 kB for 256 cells with the default settings.
+#[derive(Clone, Debug)]
+pub struct ShareModel {
+    settings: ShareSettings,
+    seasons: Seasons,
+    cells: usize,
+    next_start_ms: i64,
+    /// Exponentially weighted mean loads.
+    recent: Vec<f32>,
+    /// The recent shares as they were at the latest `horizon_steps` origins, round robin.
+    snapshots: Vec<Option<Vec<f32>>>,
+    next_snapshot: usize,
+    slot_bins: usize,
+    /// Per time of day the mean loads of earlier days; empty before the first.
+    slots: Vec<Vec<f32>>,
+    /// Loads of the slot that is under way, and how many bins of it were seen.
+    under_way: (usize, Vec<f32>, u32),
+    kind: ShareKind,
+    recent_error: Decayed,
+    seasonal_error: Decayed,
+}
+
+/// Absolute errors and loads, both fading, so that their ratio is a recent WAPE.
+#[derive(Clone, Copy, Debug, Default)]
+struct Decayed {
+    error: f64,
+    load: f64,
+}
+
+impl Decayed {
+    fn add(&mut self, keep: f64, error: f64, load: f64) {
+        self.error = keep * self.error + error * load;
+        self.load = keep * self.load + load;
+    }
+
+    fn ratio(&self) -> Option<f64> {
+        (self.load > 0.0).then(|| self.error / self.load)
+    }
+}
+
+impl ShareModel {
+    /// A model of `cells` cells that has seen nothing; the first bin starts at `start_ms`.
+    pub fn new(
+        cells: usize,
+        start_ms: i64,
+        settings: &ShareSettings,
+    ) -> Result<Self, ForecastError> {
+        settings.validate()?;
+        let seasons = Seasons::new(settings.bin_ms)?;
+        let slot_bins = seasons.minutes(settings.slot_minutes, 1);
+        let slots = seasons.day_bins().div_ceil(slot_bins);
+        Ok(Self {
+            seasons,
+            cells,
+            next_start_ms: start_ms,
+            recent: vec![0.0; cells],
+            snapshots: vec![None; settings.horizon_steps],
+            next_snapshot: 0,
+            slot_bins,
+            slots: vec![Vec::new(); slots],
+            under_way: (0, vec![0.0; cells], 0),
+            kind: ShareKind::Recent,
+            recent_error: Decayed::default(),
+            seasonal_error: Decayed::default(),
+            settings: settings.clone(),
+        })
+    }
+
+    /// A model that has seen a matrix of loads, one row of `cells` per bin, oldest first.
+    pub fn from_history(
+        loads: &[f64],
+        cells: usize,
+        start_ms: i64,
+        settings: &ShareSettings,
+    ) -> Result<Self, ForecastError> {
+        let mut model = Self::new(cells, start_ms, settings)?;
+        for row in loads.chunks(cells.max(1)) {
+            model.push(row)?;
+        }
+        Ok(model)
+    }
+
+    /// How many cells there are.
+    pub fn cells(&self) -> usize {
+        self.cells
+    }
+
+    /// Which belief is used now.
+    pub fn kind(&self) -> ShareKind {
+        self.kind
+    }
+
+    /// The recent error of the belief in use at the end of the horizon: the mean, weighted by load,
+    /// of the absolute differences between forecast and actual shares, summed over cells. 0 is
+    /// perfect, 2 the worst. `None` before anything could be compared.
+    pub fn recent_error(&self) -> Option<f64> {
+        match self.kind {
+            ShareKind::Recent => self.recent_error.ratio(),
+            ShareKind::Seasonal => self.seasonal_error.ratio(),
+        }
+    }
+
+    /// Takes the next bin's loads, one per cell. A row with a load that is no rate is a gap: time
+    /// passes, nothing is learnt.
+    pub fn push(&mut self, loads: &[f64]) -> Result<(), ForecastError> {
+        if loads.len() != self.cells {
+            return Err(ForecastError::CellCount {
+                got: loads.len(),
+                expected: self.cells,
+            });
+        }
+        let slot = self.slot(self.next_start_ms);
+        if slot != self.under_way.0 {
+            self.finish_slot(slot);
+        }
+        self.next_start_ms += self.settings.bin_ms;
+        let total: f64 = loads.iter().sum();
+        let gap = loads
+            .iter()
+            .any(|&load| Observation::from(load) == Observation::Gap);
+        if !gap && total.is_finite() {
+            if total > 0.0 {
+                self.compare(loads, total, slot);
+                self.choose();
+            }
+            self.learn(loads);
+        }
+        self.snapshots[self.next_snapshot] = normalised(&self.recent);
+        self.next_snapshot = (self.next_snapshot + 1) % self.snapshots.len();
+        Ok(())
+    }
+
+    /// One vector per step, one share per cell, each summing to 1. Uniform before any load.
+    pub fn shares(&self, steps: usize) -> Vec<Vec<f64>> {
+        let recent = normalised(&self.recent);
+        let at_step = |step: usize| {
+            let at_ms = self.next_start_ms + step as i64 * self.settings.bin_ms;
+            let seasonal = match self.kind {
+                ShareKind::Seasonal => normalised(&self.slots[self.slot(at_ms)]),
+                ShareKind::Recent => None,
+            };
+            match seasonal.as_ref().or(recent.as_ref()) {
+                Some(shares) => exact(shares),
+                None => vec![1.0 / self.cells as f64; self.cells],
+            }
+        };
+        (0..steps).map(at_step).collect()
+    }
+
+    fn slot(&self, at_ms: i64) -> usize {
+        let (day, _) = self.seasons.phases(at_ms);
+        (day * self.seasons.day_bins() as f64 / self.slot_bins as f64) as usize
+    }
+
+    /// Compares what each belief had said about this bin with what came.
+    fn compare(&mut self, loads: &[f64], total: f64, slot: usize) {
+        let error = |shares: &[f32]| {
+            let differences = shares.iter().zip(loads);
+            differences
+                .map(|(&share, load)| (f64::from(share) - load / total).abs())
+                .sum::<f64>()
+        };
+        let keep = self.keep(self.settings.error_half_life_hours * 60);
+        // The snapshot about to be overwritten is the one from a whole horizon ago.
+        let recent = self.snapshots[self.next_snapshot].as_deref().map(error);
+        let seasonal = normalised(&self.slots[slot]).as_deref().map(error);
+        // Only where both speak, or they would be judged by different bins.
+        if let (Some(recent), Some(seasonal)) = (recent, seasonal) {
+            self.recent_error.add(keep, recent, total);
+            self.seasonal_error.add(keep, seasonal, total);
+        }
+    }
+
+    fn choose(&mut self) {
+        let (Some(recent), Some(seasonal)) =
+            (self.recent_error.ratio(), self.seasonal_error.ratio())
+        else {
+            return;
+        };
+        let better = 1.0 - self.settings.switch_margin;
+        match self.kind {
+            ShareKind::Recent if seasonal < recent * better => self.kind = ShareKind::Seasonal,
+            ShareKind::Seasonal if recent < seasonal * better => self.kind = ShareKind::Recent,
+            _ => {}
+        }
+    }
+
+    fn learn(&mut self, loads: &[f64]) {
+        let keep = self.keep(self.settings.recent_half_life_minutes) as f32;
+        let (_, sums, bins) = &mut self.under_way;
+        *bins += 1;
+        for ((recent, sum), &load) in self.recent.iter_mut().zip(sums).zip(loads) {
+            *recent = keep * *recent + (1.0 - keep) * load as f32;
+            *sum += load as f32;
+        }
+    }
+
+    /// Folds the slot that has ended into its belief and begins the next one.
+    fn finish_slot(&mut self, next: usize) {
+        let (slot, sums, bins) = &mut self.under_way;
+        if *bins > 0 {
+            let belief = &mut self.slots[*slot];
+            let first = belief.is_empty();
+            belief.resize(self.cells, 0.0);
+            let weight = if first {
+                1.0
+            } else {
+                self.settings.day_weight as f32
+            };
+            for (belief, sum) in belief.iter_mut().zip(sums.iter()) {
+                *belief += weight * (sum / *bins as f32 - *belief);
+            }
+        }
+        sums.fill(0.0);
+        (*slot, *bins) = (next, 0);
+    }
+
+    /// The factor per bin of something that halves in `minutes`.
+    fn keep(&self, minutes: i64) -> f64 {
+        0.5_f64.powf(self.settings.bin_ms as f64 / (minutes as f64 * 60_000.0))
+    }
+}
+
+impl ShareSettings {
+    /// Checks every setting against its range.
+    pub fn validate(&self) -> Result<(), ForecastError> {
+        let day_bins = Seasons::new(self.bin_ms)?.day_bins();
+        let check = |ok: bool, name, value: String, expected| {
+            if ok {
+                Ok(())
+            } else {
+                Err(ForecastError::Setting {
+                    name,
+                    value,
+                    expected,
+                })
+            }
+        };
+        check(
+            (1..day_bins).contains(&self.horizon_steps),
+            "horizon_steps",
+            self.horizon_steps.to_string(),
+            "at least 1 and less than a day",
+        )?;
+        let minutes = [
+            ("recent_half_life_minutes", self.recent_half_life_minutes),
+            ("slot_minutes", self.slot_minutes),
+            ("error_half_life_hours", self.error_half_life_hours),
+        ];
+        for (name, value) in minutes {
+            check(
+                (1..=1440).contains(&value),
+                name,
+                value.to_string(),
+                "1 to 1440",
+            )?;
+        }
+        check(
+            self.slot_minutes <= 60,
+            "slot_minutes",
+            self.slot_minutes.to_string(),
+            "1 to 60",
+        )?;
+        check(
+            self.day_weight > 0.0 && self.day_weight <= 1.0,
+            "day_weight",
+            self.day_weight.to_string(),
+            "above 0 and at most 1",
+        )?;
+        check(
+            (0.0..1.0).contains(&self.switch_margin),
+            "switch_margin",
+            self.switch_margin.to_string(),
+            "in [0, 1)",
+        )
+    }
+}
+
+/// Loads as shares of their sum; `None` without load.
+fn normalised(loads: &[f32]) -> Option<Vec<f32>> {
+    let total: f32 = loads.iter().sum();
+    (total > 0.0 && total.is_finite()).then(|| loads.iter().map(|load| load / total).collect())
+}
+
+/// Shares whose sum is 1 also in double precision.
+fn exact(shares: &[f32]) -> Vec<f64> {
+    let total: f64 = shares.iter().map(|&share| f64::from(share)).sum();
+    shares
+        .iter()
+        .map(|&share| f64::from(share) / total)
+        .collect()
+}
