@@ -1,1 +1,37 @@
 //! Partitions on SlateDB, the catalog, and the reslice primitive.
+//!
+//! Bytes in, bytes out: this crate stores values under storage keys and knows no items. A
+//! [`Storage`] is a data directory with tables; a [`Table`] is a map of [partitions](PartitionInfo)
+//! that together own its key axis; [`Table::reslice`] makes other partitions of them without
+//! copying data, while requests go on.
+//!
+//! What it promises: a reply means that what it says survives a crash (also what it only implies,
+//! such as "there is no such key"), and nothing that was acknowledged is lost by a reslice,
+//! wherever the process dies. How, is told from top to bottom in docs/storage.md.
+
+mod blobs;
+mod catalog;
+mod directory;
+mod engine;
+mod error;
+mod faults;
+mod invariants;
+mod latch;
+mod map;
+mod partition;
+mod record;
+mod scan;
+mod settings;
+mod storage;
+mod table;
+mod uncancelled;
+mod versioned;
+
+pub use blobs::Blobs;
+pub use error::{Result, StorageError};
+pub use faults::{FaultPoint, Faults, KillAt, NoFaults, Verdict};
+pub use map::{PartitionInfo, PartitionMap};
+pub use scan::{Direction, Scan};
+pub use settings::{Components, StorageSettings};
+pub use storage::{NewTable, Storage};
+pub use table::{Decision, KEY_BYTES_MAX, Table, VALUE_BYTES_MAX};

@@ -1,0 +1,199 @@
+//! The data directory: one process at a time, on a file system that can do what we need.
+//!
+//! Everything below it is reached through `object_store`, so that a bucket can take its place; what
+//! is special about local files (the lock, leftovers of a kill, syncing directories) is here.
+
+use crate::error::{Result, StorageError};
+use object_store::ObjectStore;
+use object_store::local::LocalFileSystem;
+use parking_lot::Mutex;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const LOCK_FILE: &str = "LOCK";
+const PROBE_FILE: &str = ".link-probe";
+const PROBE_LINK: &str = ".link-probe-2";
+
+/// An open data directory. The lock is held until [`unlock`](Self::unlock) or drop.
+#[derive(Debug)]
+pub(crate) struct DataDirectory {
+    root: PathBuf,
+    store: Arc<dyn ObjectStore>,
+    lock: Mutex<Option<File>>,
+}
+
+impl DataDirectory {
+    /// Creates the directory if need be, locks it, and clears what a killed process left behind.
+    pub(crate) fn open(root: &Path) -> Result<Self> {
+        let context = || root.display().to_string();
+        fs::create_dir_all(root).map_err(StorageError::io(context()))?;
+        let lock = lock(root)?;
+        require_hard_links(root)?;
+        let swept = sweep_staging_files(root).map_err(StorageError::io(context()))?;
+        if swept > 0 {
+            tracing::info!(directory = %root.display(), swept, "removed unfinished files");
+        }
+        let store = LocalFileSystem::new_with_prefix(root)
+            .map_err(StorageError::store(context()))?
+            .with_fsync(true);
+        Ok(Self {
+            root: root.to_owned(),
+            store: Arc::new(store),
+            lock: Mutex::new(Some(lock)),
+        })
+    }
+
+    /// The directory as an object store whose writes are on disk when they return.
+    pub(crate) fn store(&self) -> &Arc<dyn ObjectStore> {
+        &self.store
+    }
+
+    /// Lets another process have the directory.
+    pub(crate) fn unlock(&self) {
+        self.lock.lock().take();
+    }
+
+    /// Makes the directory entries below `path` survive a power cut. After a kill the newest
+    /// entries may exist in the page cache only, and we are about to act on them.
+    pub(crate) fn sync_tree(&self, path: &str) -> Result<()> {
+        let path = self.root.join(path);
+        sync_directories(&path).map_err(StorageError::io(path.display().to_string()))
+    }
+
+    /// Removes the directories below `path`, from which all files have been deleted.
+    pub(crate) fn remove_empty(&self, path: &str) -> Result<()> {
+        let path = self.root.join(path);
+        match remove_empty_directories(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StorageError::io(path.display().to_string())(error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn lock(root: &Path) -> Result<File> {
+    let path = root.join(LOCK_FILE);
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(StorageError::io(path.display().to_string()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StorageError::Locked(root.to_owned())),
+        Err(TryLockError::Error(error)) => Err(StorageError::io(path.display().to_string())(error)),
+    }
+}
+
+/// Creating an object only if it does not exist, on which the catalog rests, is done with hard
+/// links on local files.
+fn require_hard_links(root: &Path) -> Result<()> {
+    let (probe, link) = (root.join(PROBE_FILE), root.join(PROBE_LINK));
+    let _ = fs::remove_file(&link);
+    File::create(&probe).map_err(StorageError::io(probe.display().to_string()))?;
+    let linked = fs::hard_link(&probe, &link);
+    let _ = fs::remove_file(&link);
+    let _ = fs::remove_file(&probe);
+    linked.map_err(|error| {
+        StorageError::Refused(format!(
+            "the file system of {} has no hard links ({error}), which atomic writes need: choose \
+             a directory on another one, such as ext4, xfs, btrfs, zfs or apfs",
+            root.display()
+        ))
+    })
+}
+
+/// Removes the `name#1` files in which `object_store` prepares its writes.
+fn sweep_staging_files(directory: &Path) -> io::Result<u64> {
+    let mut swept = 0;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            swept += sweep_staging_files(&entry.path())?;
+        } else if entry.file_name().to_str().is_some_and(is_staging_name) {
+            fs::remove_file(entry.path())?;
+            swept += 1;
+        }
+    }
+    Ok(swept)
+}
+
+fn is_staging_name(name: &str) -> bool {
+    name.split_once('#')
+        .is_some_and(|(_, tail)| !tail.is_empty() && tail.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn sync_directories(directory: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_directories(&entry.path())?;
+        }
+    }
+    File::open(directory)?.sync_all()
+}
+
+fn remove_empty_directories(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove_empty_directories(&entry.path())?;
+        }
+    }
+    fs::remove_dir(directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_opener_is_refused_until_the_first_is_done() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = DataDirectory::open(directory.path()).unwrap();
+        let refused = DataDirectory::open(directory.path()).unwrap_err();
+        assert!(matches!(refused, StorageError::Locked(_)), "{refused}");
+        assert!(!refused.to_string().contains('\n'));
+        first.unlock();
+        DataDirectory::open(directory.path()).unwrap();
+    }
+
+    #[test]
+    fn staging_files_are_swept_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let deep = directory.path().join("data/t1");
+        fs::create_dir_all(&deep).unwrap();
+        for name in ["0001.sst", "0002.sst#1", "0003.sst#27", "notes#a", "notes#"] {
+            fs::write(deep.join(name), b"x").unwrap();
+        }
+        DataDirectory::open(directory.path()).unwrap();
+        let mut left: Vec<_> = fs::read_dir(&deep)
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["0001.sst", "notes#", "notes#a"]);
+    }
+
+    #[test]
+    fn only_empty_directories_are_removed() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = DataDirectory::open(root.path()).unwrap();
+        fs::create_dir_all(root.path().join("data/t1/p1/wal")).unwrap();
+        fs::create_dir_all(root.path().join("data/t1/p2")).unwrap();
+        fs::write(root.path().join("data/t1/p2/file"), b"x").unwrap();
+        directory.remove_empty("data/t1/p1").unwrap();
+        assert!(!root.path().join("data/t1/p1").exists());
+        directory.remove_empty("data/t1/p1").unwrap();
+        assert!(directory.remove_empty("data/t1/p2").is_err());
+        assert!(root.path().join("data/t1/p2/file").exists());
+    }
+}

@@ -1,0 +1,285 @@
+//! SlateDB as we use it: one database per partition, all on one object store and one block cache.
+//!
+//! Everything that knows SlateDB's settings and administration is here, so that a node-wide log
+//! or a bucket can be put under the partitions at one place. Facts that we rely on and SlateDB does
+//! not promise are held by tests (`tests/it/engine_facts.rs`).
+
+use crate::error::{Result, StorageError};
+use crate::settings::StorageSettings;
+use bytes::Bytes;
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use slatedb::admin::{Admin, AdminBuilder};
+use slatedb::config::{
+    CheckpointOptions, CompactionWorkerOptions, CompactorOptions, FlushOptions, FlushType,
+    GarbageCollectorDirectoryOptions, GarbageCollectorOptions, GarbageCollectorScheduleOptions,
+    Settings,
+};
+use slatedb::db_cache::moka::{MokaCache, MokaCacheOptions};
+use slatedb::db_cache::{DbCache, SplitCache};
+use slatedb::{CheckpointCreateResult, CloneSourceSpec, Db, VersionedManifest};
+use std::ops::Bound;
+use std::sync::Arc;
+use std::time::Duration;
+use types::{KeyRange, PartitionId, TableId};
+
+mod flushed_wal;
+
+use flushed_wal::FlushedWal;
+
+/// Where the databases are, relative to the store's root.
+pub(crate) const DATA: &str = "data";
+/// All databases share one scope of the cache: its keys are file numbers that are unique in the
+/// world, and a child finds the blocks warm that its parent has read.
+const CACHE_SCOPE: u64 = 1;
+/// One part in this many of the cache is for indexes and filters, the rest for blocks.
+const CACHE_META_PART: u64 = 8;
+/// SlateDB wants a memtable flush after this many log files at the latest; its smallest value.
+const WAL_FLUSHES_MAX: u64 = 4096;
+/// Metadata is collected this many times less often than log files, which are many.
+const SLOW_GARBAGE_FACTOR: u32 = 6;
+/// How long the checkpoint that children are cloned from protects its files, until the children
+/// hold checkpoints of their own.
+const CHECKPOINT_LIFETIME: Duration = Duration::from_secs(300);
+
+/// Opens, clones and deletes databases.
+pub(crate) struct Engine {
+    store: Arc<dyn ObjectStore>,
+    cache: Arc<dyn DbCache>,
+    settings: Settings,
+}
+
+/// A database to clone from, as it was at a checkpoint.
+#[derive(Clone, Debug)]
+pub(crate) struct CloneSource {
+    pub(crate) path: Path,
+    pub(crate) checkpoint: Checkpoint,
+    /// The part of it that the clone shall show.
+    pub(crate) range: KeyRange,
+}
+
+/// A stored state of a database that stays readable.
+#[derive(Clone, Debug)]
+pub(crate) struct Checkpoint {
+    made: CheckpointCreateResult,
+    /// All writes up to this sequence number are in the checkpoint's sorted files.
+    pub(crate) flushed_seq: u64,
+    /// Who wrote it.
+    pub(crate) writer_epoch: u64,
+}
+
+impl Engine {
+    pub(crate) fn new(store: Arc<dyn ObjectStore>, settings: &StorageSettings) -> Self {
+        let meta_bytes = settings.cache_bytes / CACHE_META_PART;
+        let cache = SplitCache::new()
+            .with_block_cache(Some(moka(settings.cache_bytes - meta_bytes)))
+            .with_meta_cache(Some(moka(meta_bytes)))
+            .build();
+        Self {
+            store,
+            cache: Arc::new(cache),
+            settings: engine_settings(settings),
+        }
+    }
+
+    /// The path of a partition's database. As partition numbers are never given out twice, neither
+    /// are paths: a clone onto a used path would silently keep what is there.
+    pub(crate) fn path(table: TableId, partition: PartitionId) -> Path {
+        Path::from(format!("{DATA}/{table}/{partition}"))
+    }
+
+    /// Opens a database for writing and makes it if it does not exist.
+    pub(crate) async fn open(&self, path: &Path) -> Result<Db> {
+        Db::builder(path.clone(), self.store.clone())
+            .with_settings(self.settings.clone())
+            .with_db_cache(self.cache.clone(), CACHE_SCOPE)
+            .build()
+            .await
+            .map_err(StorageError::engine(format!("opening {path}")))
+    }
+
+    /// The newest stored manifest; `None` if there is no database at `path`.
+    pub(crate) async fn manifest(&self, path: &Path) -> Result<Option<VersionedManifest>> {
+        let manifest = self.admin(path).read_manifest(None).await;
+        manifest.map_err(StorageError::engine(format!(
+            "reading the manifest of {path}"
+        )))
+    }
+
+    /// Pins the newest stored state of a database.
+    pub(crate) async fn checkpoint(&self, path: &Path) -> Result<Checkpoint> {
+        let failed = || StorageError::engine(format!("making a checkpoint of {path}"));
+        let options = CheckpointOptions {
+            lifetime: Some(CHECKPOINT_LIFETIME),
+            ..Default::default()
+        };
+        let admin = self.admin(path);
+        let made = admin
+            .create_detached_checkpoint(&options)
+            .await
+            .map_err(failed())?;
+        let manifest = admin
+            .read_manifest(Some(made.manifest_id))
+            .await
+            .map_err(failed())?;
+        let manifest = manifest.ok_or_else(|| StorageError::Corrupt {
+            path: path.to_string(),
+            reason: format!(
+                "manifest {} of a new checkpoint is missing",
+                made.manifest_id
+            ),
+        })?;
+        Ok(Checkpoint {
+            made,
+            flushed_seq: manifest.last_l0_seq(),
+            writer_epoch: manifest.writer_epoch(),
+        })
+    }
+
+    /// Lets go of a checkpoint before its time; fine if it is gone.
+    pub(crate) async fn release(&self, path: &Path, checkpoint: &Checkpoint) -> Result<()> {
+        let deleted = self.admin(path).delete_checkpoint(checkpoint.made.id).await;
+        deleted.map_err(StorageError::engine(format!(
+            "deleting a checkpoint of {path}"
+        )))
+    }
+
+    /// Makes `child` from parts of other databases, without copying data. The caller has made sure
+    /// that the checkpoints hold everything and that `child` was never used.
+    pub(crate) async fn clone_database(&self, child: &Path, sources: &[CloneSource]) -> Result<()> {
+        let failed = || StorageError::engine(format!("cloning {child}"));
+        let mut specs = sources.iter().map(|source| {
+            CloneSourceSpec::with_checkpoint(source.path.clone(), source.checkpoint.made.id)
+                .with_projection_range(bounds(&source.range))
+        });
+        let Some(first) = specs.next() else {
+            let reason = format!("{child} would be a clone of nothing");
+            return Err(StorageError::Invariant {
+                object: child.to_string(),
+                reason,
+            });
+        };
+        let builder = self.admin(child).create_clone_builder_from_source(first);
+        let builder = specs.fold(builder, |builder, spec| builder.with_source(spec));
+        builder
+            .with_wal_admin(Arc::new(FlushedWal))
+            .build()
+            .await
+            .map_err(failed())
+    }
+
+    /// Deletes a database and what it pinned in others; fine if some or all of it is gone.
+    pub(crate) async fn delete(&self, path: &Path) -> Result<()> {
+        let failed = || StorageError::engine(format!("deleting {path}"));
+        if self.manifest(path).await?.is_some() {
+            self.admin(path).delete_db(true).await.map_err(failed())?;
+        }
+        self.delete_files(path).await
+    }
+
+    /// Deletes all files below `path`.
+    pub(crate) async fn delete_files(&self, path: &Path) -> Result<()> {
+        let failed = || StorageError::store(format!("deleting {path}"));
+        let files: Vec<_> = self
+            .store
+            .list(Some(path))
+            .try_collect()
+            .await
+            .map_err(failed())?;
+        for file in files {
+            match self.store.delete(&file.location).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(failed()(error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn admin(&self, path: &Path) -> Admin {
+        AdminBuilder::new(path.clone(), self.store.clone()).build()
+    }
+}
+
+/// Writes everything that is in memory into sorted files, and the manifest that names them.
+pub(crate) async fn flush_memtable(db: &Db) -> std::result::Result<(), slatedb::Error> {
+    db.flush_with_options(FlushOptions {
+        flush_type: FlushType::MemTable,
+    })
+    .await
+}
+
+fn bounds(range: &KeyRange) -> (Bound<Bytes>, Bound<Bytes>) {
+    let start = match range.start.is_empty() {
+        true => Bound::Unbounded,
+        false => Bound::Included(range.start.clone()),
+    };
+    (
+        start,
+        range.end.clone().map_or(Bound::Unbounded, Bound::Excluded),
+    )
+}
+
+fn moka(max_capacity: u64) -> Arc<dyn DbCache> {
+    Arc::new(MokaCache::new_with_opts(MokaCacheOptions {
+        max_capacity,
+        time_to_live: None,
+        time_to_idle: None,
+    }))
+}
+
+/// Ours in SlateDB's terms. Log flushes have no timer: the partition asks for them
+/// ([`commit`](crate::partition)), so that an idle one does nothing.
+fn engine_settings(ours: &StorageSettings) -> Settings {
+    let compaction_poll = Duration::from_millis(ours.compaction_poll_ms);
+    Settings {
+        flush_interval: None,
+        manifest_poll_interval: compaction_poll,
+        l0_sst_size_bytes: ours.memtable_bytes,
+        max_unflushed_bytes: ours.unflushed_bytes_max,
+        max_wal_flushes_before_l0_flush: WAL_FLUSHES_MAX,
+        l0_max_ssts: ours.l0_files_max,
+        l0_max_ssts_per_key: ours.l0_files_per_key_max,
+        compactor_options: Some(CompactorOptions {
+            poll_interval: compaction_poll,
+            commit_compacted_interval: compaction_poll,
+            max_concurrent_compactions: ours.compactions_max,
+            checkpoint_lifetime: Duration::from_millis(ours.scan_grace_ms),
+            worker_heartbeat_timeout: compaction_poll * 6,
+            worker: Some(CompactionWorkerOptions {
+                max_concurrent_compactions: ours.compactions_max,
+                compactions_poll_interval: compaction_poll,
+                heartbeat_interval: compaction_poll * 2,
+                ..CompactionWorkerOptions::default()
+            }),
+            ..CompactorOptions::default()
+        }),
+        garbage_collector_options: Some(garbage_options(ours)),
+        ..Settings::default()
+    }
+}
+
+fn garbage_options(ours: &StorageSettings) -> GarbageCollectorOptions {
+    let poll = Duration::from_millis(ours.garbage_poll_ms);
+    let every = |interval| {
+        Some(GarbageCollectorDirectoryOptions {
+            interval: Some(interval),
+            min_age: Duration::from_millis(ours.garbage_age_ms),
+            dry_run: false,
+        })
+    };
+    let slow = poll * SLOW_GARBAGE_FACTOR;
+    GarbageCollectorOptions {
+        manifest_options: every(slow),
+        wal_options: every(poll),
+        wal_fence_options: None,
+        compacted_options: every(slow),
+        compactions_options: every(slow),
+        detach_options: Some(GarbageCollectorScheduleOptions {
+            interval: Some(slow),
+        }),
+        // Needs conditional overwrites, which local files do not have. One process per directory.
+        boundary_files_enabled: false,
+        ..GarbageCollectorOptions::default()
+    }
+}

@@ -1,0 +1,268 @@
+//! One open partition: its database, its gate, its latches, and the commit of its writes.
+//!
+//! Three locks, taken in this order, keep a partition's requests and its replacement apart:
+//!
+//! - **usage** is held, shared, by everything that touches the database; its owner closes the
+//!   database only when it holds it alone.
+//! - **latches** order the writers of one key: each judges the newest version and hands its own to
+//!   the engine before the next may look.
+//! - **the gate** is held, shared, from a writer's judgement to the handing over. A cutover takes it
+//!   alone: then nothing is under way, and writers queue up behind it. What it says when it is
+//!   released decides whether they go on here or move to the children.
+//!
+//! Waiting for durability is done with usage only, so neither a hot key nor a cutover waits for
+//! the disk on behalf of a writer.
+
+use crate::engine::flush_memtable;
+use crate::error::{Result, StorageError};
+use crate::latch::{Latch, Latches};
+use crate::map::PartitionInfo;
+use crate::uncancelled::uncancelled;
+use bytes::Bytes;
+use object_store::path::Path;
+use slatedb::config::{DurabilityLevel, PutOptions, ReadOptions, WriteOptions};
+use slatedb::{Db, WriteHandle};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
+use types::PartitionId;
+
+mod commit;
+
+use commit::Committer;
+
+/// What a writer finds when it has passed the gate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Gate {
+    /// Write here.
+    Open,
+    /// The partition was replaced or its table dropped: ask the table again.
+    Retired,
+    /// The named catalog object may or may not have been written: no writes until a restart.
+    Undecided(String),
+}
+
+/// The right to use a partition's database.
+#[derive(Debug)]
+pub(crate) struct Usage {
+    _guard: OwnedRwLockReadGuard<Closed>,
+}
+
+/// Whether a partition's database is closed.
+#[derive(Debug)]
+struct Closed(bool);
+
+/// A partition that serves, or did until a moment ago.
+pub(crate) struct Partition {
+    info: PartitionInfo,
+    path: Path,
+    db: Db,
+    gate: Arc<RwLock<Gate>>,
+    usage: Arc<RwLock<Closed>>,
+    /// Set before the gate says so, for readers, which do not look at the gate.
+    retired: AtomicBool,
+    latches: Latches,
+    /// The largest sequence number that was handed out here or found at opening.
+    accepted_seq: AtomicU64,
+    committer: Committer,
+}
+
+/// A change of one key.
+#[derive(Debug)]
+pub(crate) enum Change {
+    Put(Bytes),
+    Delete,
+}
+
+/// A writer that may judge a key's newest version: nobody else can change it now.
+pub(crate) struct KeyWriter {
+    partition: Arc<Partition>,
+    usage: Usage,
+    latch: Latch,
+    gate: OwnedRwLockReadGuard<Gate>,
+}
+
+impl Partition {
+    pub(crate) fn new(info: PartitionInfo, path: Path, db: Db) -> Arc<Self> {
+        let accepted_seq = AtomicU64::new(db.subscribe().borrow().durable_seq);
+        Arc::new(Self {
+            info,
+            path,
+            committer: Committer::start(db.clone()),
+            db,
+            gate: Arc::new(RwLock::new(Gate::Open)),
+            usage: Arc::new(RwLock::new(Closed(false))),
+            retired: AtomicBool::new(false),
+            latches: Latches::default(),
+            accepted_seq,
+        })
+    }
+
+    pub(crate) fn info(&self) -> &PartitionInfo {
+        &self.info
+    }
+
+    pub(crate) fn id(&self) -> PartitionId {
+        self.info.id
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        &self.db
+    }
+
+    pub(crate) fn accepted_seq(&self) -> u64 {
+        self.accepted_seq.load(Ordering::SeqCst)
+    }
+
+    /// Whether readers should look for the partition's successor.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::SeqCst)
+    }
+
+    /// The right to use the database; `None` if the partition was replaced.
+    pub(crate) fn enter(&self) -> Option<Usage> {
+        if self.is_retired() {
+            return None;
+        }
+        // Only the closing of a retired partition ever waits for this lock.
+        let guard = self.usage.clone().try_read_owned().ok()?;
+        (!guard.0).then_some(Usage { _guard: guard })
+    }
+
+    /// The newest durable version of a key.
+    pub(crate) async fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
+        let options = ReadOptions::new().with_durability_filter(DurabilityLevel::Remote);
+        let got = self.db.get_with_options(key, &options).await;
+        got.map_err(StorageError::partition(self.id()))
+    }
+
+    /// Waits for the turn to write `key`; `None` if the partition was replaced meanwhile.
+    pub(crate) async fn writer(self: &Arc<Self>, key: &[u8]) -> Result<Option<KeyWriter>> {
+        let Some(usage) = self.enter() else {
+            return Ok(None);
+        };
+        let latch = self.latches.lock(key).await;
+        let gate = self.gate.clone().read_owned().await;
+        match &*gate {
+            Gate::Open => Ok(Some(KeyWriter {
+                partition: self.clone(),
+                usage,
+                latch,
+                gate,
+            })),
+            Gate::Retired => Ok(None),
+            Gate::Undecided(object) => Err(StorageError::Undecided(object.clone())),
+        }
+    }
+
+    /// Stops writes. When this returns, none is under way.
+    pub(crate) async fn close_gate(&self) -> OwnedRwLockWriteGuard<Gate> {
+        self.gate.clone().write_owned().await
+    }
+
+    /// Writes what is in memory into sorted files.
+    pub(crate) async fn flush(&self) -> Result<()> {
+        flush_memtable(&self.db)
+            .await
+            .map_err(StorageError::partition(self.id()))
+    }
+
+    /// Sends readers to the successors from now on.
+    pub(crate) fn retire(&self) {
+        self.retired.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until nobody uses the database and closes it. Nobody can enter afterwards.
+    pub(crate) async fn close(&self) -> Result<()> {
+        self.retire();
+        let mut alone = self.usage.write().await;
+        if std::mem::replace(&mut alone.0, true) {
+            return Ok(());
+        }
+        self.committer.stop();
+        self.db
+            .close()
+            .await
+            .map_err(StorageError::partition(self.id()))
+    }
+}
+
+impl std::fmt::Debug for Partition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Partition")
+            .field("info", &self.info)
+            .finish_non_exhaustive()
+    }
+}
+
+impl KeyWriter {
+    /// The newest version of the key, durable or not.
+    pub(crate) async fn newest(&self, key: &[u8]) -> Result<Option<Bytes>> {
+        let got = self.partition.db.get(key).await;
+        got.map_err(StorageError::partition(self.partition.id()))
+    }
+
+    /// Hands a change to the engine and waits until it is durable. If the caller goes away, the
+    /// change may or may not have happened, but it never happens after the next writer's turn.
+    pub(crate) async fn write(self, key: Bytes, change: Change) -> Result<()> {
+        let Self {
+            partition,
+            usage,
+            mut latch,
+            gate,
+        } = self;
+        let writer = partition.clone();
+        let handle = uncancelled(async move {
+            let handle = writer.hand_over(key, change).await?;
+            latch.last = Some(handle.clone());
+            drop((latch, gate));
+            Ok::<_, StorageError>(handle)
+        })
+        .await?;
+        let durable = handle.await_durable().await;
+        drop(usage);
+        durable.map_err(StorageError::partition(partition.id()))
+    }
+
+    /// Changes nothing, but waits until the version that was judged is durable.
+    pub(crate) async fn keep(self) -> Result<()> {
+        let Self {
+            partition,
+            usage,
+            latch,
+            gate,
+        } = self;
+        let last: Option<WriteHandle> = latch.last.clone();
+        drop((latch, gate));
+        if let Some(last) = last {
+            let durable = last.await_durable().await;
+            durable.map_err(StorageError::partition(partition.id()))?;
+        }
+        drop(usage);
+        Ok(())
+    }
+}
+
+impl Partition {
+    async fn hand_over(&self, key: Bytes, change: Change) -> Result<WriteHandle> {
+        let options = WriteOptions::default();
+        let handed = match change {
+            Change::Put(value) => {
+                let put = PutOptions::default();
+                self.db
+                    .put_bytes_with_options(key, value, &put, &options)
+                    .await
+            }
+            Change::Delete => self.db.delete_with_options(key, &options).await,
+        };
+        let handle = handed.map_err(StorageError::partition(self.id()))?;
+        self.accepted_seq
+            .fetch_max(handle.seqnum(), Ordering::SeqCst);
+        self.committer.wake();
+        Ok(handle)
+    }
+}

@@ -1,0 +1,127 @@
+//! A table's record: its definition, its partition map, and the workflow that is under way.
+//!
+//! Key: `catalog/tables/<table name>/<version, 20 digits>`. Each change writes the next version, so
+//! writing is a compare-and-set; older versions are removed later. The record outlives its table
+//! as [`TableState::Dropped`], so that the versions of a name go on when it is used again.
+//!
+//! The record names every database that belongs to the table: those that serve
+//! (`partitions`), those that a reslice is making (`reslice.children`), and those that have been
+//! replaced but may still lend files to their children (`retired`). A database that is not named
+//! belongs to nobody and is removed at start.
+
+use super::{HexKey, Record};
+use serde::{Deserialize, Serialize};
+use types::{KeyRange, PartitionId, TableId};
+
+/// Version 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TableRecord {
+    pub(crate) id: TableId,
+    pub(crate) name: String,
+    pub(crate) created_ms: i64,
+    pub(crate) state: TableState,
+    /// What the crates above keep with a table; not interpreted here.
+    pub(crate) definition: serde_json::Value,
+    /// Grows by one whenever `partitions` changes.
+    pub(crate) epoch: u64,
+    /// The number that the next partition gets. Only grows.
+    pub(crate) next_partition: u64,
+    /// In the order of the key axis.
+    pub(crate) partitions: Vec<PartitionRecord>,
+    /// The intent of a reslice that has not been published.
+    pub(crate) reslice: Option<ResliceRecord>,
+    /// Partitions that were replaced; their databases may still lend files to others.
+    pub(crate) retired: Vec<RetiredRecord>,
+}
+
+/// Where a table is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum TableState {
+    /// Serves.
+    Active,
+    /// Is gone for everybody; its data are being deleted.
+    Dropping,
+    /// Nothing is left but this record.
+    Dropped,
+}
+
+/// A partition and its database.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PartitionRecord {
+    pub(crate) id: PartitionId,
+    /// The first key inside.
+    pub(crate) start: HexKey,
+    /// The first key outside; none for the end of the axis.
+    pub(crate) end: Option<HexKey>,
+    pub(crate) created_ms: i64,
+}
+
+/// What a reslice is about to do: `sources` become `children`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ResliceRecord {
+    pub(crate) sources: Vec<PartitionId>,
+    pub(crate) children: Vec<PartitionRecord>,
+    pub(crate) started_ms: i64,
+}
+
+/// A partition that was replaced.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RetiredRecord {
+    pub(crate) id: PartitionId,
+    pub(crate) retired_ms: i64,
+}
+
+impl PartitionRecord {
+    pub(crate) fn new(id: PartitionId, range: &KeyRange, created_ms: i64) -> Self {
+        let start = HexKey(range.start.clone());
+        Self {
+            id,
+            start,
+            end: range.end.clone().map(HexKey),
+            created_ms,
+        }
+    }
+
+    pub(crate) fn range(&self) -> KeyRange {
+        KeyRange::new(
+            self.start.0.clone(),
+            self.end.as_ref().map(|end| end.0.clone()),
+        )
+    }
+}
+
+impl TableRecord {
+    /// Numbers `count` new partitions.
+    pub(crate) fn take_partition_ids(&mut self, count: usize) -> Vec<PartitionId> {
+        let first = self.next_partition;
+        self.next_partition += count as u64;
+        (first..self.next_partition).map(PartitionId).collect()
+    }
+
+    /// The partitions whose databases belong to this table, for whatever reason.
+    pub(crate) fn databases(&self) -> impl Iterator<Item = PartitionId> + '_ {
+        let making = self.reslice.iter().flat_map(|reslice| &reslice.children);
+        let serving = self.partitions.iter();
+        serving
+            .chain(making)
+            .map(|p| p.id)
+            .chain(self.retired.iter().map(|retired| retired.id))
+    }
+}
+
+impl Record for TableRecord {
+    const KIND: &'static str = "foreshard.table";
+    const VERSION: u32 = 1;
+
+    fn read(_version: u32, body: &str) -> Result<Self, String> {
+        serde_json::from_str(body).map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests;

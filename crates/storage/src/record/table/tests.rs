@@ -1,0 +1,99 @@
+//! The table record survives storing, and version 1 still opens.
+
+use super::*;
+use crate::record::{decode, encode};
+use bytes::Bytes;
+use proptest::prelude::*;
+
+fn key() -> impl Strategy<Value = HexKey> {
+    prop::collection::vec(any::<u8>(), 0..12).prop_map(|bytes| HexKey(Bytes::from(bytes)))
+}
+
+fn partition() -> impl Strategy<Value = PartitionRecord> {
+    (any::<u64>(), key(), prop::option::of(key()), any::<i64>()).prop_map(
+        |(id, start, end, created_ms)| PartitionRecord {
+            id: PartitionId(id),
+            start,
+            end,
+            created_ms,
+        },
+    )
+}
+
+fn partitions() -> impl Strategy<Value = Vec<PartitionRecord>> {
+    prop::collection::vec(partition(), 0..4)
+}
+
+fn reslice() -> impl Strategy<Value = ResliceRecord> {
+    (
+        prop::collection::vec(any::<u64>(), 0..3),
+        partitions(),
+        any::<i64>(),
+    )
+        .prop_map(|(sources, children, started_ms)| ResliceRecord {
+            sources: sources.into_iter().map(PartitionId).collect(),
+            children,
+            started_ms,
+        })
+}
+
+prop_compose! {
+    fn record()(
+        id: u64, name in "[a-z]{3,8}", created_ms: i64, state in 0..3, note: String, epoch: u64,
+        next_partition: u64, partitions in partitions(), reslice in prop::option::of(reslice()),
+        retired in prop::collection::vec((any::<u64>(), any::<i64>()), 0..3),
+    ) -> TableRecord {
+        TableRecord {
+            id: TableId(id),
+            name,
+            created_ms,
+            state: [TableState::Active, TableState::Dropping, TableState::Dropped][state as usize],
+            definition: serde_json::json!({ "note": note }),
+            epoch,
+            next_partition,
+            partitions,
+            reslice,
+            retired: retired
+                .into_iter()
+                .map(|(id, retired_ms)| RetiredRecord { id: PartitionId(id), retired_ms })
+                .collect(),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn round_trip(record in record(), nonce: u64) {
+        let stored = encode(nonce, &record).unwrap();
+        prop_assert_eq!(decode::<TableRecord>("x", &stored).unwrap(), (nonce, record));
+    }
+}
+
+#[test]
+fn version_1_opens() {
+    let fixture = include_bytes!("../../../fixtures/table.v1");
+    let (nonce, record) = decode::<TableRecord>("fixture", fixture).unwrap();
+    assert_eq!(nonce, 0x00c0_ffee);
+    assert_eq!((record.id, record.name.as_str()), (TableId(3), "orders"));
+    assert_eq!((record.epoch, record.next_partition), (2, 6));
+    assert_eq!(record.state, TableState::Active);
+    assert_eq!(record.definition["billing"], "on demand");
+    let ranges: Vec<KeyRange> = record
+        .partitions
+        .iter()
+        .map(PartitionRecord::range)
+        .collect();
+    assert_eq!(
+        ranges,
+        KeyRange::full()
+            .cut(&[Bytes::from_static(&[0x80])])
+            .unwrap()
+    );
+    let reslice = record.reslice.as_ref().unwrap();
+    assert_eq!(reslice.sources, [PartitionId(2)]);
+    assert_eq!(reslice.children.len(), 2);
+    assert_eq!(
+        record.databases().map(|id| id.0).collect::<Vec<_>>(),
+        [1, 2, 4, 5, 0]
+    );
+}

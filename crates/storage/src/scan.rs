@@ -1,0 +1,174 @@
+//! Scans: the keys of a range in order, in either direction, across partitions.
+//!
+//! A scan remembers what is left to read. It reads one partition after the other, holding each
+//! only while it reads there; when that partition is replaced, or its view has become old, it takes
+//! the route again and goes on with what is left. So no key is read twice or left out, however
+//! the map changes meanwhile.
+
+use crate::error::{Result, StorageError};
+use crate::partition::{Partition, Usage};
+use crate::table::Table;
+use bytes::{BufMut, Bytes, BytesMut};
+use slatedb::config::{DurabilityLevel, ScanOptions};
+use slatedb::{DbIterator, IterationOrder};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use types::KeyRange;
+
+/// The order in which a scan reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From small keys to large ones.
+    Forward,
+    /// From large keys to small ones.
+    Backward,
+}
+
+/// A scan under way. It holds little memory, whatever its range.
+pub struct Scan {
+    table: Arc<Table>,
+    direction: Direction,
+    /// What has not been read yet.
+    left: KeyRange,
+    view: Option<View>,
+}
+
+/// One partition's part of what is left, as it was at one moment.
+struct View {
+    partition: Arc<Partition>,
+    _usage: Usage,
+    rows: DbIterator,
+    opened: Instant,
+}
+
+impl Scan {
+    pub(crate) fn new(table: Arc<Table>, range: KeyRange, direction: Direction) -> Self {
+        Self {
+            table,
+            direction,
+            left: range,
+            view: None,
+        }
+    }
+
+    /// The next key and its value; `None` when the range is read.
+    pub async fn next(&mut self) -> Result<Option<(Bytes, Bytes)>> {
+        while !self.left.is_empty() {
+            let view = match self.view.take() {
+                Some(view) if !self.must_renew(&view) => self.view.insert(view),
+                _ => {
+                    let view = self.open_view().await?;
+                    self.view.insert(view)
+                }
+            };
+            let row = view.rows.next().await;
+            match row.map_err(StorageError::partition(view.partition.id()))? {
+                Some(row) => {
+                    self.pass_key(&row.key);
+                    return Ok(Some((row.key, row.value)));
+                }
+                None => {
+                    let range = view.partition.info().range.clone();
+                    self.view = None;
+                    if !self.pass_partition(&range) {
+                        break;
+                    }
+                }
+            }
+        }
+        self.left = KeyRange::new(Bytes::new(), Some(Bytes::new()));
+        Ok(None)
+    }
+
+    /// A replaced partition waits for its readers to leave; an old view may miss files that a
+    /// compaction has replaced and garbage collection has deleted.
+    fn must_renew(&self, view: &View) -> bool {
+        let age_max = Duration::from_millis(self.table.shared.settings.scan_grace_ms / 2);
+        view.partition.is_retired() || view.opened.elapsed() > age_max
+    }
+
+    async fn open_view(&self) -> Result<View> {
+        let (partition, usage) = match self.direction {
+            Direction::Forward => self.table.enter(|map| map.index_of(&self.left.start))?,
+            Direction::Backward => self
+                .table
+                .enter(|map| map.index_before(self.left.end.as_deref()))?,
+        };
+        let opened = Instant::now();
+        let options = ScanOptions::new()
+            .with_durability_filter(DurabilityLevel::Remote)
+            .with_read_ahead_bytes(self.table.shared.settings.scan_ahead_bytes)
+            .with_cache_blocks(true)
+            .with_order(match self.direction {
+                Direction::Forward => IterationOrder::Ascending,
+                Direction::Backward => IterationOrder::Descending,
+            });
+        let range = self
+            .left
+            .intersection(&partition.info().range)
+            .ok_or_else(|| StorageError::Invariant {
+                object: format!("partition map of table {}", self.table.name()),
+                reason: format!("{} does not contain what the scan has left", partition.id()),
+            })?;
+        let rows = match range.end {
+            Some(end) => {
+                partition
+                    .db()
+                    .scan_with_options(range.start..end, &options)
+                    .await
+            }
+            None => {
+                partition
+                    .db()
+                    .scan_with_options(range.start.., &options)
+                    .await
+            }
+        };
+        let rows = rows.map_err(StorageError::partition(partition.id()))?;
+        Ok(View {
+            partition,
+            _usage: usage,
+            rows,
+            opened,
+        })
+    }
+
+    /// Notes that `key` was read.
+    fn pass_key(&mut self, key: &Bytes) {
+        match self.direction {
+            Direction::Forward => self.left.start = successor(key),
+            Direction::Backward => self.left.end = Some(key.clone()),
+        }
+    }
+
+    /// Notes that nothing more is in a partition's `range`; false if that was the last one.
+    fn pass_partition(&mut self, range: &KeyRange) -> bool {
+        match self.direction {
+            Direction::Forward => match &range.end {
+                Some(end) => self.left.start = end.clone(),
+                None => return false,
+            },
+            Direction::Backward if range.start.is_empty() => return false,
+            Direction::Backward => self.left.end = Some(range.start.clone()),
+        }
+        true
+    }
+}
+
+impl std::fmt::Debug for Scan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scan")
+            .field("table", &self.table.name())
+            .field("direction", &self.direction)
+            .field("left", &self.left)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The smallest key above `key`.
+fn successor(key: &[u8]) -> Bytes {
+    let mut next = BytesMut::with_capacity(key.len() + 1);
+    next.put_slice(key);
+    next.put_u8(0);
+    next.freeze()
+}

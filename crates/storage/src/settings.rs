@@ -1,0 +1,101 @@
+//! What an operator may set, and the parts that the caller brings along.
+//!
+//! Settings are plain data that can be read from a file; clocks and hooks are not and come as
+//! [`Components`]. The defaults were measured on two cores and a local disk; docs/storage.md says
+//! what each is a trade of.
+
+use crate::faults::{Faults, NoFaults};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::sync::Arc;
+use types::Clock;
+
+/// The settings of a [`Storage`](crate::Storage). Every field has a default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StorageSettings {
+    /// The data directory; created if it does not exist.
+    pub directory: PathBuf,
+    /// Memory for cached blocks and indexes of all partitions together.
+    pub cache_bytes: u64,
+    /// A partition's memtable is written to disk as a sorted file when it is this large.
+    pub memtable_bytes: usize,
+    /// Writers of a partition wait while it holds this many bytes that are not in sorted files.
+    pub unflushed_bytes_max: usize,
+    /// A partition's writers wait while it has this many unsorted files (L0) in all ...
+    pub l0_files_max: usize,
+    /// ... or this many that may hold one key.
+    pub l0_files_per_key_max: usize,
+    /// How often a partition looks for compaction work and for results of it.
+    pub compaction_poll_ms: u64,
+    /// How many compactions a partition runs at once.
+    pub compactions_max: usize,
+    /// How long files that a compaction replaced stay readable for scans that still use them.
+    /// A scan renews its view after half of it.
+    pub scan_grace_ms: u64,
+    /// How often a partition deletes files that are no longer referenced.
+    pub garbage_poll_ms: u64,
+    /// How long a file must have been unreferenced before it is deleted.
+    pub garbage_age_ms: u64,
+    /// How many bytes a scan fetches ahead of its reader.
+    pub scan_ahead_bytes: usize,
+    /// A cutover that holds writes for longer than this is undone.
+    pub cutover_ms_max: u64,
+    /// How long an unknown outcome of a catalog write is asked for again before the table refuses
+    /// writes.
+    pub catalog_decide_ms_max: u64,
+}
+
+impl Default for StorageSettings {
+    fn default() -> Self {
+        Self {
+            directory: PathBuf::from("foreshard-data"),
+            cache_bytes: 256 << 20,
+            memtable_bytes: 32 << 20,
+            unflushed_bytes_max: 128 << 20,
+            l0_files_max: 32,
+            l0_files_per_key_max: 16,
+            compaction_poll_ms: 5_000,
+            compactions_max: 1,
+            scan_grace_ms: 60_000,
+            garbage_poll_ms: 10_000,
+            garbage_age_ms: 30_000,
+            scan_ahead_bytes: 64 << 10,
+            cutover_ms_max: 5_000,
+            catalog_decide_ms_max: 10_000,
+        }
+    }
+}
+
+impl StorageSettings {
+    /// The defaults for a data directory.
+    pub fn at(directory: impl Into<PathBuf>) -> Self {
+        Self {
+            directory: directory.into(),
+            ..Self::default()
+        }
+    }
+}
+
+/// What a [`Storage`](crate::Storage) needs and cannot be written in a file.
+#[derive(Clone, Debug)]
+pub struct Components {
+    /// Stamps tables and partitions; never used to measure.
+    pub clock: Arc<dyn Clock>,
+    /// Told of every step of a workflow.
+    pub faults: Arc<dyn Faults>,
+    /// From it come the nonces by which a catalog write recognises itself. Must differ from one
+    /// start of the process to the next.
+    pub seed: u64,
+}
+
+impl Components {
+    /// A clock and a seed, and no faults.
+    pub fn new(clock: Arc<dyn Clock>, seed: u64) -> Self {
+        Self {
+            clock,
+            faults: Arc::new(NoFaults),
+            seed,
+        }
+    }
+}

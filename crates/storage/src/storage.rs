@@ -1,0 +1,181 @@
+//! A store: the data directory, its catalog, and its open tables.
+
+use crate::blobs::Blobs;
+use crate::catalog::{CATALOG, Catalog, check_table_name};
+use crate::directory::DataDirectory;
+use crate::engine::Engine;
+use crate::error::{Result, StorageError};
+use crate::faults::FaultPoint;
+use crate::record::table::{PartitionRecord, TableRecord, TableState};
+use crate::settings::{Components, StorageSettings};
+use crate::table::open::Expect;
+use crate::table::{Shared, Table};
+use crate::versioned::CatalogContext;
+use bytes::Bytes;
+use std::sync::Arc;
+use tokio::sync::watch;
+use types::KeyRange;
+
+mod recovery;
+
+/// What it takes to make a table.
+#[derive(Clone, Debug)]
+pub struct NewTable {
+    /// 1 to 255 of `a-z A-Z 0-9 _ - .`.
+    pub name: String,
+    /// Kept with the table and handed back; not interpreted.
+    pub definition: serde_json::Value,
+    /// The boundaries between its first partitions, rising; none for one partition.
+    pub boundaries: Vec<Bytes>,
+}
+
+/// An open store. Close it with [`close`](Self::close); dropping it is like a crash, which loses
+/// nothing but leaves more to do at the next start.
+pub struct Storage {
+    shared: Arc<Shared>,
+    catalog: Catalog,
+    blobs: Blobs,
+    /// Sorted by name.
+    tables: watch::Sender<Arc<Vec<Arc<Table>>>>,
+    /// Held while the list of tables changes.
+    changing: tokio::sync::Mutex<()>,
+}
+
+impl Storage {
+    /// Opens a data directory, or makes one, and finishes or undoes what a crash interrupted.
+    pub async fn open(settings: StorageSettings, components: Components) -> Result<Arc<Self>> {
+        let root = settings.directory.clone();
+        let opened = tokio::task::spawn_blocking(move || DataDirectory::open(&root));
+        let directory = Arc::new(opened.await.map_err(|_| StorageError::Closed)??);
+        directory.sync_tree(CATALOG)?;
+        let context = Arc::new(CatalogContext::new(
+            directory.clone(),
+            components.faults,
+            components.seed,
+            settings.catalog_decide_ms_max,
+        ));
+        let catalog = Catalog::open(context.clone(), components.clock.now_ms()).await?;
+        let store = directory.store().clone();
+        let shared = Arc::new(Shared {
+            engine: Engine::new(store.clone(), &settings),
+            catalog: context,
+            directory,
+            clock: components.clock,
+            settings,
+        });
+        let tables = recovery::open_tables(&shared, &catalog).await?;
+        Ok(Arc::new(Self {
+            shared,
+            catalog,
+            blobs: Blobs::new(store),
+            tables: watch::Sender::new(Arc::new(tables)),
+            changing: tokio::sync::Mutex::new(()),
+        }))
+    }
+
+    /// Makes a table. If the process dies meanwhile, there is either no table or a whole one.
+    pub async fn create_table(&self, new: NewTable) -> Result<Arc<Table>> {
+        check_table_name(&new.name)?;
+        let ranges = KeyRange::full().cut(&new.boundaries).ok_or_else(|| {
+            StorageError::Refused(format!(
+                "table {}: the boundaries must not be empty and must rise",
+                new.name
+            ))
+        })?;
+        let _changing = self.changing.lock().await;
+        if self.table(&new.name).is_some() {
+            return Err(StorageError::TableExists(new.name));
+        }
+        let object = self.catalog.table(&new.name).await?;
+        let id = self.catalog.take_table_id().await?;
+        self.shared.reached(FaultPoint::CreateNumbered).await?;
+        let now_ms = self.shared.clock.now_ms();
+        let mut record = TableRecord {
+            id,
+            name: new.name,
+            created_ms: now_ms,
+            state: TableState::Active,
+            definition: new.definition,
+            epoch: 1,
+            next_partition: 1,
+            partitions: Vec::new(),
+            reslice: None,
+            retired: Vec::new(),
+        };
+        let ids = record.take_partition_ids(ranges.len());
+        let numbered = ids.into_iter().zip(&ranges);
+        record.partitions = numbered
+            .map(|(id, range)| PartitionRecord::new(id, range, now_ms))
+            .collect();
+        // The databases come first: what the catalog names is there, always.
+        let table =
+            Table::open(self.shared.clone(), object, record.clone(), Expect::Nothing).await?;
+        let created = async {
+            self.shared.reached(FaultPoint::CreatePrepared).await?;
+            table.object.create(record).await
+        };
+        if let Err(error) = created.await {
+            table.close().await?;
+            return Err(error);
+        }
+        self.change_tables(|tables| {
+            let at = tables.partition_point(|other| other.name() < table.name());
+            tables.insert(at, table.clone());
+        });
+        Ok(table)
+    }
+
+    /// The table of this name.
+    pub fn table(&self, name: &str) -> Option<Arc<Table>> {
+        let tables = self.tables.borrow();
+        let found = tables
+            .binary_search_by(|table| table.name().cmp(name))
+            .ok()?;
+        Some(tables[found].clone())
+    }
+
+    /// All tables, by name.
+    pub fn tables(&self) -> Vec<Arc<Table>> {
+        self.tables.borrow().to_vec()
+    }
+
+    /// Follows the list of tables: a new value when one is made or dropped.
+    pub fn subscribe(&self) -> watch::Receiver<Arc<Vec<Arc<Table>>>> {
+        self.tables.subscribe()
+    }
+
+    /// Small named objects for the crates above.
+    pub fn blobs(&self) -> &Blobs {
+        &self.blobs
+    }
+
+    /// Closes all tables and lets another process have the directory. Calls that are under way
+    /// finish first, later ones fail.
+    pub async fn close(&self) -> Result<()> {
+        let _changing = self.changing.lock().await;
+        let tables = self.tables();
+        for table in &tables {
+            // A workflow that has begun runs to its end.
+            drop(table.workflow.lock().await);
+        }
+        let closed = futures::future::join_all(tables.iter().map(|table| table.close())).await;
+        self.shared.directory.unlock();
+        closed.into_iter().collect()
+    }
+
+    fn change_tables(&self, change: impl FnOnce(&mut Vec<Arc<Table>>)) {
+        self.tables.send_modify(|tables| {
+            let mut changed = tables.to_vec();
+            change(&mut changed);
+            *tables = Arc::new(changed);
+        });
+    }
+}
+
+impl std::fmt::Debug for Storage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Storage")
+            .field("directory", &self.shared.settings.directory)
+            .finish()
+    }
+}

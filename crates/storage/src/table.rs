@@ -1,0 +1,265 @@
+//! A table: routes each key to its partition and follows the partition map as it changes.
+//!
+//! Reads and writes take the route of the moment and hold on to the partition while they use it. A
+//! partition that was replaced turns them away, and they take the new route; the new route is in
+//! place before the old partition turns anybody away.
+
+use crate::catalog::TableObject;
+use crate::engine::Engine;
+use crate::error::{Result, StorageError};
+use crate::faults::FaultPoint;
+use crate::map::{PartitionInfo, PartitionMap};
+use crate::partition::{Change, Partition, Usage};
+use crate::record::table::TableRecord;
+use crate::scan::{Direction, Scan};
+use crate::settings::StorageSettings;
+use crate::versioned::CatalogContext;
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::watch;
+use types::{Clock, KeyRange, PartitionId, TableId};
+
+pub(crate) mod open;
+
+/// The longest storage key.
+pub const KEY_BYTES_MAX: usize = 16 << 10;
+/// The largest value.
+pub const VALUE_BYTES_MAX: usize = 8 << 20;
+
+/// What all tables of a store share.
+pub(crate) struct Shared {
+    pub(crate) engine: Engine,
+    pub(crate) catalog: Arc<CatalogContext>,
+    pub(crate) directory: Arc<crate::directory::DataDirectory>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) settings: StorageSettings,
+}
+
+impl Shared {
+    pub(crate) async fn reached(&self, point: FaultPoint) -> Result<()> {
+        self.catalog.reached(point).await
+    }
+}
+
+/// What a writer wants done with the key it was shown, and what it wants to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision<R> {
+    /// Store this value.
+    Put(Bytes, R),
+    /// Remove the key.
+    Delete(R),
+    /// Leave it as it is.
+    Keep(R),
+}
+
+/// An open table.
+pub struct Table {
+    id: TableId,
+    name: String,
+    created_ms: i64,
+    definition: ArcSwap<serde_json::Value>,
+    defining: tokio::sync::Mutex<()>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) object: TableObject,
+    routes: ArcSwap<Routes>,
+    map: watch::Sender<Arc<PartitionMap>>,
+    dropped: AtomicBool,
+    /// Held by whatever changes the table's partitions.
+    pub(crate) workflow: Arc<tokio::sync::Mutex<()>>,
+    /// Held, shared, by retired partitions that are still being closed.
+    pub(crate) closing: Arc<tokio::sync::RwLock<()>>,
+}
+
+/// The partition map and the open partitions, in the same order.
+pub(crate) struct Routes {
+    pub(crate) map: Arc<PartitionMap>,
+    pub(crate) partitions: Vec<Arc<Partition>>,
+}
+
+impl Table {
+    /// The table's number: another one if a table of this name is dropped and made again.
+    pub fn id(&self) -> TableId {
+        self.id
+    }
+
+    /// The table's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// When the table was made, by the store's clock.
+    pub fn created_ms(&self) -> i64 {
+        self.created_ms
+    }
+
+    /// What the crates above keep with the table.
+    pub fn definition(&self) -> Arc<serde_json::Value> {
+        self.definition.load_full()
+    }
+
+    /// Replaces the definition by what `change` makes of it.
+    pub async fn update_definition(
+        &self,
+        change: impl FnOnce(&serde_json::Value) -> serde_json::Value + Send,
+    ) -> Result<()> {
+        self.check_alive()?;
+        let _one_at_a_time = self.defining.lock().await;
+        let changed = |record: &mut TableRecord| {
+            record.definition = change(&record.definition);
+            Ok(record.definition.clone())
+        };
+        let definition = self.object.update(changed).await?;
+        self.definition.store(Arc::new(definition));
+        Ok(())
+    }
+
+    /// The partition map of the moment.
+    pub fn partition_map(&self) -> Arc<PartitionMap> {
+        self.routes.load().map.clone()
+    }
+
+    /// Follows the partition map: a new value after every reslice.
+    pub fn subscribe(&self) -> watch::Receiver<Arc<PartitionMap>> {
+        self.map.subscribe()
+    }
+
+    /// The partition that owns `key` at the moment.
+    pub fn partition_of(&self, key: &[u8]) -> PartitionId {
+        self.routes.load().map.partition_of(key).id
+    }
+
+    /// The newest durable version of a key: what was acknowledged before this call is seen, what a
+    /// crash could undo is not.
+    pub async fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
+        let (partition, _usage) = self.enter(|map| map.index_of(key))?;
+        partition.get(key).await
+    }
+
+    /// Shows `decide` the newest version of a key and does what it says, before anybody else can
+    /// change the key. Returns when the answer is durable: also if nothing was changed, and also
+    /// if the version that was shown was written by somebody who is still waiting.
+    pub async fn read_modify_write<R: Send>(
+        &self,
+        key: &[u8],
+        decide: impl FnOnce(Option<&Bytes>) -> Decision<R> + Send,
+    ) -> Result<R> {
+        check_key(key)?;
+        let writer = loop {
+            let (partition, _usage) = self.enter(|map| map.index_of(key))?;
+            if let Some(writer) = partition.writer(key).await? {
+                break writer;
+            }
+        };
+        let newest = writer.newest(key).await?;
+        let (change, answer) = match decide(newest.as_ref()) {
+            Decision::Keep(answer) => {
+                writer.keep().await?;
+                return Ok(answer);
+            }
+            Decision::Put(value, answer) => (Change::Put(value), answer),
+            Decision::Delete(answer) => (Change::Delete, answer),
+        };
+        check_change(&change)?;
+        writer.write(Bytes::copy_from_slice(key), change).await?;
+        Ok(answer)
+    }
+
+    /// Reads the keys of a range in order. The scan goes on across partitions, also while they are
+    /// resliced; each key is read as it is when the scan gets there or shortly before.
+    pub fn scan(self: &Arc<Self>, range: KeyRange, direction: Direction) -> Scan {
+        Scan::new(self.clone(), range, direction)
+    }
+
+    /// The partition that `index` chooses from the map, and the right to use it.
+    pub(crate) fn enter(
+        &self,
+        index: impl Fn(&PartitionMap) -> usize,
+    ) -> Result<(Arc<Partition>, Usage)> {
+        loop {
+            self.check_alive()?;
+            let routes = self.routes.load();
+            let partition = &routes.partitions[index(&routes.map)];
+            if let Some(usage) = partition.enter() {
+                return Ok((partition.clone(), usage));
+            }
+            // It was replaced after the route was read: the new route is there already.
+        }
+    }
+
+    fn check_alive(&self) -> Result<()> {
+        match self.dropped.load(Ordering::SeqCst) {
+            true => Err(StorageError::NoSuchTable(self.name.clone())),
+            false => Ok(()),
+        }
+    }
+
+    pub(crate) fn routes(&self) -> Arc<Routes> {
+        self.routes.load_full()
+    }
+
+    /// Sends requests by a new map from now on and tells the subscribers.
+    pub(crate) fn set_routes(&self, routes: Routes) {
+        let map = routes.map.clone();
+        self.routes.store(Arc::new(routes));
+        self.map.send_replace(map);
+    }
+
+    /// Turns all requests away, waits until those under way are done, and closes the databases.
+    pub(crate) async fn close(&self) -> Result<()> {
+        let routes = self.routes.load_full();
+        let closes = routes.partitions.iter().map(|partition| partition.close());
+        let closed = futures::future::join_all(closes).await;
+        drop(self.closing.write().await);
+        closed.into_iter().collect()
+    }
+
+    /// Makes the table disappear for those who still hold it.
+    pub(crate) fn mark_dropped(&self) {
+        self.dropped.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Routes {
+    pub(crate) fn new(table: TableId, epoch: u64, partitions: Vec<Arc<Partition>>) -> Self {
+        let infos: Vec<PartitionInfo> = partitions.iter().map(|p| p.info().clone()).collect();
+        Self {
+            map: Arc::new(PartitionMap {
+                table,
+                epoch,
+                partitions: infos,
+            }),
+            partitions,
+        }
+    }
+}
+
+impl std::fmt::Debug for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Table")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .finish()
+    }
+}
+
+fn check_key(key: &[u8]) -> Result<()> {
+    if key.is_empty() || key.len() > KEY_BYTES_MAX {
+        return Err(StorageError::Refused(format!(
+            "a storage key has 1 to {KEY_BYTES_MAX} bytes, this one has {}",
+            key.len()
+        )));
+    }
+    Ok(())
+}
+
+fn check_change(change: &Change) -> Result<()> {
+    match change {
+        Change::Put(value) if value.len() > VALUE_BYTES_MAX => Err(StorageError::Refused(format!(
+            "a value has up to {VALUE_BYTES_MAX} bytes, this one has {}",
+            value.len()
+        ))),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,91 @@
+//! Making a table and opening one that exists.
+
+use super::{Routes, Shared, Table};
+use crate::catalog::TableObject;
+use crate::engine::Engine;
+use crate::error::{Result, StorageError};
+use crate::map::PartitionInfo;
+use crate::partition::Partition;
+use crate::record::table::{PartitionRecord, TableRecord};
+use arc_swap::ArcSwap;
+use futures::{StreamExt, TryStreamExt};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use tokio::sync::watch;
+use types::TableId;
+
+/// How many partitions are opened at once: opening waits for the disk, mostly.
+const OPEN_CONCURRENCY: usize = 8;
+
+/// Whether a partition's database has to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expect {
+    /// It was never made.
+    Nothing,
+    /// It was made; if it is missing, data are lost.
+    Database,
+}
+
+impl Table {
+    /// Opens the partitions that `record` names.
+    pub(crate) async fn open(
+        shared: Arc<Shared>,
+        object: TableObject,
+        record: TableRecord,
+        expect: Expect,
+    ) -> Result<Arc<Self>> {
+        let partitions = open_partitions(&shared, record.id, &record.partitions, expect).await?;
+        let routes = Routes::new(record.id, record.epoch, partitions);
+        Ok(Arc::new(Self {
+            id: record.id,
+            name: record.name,
+            created_ms: record.created_ms,
+            definition: ArcSwap::from_pointee(record.definition),
+            defining: tokio::sync::Mutex::default(),
+            shared,
+            object,
+            map: watch::Sender::new(routes.map.clone()),
+            routes: ArcSwap::from_pointee(routes),
+            dropped: AtomicBool::new(false),
+            workflow: Arc::default(),
+            closing: Arc::default(),
+        }))
+    }
+}
+
+/// Opens partitions, several at once, in the given order.
+pub(crate) async fn open_partitions(
+    shared: &Shared,
+    table: TableId,
+    records: &[PartitionRecord],
+    expect: Expect,
+) -> Result<Vec<Arc<Partition>>> {
+    futures::stream::iter(records)
+        .map(|record| open_partition(shared, table, record, expect))
+        .buffered(OPEN_CONCURRENCY)
+        .try_collect()
+        .await
+}
+
+async fn open_partition(
+    shared: &Shared,
+    table: TableId,
+    record: &PartitionRecord,
+    expect: Expect,
+) -> Result<Arc<Partition>> {
+    let path = Engine::path(table, record.id);
+    if expect == Expect::Database && shared.engine.manifest(&path).await?.is_none() {
+        let reason = "the catalog names this partition, but its database is missing".to_owned();
+        return Err(StorageError::Corrupt {
+            path: path.to_string(),
+            reason,
+        });
+    }
+    let db = shared.engine.open(&path).await?;
+    let info = PartitionInfo {
+        id: record.id,
+        range: record.range(),
+        created_ms: record.created_ms,
+    };
+    Ok(Partition::new(info, path, db))
+}

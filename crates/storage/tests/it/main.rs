@@ -1,0 +1,4 @@
+//! The storage crate from outside: what it promises, on a real directory.
+
+mod basics;
+mod support;

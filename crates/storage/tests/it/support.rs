@@ -1,0 +1,72 @@
+//! What several tests need: stores in temporary directories, keys, and reading a whole table.
+
+use bytes::Bytes;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use storage::{Components, Decision, Direction, NewTable, Storage, StorageSettings, Table};
+use types::{KeyRange, ManualClock};
+
+/// Each opening gets another seed, as the service does it.
+static SEED: AtomicU64 = AtomicU64::new(1);
+
+/// The components of a test: a clock that stands still, and no faults.
+pub(crate) fn components() -> Components {
+    let clock = Arc::new(ManualClock::new(1_700_000_000_000));
+    Components::new(clock, SEED.fetch_add(1, Ordering::SeqCst))
+}
+
+/// Opens a store with small caches.
+pub(crate) async fn open(root: &Path) -> Arc<Storage> {
+    Storage::open(settings(root), components()).await.unwrap()
+}
+
+/// The defaults, with less memory.
+pub(crate) fn settings(root: &Path) -> StorageSettings {
+    StorageSettings {
+        cache_bytes: 16 << 20,
+        ..StorageSettings::at(root)
+    }
+}
+
+/// A table with these boundaries.
+pub(crate) async fn table(storage: &Storage, name: &str, boundaries: &[&str]) -> Arc<Table> {
+    let boundaries = boundaries
+        .iter()
+        .map(|b| Bytes::copy_from_slice(b.as_bytes()))
+        .collect();
+    let definition = serde_json::json!({ "note": name });
+    storage
+        .create_table(NewTable {
+            name: name.to_owned(),
+            definition,
+            boundaries,
+        })
+        .await
+        .unwrap()
+}
+
+/// Stores a value and waits until it is durable.
+pub(crate) async fn put(table: &Table, key: &str, value: &str) {
+    let value = Bytes::copy_from_slice(value.as_bytes());
+    table
+        .read_modify_write(key.as_bytes(), |_| Decision::Put(value, ()))
+        .await
+        .unwrap();
+}
+
+/// Reads a value.
+pub(crate) async fn get(table: &Table, key: &str) -> Option<String> {
+    let value = table.get(key.as_bytes()).await.unwrap()?;
+    Some(String::from_utf8(value.to_vec()).unwrap())
+}
+
+/// All keys of a range in the order of the scan.
+pub(crate) async fn keys(table: &Arc<Table>, range: KeyRange, direction: Direction) -> Vec<String> {
+    let mut scan = table.scan(range, direction);
+    let mut keys = Vec::new();
+    while let Some((key, _)) = scan.next().await.unwrap() {
+        keys.push(String::from_utf8(key.to_vec()).unwrap());
+    }
+    keys
+}
