@@ -1,1 +1,34 @@
 //! Re-partitioning score, slicing and plans; no I/O, no clock.
+//!
+//! The problem, the method and why it does not flap are in the README beside this file. In reading
+//! order: [`view`] is what is known about a table, [`score`] says whether it needs attention,
+//! [`slice`] where boundaries belong, [`policy`] what to do, [`plan`] how that is written down.
+//! [`controller`] makes views out of the collector's counts and the forecasts, [`decision`] keeps
+//! what was decided and judges it afterwards, [`bucket`] is the capacity that plans are about.
+
+pub mod bucket;
+pub mod controller;
+pub mod decision;
+mod error;
+pub mod load;
+pub mod plan;
+pub mod policy;
+pub mod score;
+pub mod settings;
+pub mod slice;
+#[cfg(test)]
+mod testing;
+pub mod view;
+
+pub use bucket::{BURST_S, Buckets, TokenBucket};
+pub use controller::{Controller, ControllerSettings, PartitionFacts, Tick};
+pub use decision::{Decision, Judgement, LoadSeries, Outcome};
+pub use error::PlannerError;
+pub use plan::{Action, Alternative, Kind, Plan, Trigger};
+pub use policy::{
+    Policy, Predictive, ReactiveDynamoDb, ReactiveDynamoDbSettings, ReactiveFast,
+    ReactiveFastSettings, Static,
+};
+pub use score::Score;
+pub use settings::PlannerSettings;
+pub use view::{CellView, Limits, PartitionView, TableView};

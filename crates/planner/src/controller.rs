@@ -1,0 +1,255 @@
+//! From counts to a plan: everything one table needs between the collector and the manager.
+//!
+//! The controller keeps a forecaster for the reads and one for the writes of every partition, fed
+//! from the collector's history; it makes a [`TableView`] of them and of the last seconds and
+//! minutes, scores it once per interval and asks the policy at every tick. It has no clock: the
+//! manager ticks it with real (or scaled) time, the simulator with virtual time, and neither can
+//! tell what the other sees.
+//!
+//! **Work per tick is bounded.** Every tick looks at the last seconds of each partition, every
+//! `refresh_ms` at the last minutes of each cell. Forecasters take a value only when a bin of the
+//! history has closed (five minutes), and at most `builds_per_tick_max` partitions get their
+//! forecasters built per tick; until then they abstain, and the policy leaves them alone. New
+//! partitions are built from the history of their key range, so they have a forecast in the very
+//! tick in which they are first seen.
+
+mod cells;
+mod lane;
+mod observe;
+mod settings;
+mod tracked;
+
+pub use settings::ControllerSettings;
+
+use crate::decision::LoadSeries;
+use crate::error::PlannerError;
+use crate::plan::Plan;
+use crate::policy::Policy;
+use crate::score::{Score, scores};
+use crate::view::{Limits, TableView};
+use cells::CellShares;
+use serde::{Deserialize, Serialize};
+use tracked::Tracked;
+use types::{KeyRange, PartitionId, TableId, Units};
+use workload::{Channel, Collector, Timeline};
+
+/// What the controller is told about a partition at each tick.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PartitionFacts {
+    /// Which partition.
+    pub id: PartitionId,
+    /// The keys it owns.
+    pub range: KeyRange,
+    /// What it can serve, per second.
+    pub capacity: Units,
+    /// Burst credit left, if somebody limits and tells.
+    pub credit: Option<Units>,
+    /// Stored bytes.
+    pub size_bytes: u64,
+    /// When it was made.
+    pub created_ms: i64,
+}
+
+/// What a tick yields.
+#[derive(Debug)]
+pub struct Tick<'a> {
+    /// The table as it was seen.
+    pub view: &'a TableView,
+    /// The latest scores, one per partition.
+    pub scores: &'a [Score],
+    /// Whether the scores were made at this tick.
+    pub scored: bool,
+    /// What the policy wants done, with its explanation.
+    pub plan: Plan,
+}
+
+/// Watches one table.
+#[derive(Debug)]
+pub struct Controller<P> {
+    settings: ControllerSettings,
+    policy: P,
+    /// In key order.
+    tracked: Vec<Tracked>,
+    cells: CellShares,
+    view: TableView,
+    scores: Vec<Score>,
+    next_score_ms: i64,
+    next_refresh_ms: i64,
+    /// Ranges that merges made, and when; forgotten after `MERGES_KEPT_MS`.
+    merged: Vec<(KeyRange, i64)>,
+}
+
+/// How long it is remembered that a range was merged: longer than any sensible cycle setting.
+const MERGES_KEPT_MS: i64 = 8 * 24 * 3_600_000;
+
+impl<P: Policy> Controller<P> {
+    /// A controller of one table.
+    pub fn new(
+        table: TableId,
+        name: &str,
+        limits: Limits,
+        settings: ControllerSettings,
+        policy: P,
+    ) -> Result<Self, PlannerError> {
+        settings.validate()?;
+        let view = TableView {
+            table,
+            name: name.into(),
+            now_ms: i64::MIN,
+            due: false,
+            busy: false,
+            limits,
+            last_plan_ms: None,
+            partitions: Vec::new(),
+        };
+        Ok(Self {
+            cells: CellShares::new(&settings),
+            settings,
+            policy,
+            tracked: Vec::new(),
+            view,
+            scores: Vec::new(),
+            next_score_ms: i64::MIN,
+            next_refresh_ms: i64::MIN,
+            merged: Vec::new(),
+        })
+    }
+
+    /// Looks at the table at `now_ms` and decides.
+    ///
+    /// `partitions` are in key order and tile the axis, and the collector has been told of them.
+    /// `busy` says that an earlier plan is still being carried out.
+    pub fn tick(
+        &mut self,
+        now_ms: i64,
+        collector: &Collector,
+        partitions: &[PartitionFacts],
+        busy: bool,
+    ) -> Tick<'_> {
+        self.view.now_ms = now_ms;
+        self.view.busy = busy;
+        let changed = self.follow(partitions, now_ms);
+        let foreseen = self.foresee(collector);
+        self.observe(collector, partitions, changed || foreseen);
+        self.view.due = now_ms >= self.next_score_ms;
+        if self.view.due {
+            self.next_score_ms = now_ms + self.settings.score.interval_ms;
+            self.weigh_keys(collector);
+        }
+        if self.view.due || changed {
+            self.scores = scores(&self.view, &self.settings.score);
+        }
+        let plan = self.policy.decide(&self.view);
+        if !plan.is_hold() {
+            self.view.last_plan_ms = Some(now_ms);
+        }
+        Tick {
+            view: &self.view,
+            scores: &self.scores,
+            scored: self.view.due,
+            plan,
+        }
+    }
+
+    /// What the policy would do now if it were time to score: for a dry run. Changes nothing.
+    pub fn dry_run(&mut self) -> Plan {
+        let view = TableView {
+            due: true,
+            ..self.view.clone()
+        };
+        self.policy.decide(&view)
+    }
+
+    /// The table as it was last seen.
+    pub fn view(&self) -> &TableView {
+        &self.view
+    }
+
+    /// The latest scores.
+    pub fn scores(&self) -> &[Score] {
+        &self.scores
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &P {
+        &self.policy
+    }
+
+    /// Takes up where another process left off: when the last plan was made, and which ranges were
+    /// merged when (from the journal).
+    pub fn resume(&mut self, last_plan_ms: Option<i64>, merged: Vec<(KeyRange, i64)>) {
+        self.view.last_plan_ms = last_plan_ms;
+        self.merged = merged;
+    }
+
+    /// The load expected on a range of keys in the next step, or else seen lately, by the cells
+    /// that begin in it: what burst credit is divided by. `None` if no cell does.
+    pub fn expected_load(&self, range: &KeyRange) -> Option<Units> {
+        let cells = self
+            .view
+            .partitions
+            .iter()
+            .flat_map(|partition| &partition.cells);
+        cells
+            .filter(|cell| range.contains(&cell.range.start))
+            .map(|cell| cell.forecast.first().copied().unwrap_or(cell.recent))
+            .reduce(|sum, load| sum + load)
+    }
+
+    /// Brings the tracked partitions in line with the table's; says whether any changed.
+    fn follow(&mut self, partitions: &[PartitionFacts], now_ms: i64) -> bool {
+        let same = self.tracked.len() == partitions.len()
+            && self
+                .tracked
+                .iter()
+                .zip(partitions)
+                .all(|(have, is)| have.id() == is.id);
+        if same {
+            return false;
+        }
+        let first_look = self.tracked.is_empty();
+        let mut known = std::mem::take(&mut self.tracked);
+        for facts in partitions {
+            let gone_inside = known
+                .iter()
+                .filter(|have| facts.range.covers(have.range()))
+                .count();
+            match known.iter().position(|have| have.id() == facts.id) {
+                Some(at) => self.tracked.push(known.swap_remove(at)),
+                None => {
+                    if !first_look && gone_inside > 1 {
+                        self.merged.push((facts.range.clone(), facts.created_ms));
+                    }
+                    self.tracked.push(Tracked::new(facts, now_ms));
+                }
+            }
+        }
+        self.merged
+            .retain(|(_, merged_ms)| now_ms - merged_ms < MERGES_KEPT_MS);
+        true
+    }
+
+    /// Feeds the forecasters; says whether any forecast changed.
+    fn foresee(&mut self, collector: &Collector) -> bool {
+        let Some(history) = collector.history(self.view.table) else {
+            return false;
+        };
+        let mut builds_left = self.settings.builds_per_tick_max;
+        let mut changed = false;
+        for tracked in &mut self.tracked {
+            changed |= tracked.foresee(history, &self.settings.forecast, &mut builds_left);
+        }
+        let cells = collector.cells(self.view.table);
+        changed | cells.is_some_and(|cells| self.cells.follow(cells, history))
+    }
+}
+
+/// The demand on a range of keys, bin by bin, from `from_ms` on: what decisions are judged by.
+pub fn demand(timeline: &Timeline, range: &KeyRange, from_ms: i64) -> LoadSeries {
+    let reads = timeline.series_from(range, Channel::ReadUnits, from_ms);
+    let writes = timeline.series_from(range, Channel::WriteUnits, from_ms);
+    LoadSeries::new(reads.start_ms, reads.bin_ms, &reads.values, &writes.values)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+//! The forecast of one kind of load of one partition.
+
+use forecast::{Abstention, ForecastSettings, Observation, Outlook, Series, SeriesForecaster};
+use std::collections::VecDeque;
+use types::KeyRange;
+use workload::{Channel, RateSeries, Timeline};
+
+/// How much of a lane's past is kept beside its forecaster: a week and a few hours to look back to
+/// "the hours after this moment, a week ago".
+const KEPT_DAYS: usize = 8;
+const DAY_MS: i64 = 24 * 3_600_000;
+
+/// Reads or writes of a partition: its forecaster, and the bins of the last eight days.
+#[derive(Debug)]
+pub(super) struct Lane {
+    channel: Channel,
+    state: State,
+    outlook: Outlook,
+    past: VecDeque<f64>,
+    past_end_ms: i64,
+    bin_ms: i64,
+}
+
+#[derive(Debug)]
+enum State {
+    /// The history has not been read yet.
+    Unbuilt,
+    /// Fed bin by bin. Boxed: about 110 kB.
+    Fed(Box<SeriesForecaster>),
+    /// The forecaster refused; the outlook says why. Not tried again for this partition.
+    Refused,
+}
+
+impl Lane {
+    /// A lane that has no forecast yet.
+    pub(super) fn new(channel: Channel, now_ms: i64) -> Self {
+        Self {
+            channel,
+            state: State::Unbuilt,
+            outlook: abstain(now_ms, "the history has not been read yet".into()),
+            past: VecDeque::new(),
+            past_end_ms: now_ms,
+            bin_ms: 1,
+        }
+    }
+
+    pub(super) fn outlook(&self) -> &Outlook {
+        &self.outlook
+    }
+
+    pub(super) fn is_built(&self) -> bool {
+        !matches!(self.state, State::Unbuilt)
+    }
+
+    /// Reads the whole history of `range`.
+    pub(super) fn build(
+        &mut self,
+        history: &Timeline,
+        range: &KeyRange,
+        settings: &ForecastSettings,
+    ) {
+        let series = history.series(range, self.channel);
+        self.bin_ms = series.bin_ms;
+        self.remember(&series);
+        let values = known_values(&series).collect();
+        match SeriesForecaster::from_history(
+            &Series::new(series.start_ms, series.bin_ms, values),
+            settings,
+        ) {
+            Ok(forecaster) => {
+                self.outlook = forecaster.forecast(settings.horizon_steps);
+                self.state = State::Fed(Box::new(forecaster));
+            }
+            Err(error) => self.refuse(history.end_ms(), error),
+        }
+    }
+
+    /// Takes the bins that have closed since; says whether there were any.
+    pub(super) fn feed(
+        &mut self,
+        history: &Timeline,
+        range: &KeyRange,
+        settings: &ForecastSettings,
+    ) -> bool {
+        let State::Fed(forecaster) = &mut self.state else {
+            return false;
+        };
+        let from_ms = forecaster.next_start_ms();
+        if history.end_ms() < from_ms + settings.bin_ms {
+            return false;
+        }
+        let series = history.series_from(range, self.channel, from_ms);
+        let mut start_ms = series.start_ms;
+        for value in known_values(&series) {
+            if let Err(error) = forecaster.push_at(start_ms, Observation::from(value)) {
+                self.refuse(start_ms, error);
+                return true;
+            }
+            start_ms += series.bin_ms;
+        }
+        self.outlook = forecaster.forecast(settings.horizon_steps);
+        self.remember(&series);
+        true
+    }
+
+    /// The highest bin that begins in `from_ms..to_ms`; `None` if not all of that time is kept.
+    pub(super) fn highest(&self, from_ms: i64, to_ms: i64) -> Option<f64> {
+        let start_ms = self.past_end_ms - self.bin_ms * self.past.len() as i64;
+        if from_ms < start_ms || to_ms > self.past_end_ms || self.past.is_empty() {
+            return None;
+        }
+        let first = ((from_ms - start_ms) / self.bin_ms) as usize;
+        let count = ((to_ms - from_ms) / self.bin_ms).max(1) as usize;
+        Some(
+            self.past
+                .iter()
+                .skip(first)
+                .take(count)
+                .copied()
+                .fold(0.0, f64::max),
+        )
+    }
+
+    /// The highest bin of the last day, as far as it is known.
+    pub(super) fn highest_of_day(&self) -> f64 {
+        let bins = (DAY_MS / self.bin_ms).max(1) as usize;
+        self.past
+            .iter()
+            .rev()
+            .take(bins)
+            .copied()
+            .fold(0.0, f64::max)
+    }
+
+    fn refuse(&mut self, at_ms: i64, error: forecast::ForecastError) {
+        self.outlook = abstain(
+            at_ms,
+            format!("the forecaster refuses the history: {error}"),
+        );
+        self.state = State::Refused;
+    }
+
+    fn remember(&mut self, series: &RateSeries) {
+        let kept = KEPT_DAYS * (DAY_MS / self.bin_ms) as usize;
+        self.past.extend(&series.values);
+        self.past.drain(..self.past.len().saturating_sub(kept));
+        self.past_end_ms = series.start_ms + series.bin_ms * series.values.len() as i64;
+    }
+}
+
+/// The values with unknown ones as NaN, which is how the forecaster wants its gaps.
+fn known_values(series: &RateSeries) -> impl Iterator<Item = f64> + '_ {
+    let value = |(&value, &known): (&f64, &bool)| if known { value } else { f64::NAN };
+    series.values.iter().zip(&series.known).map(value)
+}
+
+fn abstain(start_ms: i64, reason: String) -> Outlook {
+    Outlook::Abstain(Abstention {
+        start_ms,
+        reason,
+        level: None,
+    })
+}

@@ -1,0 +1,47 @@
+//! Policies: from a view of a table to a plan.
+//!
+//! [`Predictive`] is the product; [`ReactiveDynamoDb`] and [`ReactiveFast`] are what it is measured
+//! against, and all of them run through the same controller in the service and the simulator. A
+//! policy sees nothing but the view and remembers next to nothing, so that a view is enough to
+//! repeat its decision.
+
+mod fixed;
+mod merge;
+mod midpoint;
+mod predictive;
+mod reactive;
+mod split;
+
+pub use fixed::Static;
+pub use predictive::Predictive;
+pub use reactive::{
+    ReactiveDynamoDb, ReactiveDynamoDbSettings, ReactiveFast, ReactiveFastSettings,
+};
+
+use crate::plan::Plan;
+use crate::view::TableView;
+
+/// Decides what to do about one table.
+pub trait Policy: Send {
+    /// The name in tables and journals,.
+    fn name(&self) -> &'static str;
+
+    /// What to do now.
+    fn decide(&mut self, view: &TableView) -> Plan;
+}
+
+impl<P: Policy + ?Sized> Policy for Box<P> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    fn decide(&mut self, view: &TableView) -> Plan {
+        (**self).decide(view)
+    }
+}
+
+/// An action to write decisions about.
+#[cfg(test)]
+pub(crate) fn halve_for_tests(view: &TableView, partition: usize) -> crate::plan::Action {
+    midpoint::halve(&view.partitions[partition], "made up".into()).expect("it has cells")
+}

@@ -1,0 +1,164 @@
+//! What a policy sees: one table at one moment, as plain data.
+//!
+//! A view holds everything a decision may depend on, so that a decision can be repeated from its
+//! record, shown by the admin API and made up in a test. Rates are units per second of *demand*
+//! (throttled requests included, retries not). Views are built by [`crate::controller`].
+
+use crate::load::larger;
+use forecast::{Forecast, Outlook, Quantile};
+use serde::{Deserialize, Serialize};
+use types::{KeyRange, PartitionId, TableId, Units};
+
+/// Who refuses requests, and why.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limits {
+    /// Every partition has a fixed capacity with a burst allowance, as in DynamoDB.
+    #[default]
+    Dynamodb,
+    /// Nobody is refused; capacities are planning targets only.
+    Off,
+}
+
+/// A table at `now_ms`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TableView {
+    /// Which table.
+    pub table: TableId,
+    /// Its name, for explanations.
+    pub name: String,
+    /// The moment.
+    pub now_ms: i64,
+    /// Whether the score interval has passed, so that forecasts may be acted on now. The reactive
+    /// floor looks at every view.
+    pub due: bool,
+    /// Whether an earlier plan is still being carried out.
+    pub busy: bool,
+    /// How requests are limited.
+    pub limits: Limits,
+    /// When the last plan with an action was made.
+    pub last_plan_ms: Option<i64>,
+    /// Its partitions, in key order; they tile the key axis.
+    pub partitions: Vec<PartitionView>,
+}
+
+/// One partition of a table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PartitionView {
+    /// Which partition.
+    pub id: PartitionId,
+    /// The keys it owns.
+    pub range: KeyRange,
+    /// What it can serve, per second.
+    pub capacity: Units,
+    /// Burst credit left, in unit-seconds; `None` if nobody limits or nobody knows.
+    pub credit: Option<Units>,
+    /// Demand of the last seconds.
+    pub load_now: Units,
+    /// Demand of the last minutes.
+    pub load_recent: Units,
+    /// The highest five minutes of the last day.
+    pub load_day_max: Units,
+    /// The highest five minutes that followed this moment one day and one week ago, within the
+    /// time in which a merge pays back; `None` where that is not on record.
+    pub season_max: Option<Units>,
+    /// How long, up to now and without interruption, the partition has been at its limit: demand
+    /// of about its capacity or more, or throttled.
+    pub at_limit_ms: i64,
+    /// Requests throttled per second in the last seconds.
+    pub throttled_now: f64,
+    /// What the read forecaster says.
+    pub read: Outlook,
+    /// What the write forecaster says.
+    pub write: Outlook,
+    /// The pieces it can be cut into, in key order; they tile its range.
+    pub cells: Vec<CellView>,
+    /// Stored bytes.
+    pub size_bytes: u64,
+    /// Stored bytes expected at the end of the horizon.
+    pub forecast_size_bytes: u64,
+    /// The share of recent load that goes to its most loaded key.
+    pub top_key_share: f64,
+    /// When it was made.
+    pub created_ms: i64,
+    /// When a merge last made this range or part of it.
+    pub merged_ms: Option<i64>,
+}
+
+/// One interval of the key axis inside a partition.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CellView {
+    /// Its keys.
+    pub range: KeyRange,
+    /// Demand of the last minutes.
+    pub recent: Units,
+    /// Forecast demand in each step at the decision quantile; empty if the forecaster abstains.
+    pub forecast: Vec<Units>,
+    /// Whether it holds one item collection only, so that no boundary can divide it.
+    pub single_key: bool,
+}
+
+impl PartitionView {
+    /// Whether at least one kind of load is forecast.
+    pub fn has_forecast(&self) -> bool {
+        self.read.forecast().is_some() || self.write.forecast().is_some()
+    }
+
+    /// How many steps are forecast.
+    pub fn steps(&self) -> usize {
+        self.kinds()
+            .map(|forecast| forecast.steps.len())
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// The rate in step `step` at `quantile`. A kind the forecaster abstains from counts as
+    /// nothing: who does not know must not be the reason to act.
+    pub fn forecast_at(&self, step: usize, quantile: Quantile) -> Units {
+        let rate = |outlook: &Outlook| {
+            outlook
+                .forecast()
+                .and_then(|f| f.steps.get(step))
+                .map_or(0.0, |s| s.at(quantile))
+        };
+        Units {
+            read: rate(&self.read),
+            write: rate(&self.write),
+        }
+    }
+
+    /// The highest forecast of each kind over the horizon, at `quantile`.
+    pub fn forecast_max(&self, quantile: Quantile) -> Units {
+        (0..self.steps())
+            .map(|step| self.forecast_at(step, quantile))
+            .fold(Units::ZERO, larger)
+    }
+
+    /// When step `step` begins.
+    pub fn step_start_ms(&self, step: usize) -> Option<i64> {
+        self.kinds()
+            .next()
+            .map(|forecast| forecast.start_ms + forecast.bin_ms * step as i64)
+    }
+
+    /// How long a step is, in seconds.
+    pub fn step_seconds(&self) -> f64 {
+        self.kinds()
+            .next()
+            .map_or(0.0, |forecast| forecast.bin_ms as f64 / 1000.0)
+    }
+
+    /// Why nothing is forecast, if nothing is.
+    pub fn abstained(&self) -> Option<&str> {
+        match (&self.read, &self.write) {
+            (Outlook::Abstain(abstention), Outlook::Abstain(_)) => Some(&abstention.reason),
+            _ => None,
+        }
+    }
+
+    fn kinds(&self) -> impl Iterator<Item = &Forecast> {
+        [&self.read, &self.write]
+            .into_iter()
+            .filter_map(Outlook::forecast)
+    }
+}
