@@ -56,12 +56,8 @@ mod tests {
     fn the_cut_halves_load_and_not_key_space() {
         let mut uneven = partition(1, 1.0);
         uneven.cells = cells(&uneven.range, &[10.0, 10.0, 10.0, 30.0]);
-        let view = table(vec![uneven]);
-        let action = halve(&view, &view.partitions[0], "test".into()).unwrap();
-        assert_eq!(
-            action.boundaries,
-            [view.partitions[0].cells[3].range.start.clone()]
-        );
+        let action = halve(&uneven, "test".into()).unwrap();
+        assert_eq!(action.boundaries, [uneven.cells[3].range.start.clone()]);
         assert_eq!(action.shares, [Units::write(30.0), Units::write(30.0)]);
     }
 
@@ -69,12 +65,8 @@ mod tests {
     fn without_load_the_middle() {
         let mut idle = partition(1, 0.0);
         idle.cells = cells(&idle.range, &[0.0; 4]);
-        let view = table(vec![idle]);
-        let action = halve(&view, &view.partitions[0], "test".into()).unwrap();
-        assert_eq!(
-            action.boundaries,
-            [view.partitions[0].cells[2].range.start.clone()]
-        );
+        let action = halve(&idle, "test".into()).unwrap();
+        assert_eq!(action.boundaries, [idle.cells[2].range.start.clone()]);
     }
 
     #[test]
