@@ -46,7 +46,9 @@ impl Attempt {
         bytes[..8].copy_from_slice(&client.to_le_bytes());
         bytes[8..16].copy_from_slice(&key_hash.to_le_bytes());
         bytes[16] = request as u8;
-        Self::Nameless { request: xxh3_64(&bytes) }
+        Self::Nameless {
+            request: xxh3_64(&bytes),
+        }
     }
 
     /// The attempt that the headers `amz-sdk-invocation-id` and `amz-sdk-request` describe, or
@@ -68,7 +70,9 @@ impl Attempt {
 
 /// The `n` of `ttl=…; attempt=n; max=m`.
 fn attempt_number(sdk_request: &str) -> Option<u32> {
-    let parts = sdk_request.split(';').filter_map(|part| part.split_once('='));
+    let parts = sdk_request
+        .split(';')
+        .filter_map(|part| part.split_once('='));
     let mut attempts = parts.filter(|(name, _)| name.trim().eq_ignore_ascii_case("attempt"));
     attempts.next()?.1.trim().parse().ok()
 }
@@ -135,10 +139,18 @@ impl Demand {
     fn remember(&self, hash: u64, now_ms: i64, refused: bool) {
         let new = Seen::new(hash, now_ms, refused).0;
         for _ in 0..STORE_TRIES_MAX {
-            let slots = self.set(hash).iter().map(|slot| (slot, slot.load(Ordering::Relaxed)));
+            let slots = self
+                .set(hash)
+                .iter()
+                .map(|slot| (slot, slot.load(Ordering::Relaxed)));
             let worth = |seen: Seen| self.worth_of(seen, hash, now_ms);
-            let Some((slot, old)) = slots.min_by_key(|(_, old)| worth(Seen(*old))) else { return };
-            if slot.compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            let Some((slot, old)) = slots.min_by_key(|(_, old)| worth(Seen(*old))) else {
+                return;
+            };
+            if slot
+                .compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+            {
                 return;
             }
         }

@@ -1,0 +1,1 @@
+//! Cells follow the load.
