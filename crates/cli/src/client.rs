@@ -79,20 +79,49 @@ pub(crate) struct Invocation {
     pub(crate) attempt: u32,
 }
 
+/// Who signs the requests.
+#[derive(Debug)]
+enum Signer {
+    /// Signature Version 4 with real or placeholder credentials.
+    SigV4 { region: String, identity: Box<Identity> },
+    /// A well-formed header without a valid signature, which Foreshard takes on loopback: the demo
+    /// plays many customers, and spends its cores on the services and not on signing.
+    Unsigned,
+}
+
 /// A connection pool to one endpoint.
 #[derive(Debug)]
 pub(crate) struct DynamoClient {
     http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     endpoint: http::Uri,
     host: String,
-    region: String,
-    identity: Identity,
+    signer: Signer,
 }
 
 impl DynamoClient {
     /// A client for `endpoint`, with credentials and region from the usual AWS_* environment
     /// (placeholders where they are not set, which a local endpoint accepts).
     pub(crate) fn new(endpoint: &str) -> Result<Self, ClientError> {
+        let env = |name: &str, default: &str| std::env::var(name).unwrap_or(default.to_owned());
+        let credentials = Credentials::new(
+            env("AWS_ACCESS_KEY_ID", "local"),
+            env("AWS_SECRET_ACCESS_KEY", "local"),
+            std::env::var("AWS_SESSION_TOKEN").ok(),
+            None,
+            "environment",
+        );
+        let region = std::env::var("AWS_REGION")
+            .or_else(|_| std::env::var("AWS_DEFAULT_REGION"))
+            .unwrap_or("us-east-1".to_owned());
+        Self::with(endpoint, Signer::SigV4 { region, identity: Box::new(credentials.into()) })
+    }
+
+    /// A client for a Foreshard on loopback that does not sign, see [`Self::call_as`].
+    pub(crate) fn unsigned(endpoint: &str) -> Result<Self, ClientError> {
+        Self::with(endpoint, Signer::Unsigned)
+    }
+
+    fn with(endpoint: &str, signer: Signer) -> Result<Self, ClientError> {
         let refuse = |why: &str| ClientError::Endpoint(endpoint.to_owned(), why.to_owned());
         let uri: http::Uri = endpoint.parse().map_err(|_| refuse("it does not parse"))?;
         if !matches!(uri.scheme_str(), Some("http" | "https")) {
@@ -103,27 +132,15 @@ impl DynamoClient {
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_native_roots()
-            .map_err(|error| ClientError::Build(format!("no root certificates: {error}")))?
+            .with_webpki_roots()
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
-        let env = |name: &str, default: &str| std::env::var(name).unwrap_or(default.to_owned());
-        let credentials = Credentials::new(
-            env("AWS_ACCESS_KEY_ID", "local"),
-            env("AWS_SECRET_ACCESS_KEY", "local"),
-            std::env::var("AWS_SESSION_TOKEN").ok(),
-            None,
-            "environment",
-        );
         Ok(Self {
             http: Client::builder(TokioExecutor::new()).build(connector),
             endpoint: uri,
             host,
-            region: std::env::var("AWS_REGION")
-                .or_else(|_| std::env::var("AWS_DEFAULT_REGION"))
-                .unwrap_or("us-east-1".to_owned()),
-            identity: credentials.into(),
+            signer,
         })
     }
 
@@ -134,7 +151,18 @@ impl DynamoClient {
         body: Bytes,
         invocation: Option<Invocation>,
     ) -> Result<Reply, ClientError> {
-        let request = self.signed(operation, body, invocation)?;
+        self.call_as("local", operation, body, invocation).await
+    }
+
+    /// The same in the name of `access_key`; a signing client has a name already and keeps it.
+    pub(crate) async fn call_as(
+        &self,
+        access_key: &str,
+        operation: &str,
+        body: Bytes,
+        invocation: Option<Invocation>,
+    ) -> Result<Reply, ClientError> {
+        let request = self.request(access_key, operation, body, invocation)?;
         let exchange = async {
             let response = self
                 .http
@@ -169,33 +197,19 @@ impl DynamoClient {
         Err(ClientError::Connection(format!("{operation} was refused ({}): {words}", reply.status)))
     }
 
-    fn signed(
+    fn request(
         &self,
+        access_key: &str,
         operation: &str,
         body: Bytes,
         invocation: Option<Invocation>,
     ) -> Result<http::Request<Full<Bytes>>, ClientError> {
-        let build = |error: &dyn std::fmt::Display| ClientError::Build(error.to_string());
         let target = format!("DynamoDB_20120810.{operation}");
         let headers = [
             ("host", self.host.as_str()),
             ("content-type", "application/x-amz-json-1.0"),
             ("x-amz-target", target.as_str()),
         ];
-        let params = v4::SigningParams::builder()
-            .identity(&self.identity)
-            .region(&self.region)
-            .name("dynamodb")
-            .time(now())
-            .settings(SigningSettings::default())
-            .build()
-            .map_err(|error| build(&error))?;
-        let uri = self.endpoint.to_string();
-        let signable =
-            SignableRequest::new("POST", &uri, headers.into_iter(), SignableBody::Bytes(&body))
-                .map_err(|error| build(&error))?;
-        let (instructions, _signature) =
-            sign(signable, &params.into()).map_err(|error| build(&error))?.into_parts();
         let mut request = http::Request::post(self.endpoint.clone());
         for (name, value) in headers {
             request = request.header(name, value);
@@ -205,10 +219,54 @@ impl DynamoClient {
                 .header("amz-sdk-invocation-id", format!("{id:032x}"))
                 .header("amz-sdk-request", format!("attempt={attempt}; max=10"));
         }
-        let mut request = request.body(Full::new(body)).map_err(|error| build(&error))?;
-        instructions.apply_to_request_http1x(&mut request);
+        let mut request = request
+            .body(Full::new(body.clone()))
+            .map_err(|error| ClientError::Build(error.to_string()))?;
+        match &self.signer {
+            Signer::SigV4 { region, identity } => {
+                sign_v4(&mut request, &headers, &body, region, identity)
+            }
+            Signer::Unsigned => name_only(&mut request, access_key),
+        }
+        .map_err(|error| ClientError::Build(error.to_string()))?;
         Ok(request)
     }
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+fn sign_v4(
+    request: &mut http::Request<Full<Bytes>>,
+    headers: &[(&str, &str)],
+    body: &[u8],
+    region: &str,
+    identity: &Identity,
+) -> Result<(), BoxError> {
+    let params = v4::SigningParams::builder()
+        .identity(identity)
+        .region(region)
+        .name("dynamodb")
+        .time(now())
+        .settings(SigningSettings::default())
+        .build()?;
+    let uri = request.uri().to_string();
+    let signable =
+        SignableRequest::new("POST", &uri, headers.iter().copied(), SignableBody::Bytes(body))?;
+    let (instructions, _signature) = sign(signable, &params.into())?.into_parts();
+    instructions.apply_to_request_http1x(request);
+    Ok(())
+}
+
+fn name_only(request: &mut http::Request<Full<Bytes>>, access_key: &str) -> Result<(), BoxError> {
+    let authorization = format!(
+        "AWS4-HMAC-SHA256 Credential={access_key}/20100101/us-east-1/dynamodb/aws4_request, \
+         SignedHeaders=host;x-amz-date;x-amz-target, Signature={:064x}",
+        0
+    );
+    let headers = request.headers_mut();
+    headers.insert("authorization", authorization.parse()?);
+    headers.insert("x-amz-date", http::HeaderValue::from_static("20100101T000000Z"));
+    Ok(())
 }
 
 /// The wall clock: a signature carries the real time, whatever clock the load runs on.

@@ -1,1 +1,104 @@
 //! The re-partitioning manager: observe, forecast, score, plan, act.
+//!
+//! A loop that drains the recorder into the collector, asks `planner`'s controller of each table what
+//! to do, writes the answer into the journal, and has `storage` carry it out. It decides nothing
+//! itself: everything that can be replayed in the simulator lives in `planner`. In reading order:
+//! [`Manager`] is the loop and its handle, `tables` follows the catalog, `act` carries out,
+//! `journal` remembers, `judge` looks back, `persist` keeps history across restarts, and `documents`
+//! and `heatmap` are what the admin API shows.
+
+mod act;
+mod by_hand;
+mod documents;
+mod error;
+mod event;
+mod heatmap;
+mod journal;
+mod judge;
+mod maps;
+mod observe;
+mod persist;
+mod settings;
+mod shared;
+mod tables;
+
+pub use by_hand::{HandAction, HandResult};
+pub use documents::{
+    DecisionDocument, DecisionsDocument, ForecastDocument, PartitionDocument, PartitionsDocument,
+    PlanDocument, TableDocument, TablesDocument, VectorsDocument, WorkflowDocument,
+    WorkflowsDocument,
+};
+pub use error::ManagerError;
+pub use event::Event;
+pub use heatmap::{CellDocument, HeatmapDocument, MapDocument};
+pub use journal::{Entry, State, Timing};
+pub use settings::ManagerSettings;
+pub use shared::{Components, CreditSource, PolicyFactory};
+
+use parking_lot::Mutex;
+use shared::Shared;
+use std::sync::Arc;
+use tokio::sync::{broadcast, watch};
+use types::{KeyRange, TableId, Units};
+use workload::Collector;
+
+/// A running manager.
+#[derive(Debug)]
+pub struct Manager {
+    pub(crate) shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+    task: Mutex<Option<tokio::task::JoinHandle<()>>>,
+}
+
+impl Manager {
+    /// Restores history and journal, and starts the loop.
+    ///
+    /// # Errors
+    /// If the settings contradict each other, or what storage holds cannot be read.
+    pub async fn start(
+        settings: ManagerSettings,
+        components: Components,
+    ) -> Result<Arc<Self>, ManagerError> {
+        let shared = Arc::new(Shared::restore(settings, components).await?);
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(observe::run(shared.clone(), stopped));
+        Ok(Arc::new(Self { shared, stop, task: Mutex::new(Some(task)) }))
+    }
+
+    /// Ends the loop after the actions under way, and saves history. Later calls do nothing.
+    ///
+    /// # Errors
+    /// If the loop had failed or history could not be written.
+    pub async fn stop(&self) -> Result<(), ManagerError> {
+        self.stop.send_replace(true);
+        let task = self.task.lock().take();
+        if let Some(task) = task {
+            task.await?;
+            self.shared.actions_ended().await;
+            observe::save(&self.shared).await?;
+        }
+        Ok(())
+    }
+
+    /// What happens from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.shared.events.subscribe()
+    }
+
+    /// Where burst credit can be asked for; the reactive floor looks ahead with it.
+    pub fn set_credit_source(&self, source: CreditSource) {
+        *self.shared.credit.write() = Some(source);
+    }
+
+    /// The load expected on a range of keys, in units per second: the next forecast step, or else
+    /// the last minutes. Answers from the last tick's snapshot without waiting.
+    pub fn expected_load(&self, table: TableId, range: &KeyRange) -> Option<Units> {
+        self.shared.snapshots.load().get(&table)?.expected_load(range)
+    }
+
+    /// Runs `import` on the collector: how a trace becomes history. The loop waits meanwhile.
+    pub async fn import<R: Send>(&self, import: impl FnOnce(&mut Collector) -> R + Send) -> R {
+        self.shared.follow_catalog().await;
+        tokio::task::block_in_place(|| import(&mut self.shared.collector.lock()))
+    }
+}

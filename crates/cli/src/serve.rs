@@ -1,0 +1,69 @@
+//! `foreshard serve`: one service until SIGTERM or Ctrl-C.
+
+use crate::clock::WallClock;
+use crate::config::{Config, ConfigError};
+use crate::service::{Service, ServiceError};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// What `foreshard serve` takes.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// A configuration file (TOML)
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The data directory [default: ./foreshard-data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The address of the DynamoDB API [default: 127.0.0.1:8000]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// The address of the page, the admin API and metrics [default: 127.0.0.1:8001]
+    #[arg(long, value_name = "ADDR")]
+    admin_listen: Option<SocketAddr>,
+}
+
+/// Why the service did not run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+    #[error("cannot listen for signals: {0}")]
+    Signal(std::io::Error),
+}
+
+/// Runs the service.
+pub(crate) async fn run(args: Args) -> Result<(), ServeError> {
+    let mut config = Config::load(args.config.as_deref())?;
+    if let Some(directory) = args.data {
+        config.storage.directory = directory;
+    }
+    if let Some(listen) = args.listen {
+        config.server.listen = listen;
+    }
+    if let Some(listen) = args.admin_listen {
+        config.admin.listen = listen;
+    }
+    let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signal)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signal)?;
+    let service = Service::predictive(&config, Arc::new(WallClock)).await?;
+    println!("Foreshard keeps its data in {}", config.storage.directory.display());
+    println!("  DynamoDB API   http://{}", service.api_address());
+    println!("  page, admin    http://{}", service.admin_address());
+    println!("Try it:");
+    println!(
+        "  AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=us-east-1 \
+         aws dynamodb list-tables --endpoint-url http://{}",
+        service.api_address()
+    );
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    service.stop().await?;
+    Ok(())
+}

@@ -1,0 +1,450 @@
+//! What the admin API shows: plain documents made of snapshots, the collector and the journal.
+//!
+//! Keys appear in hexadecimal, times in milliseconds since the epoch on the service's clock, loads
+//! and capacities in read and write units per second. docs/admin-api.md describes the fields.
+
+use crate::Manager;
+use crate::error::ManagerError;
+use crate::heatmap::{self, HeatmapDocument, hex};
+use crate::journal::{Entry, State};
+use crate::maps::MapHistory;
+use crate::tables::{Snapshot, strategy_of};
+use forecast::Outlook;
+use planner::decision::Judgement;
+use planner::plan::{Alternative, Kind, Trigger};
+use planner::view::PartitionView;
+use serde::Serialize;
+use std::sync::Arc;
+use storage::Table;
+use types::{Strategy, Units};
+use workload::{VectorView, Window, WindowView};
+
+/// `GET tables`.
+#[derive(Debug, Serialize)]
+pub struct TablesDocument {
+    /// By name.
+    pub tables: Vec<TableDocument>,
+}
+
+/// One table.
+#[derive(Debug, Serialize)]
+pub struct TableDocument {
+    /// Its name.
+    pub name: String,
+    /// Its incarnation.
+    pub id: String,
+    /// How its keys are ordered and divided.
+    pub strategy: Strategy,
+    /// How many partitions it has.
+    pub partitions: usize,
+    /// The partition map's epoch.
+    pub epoch: u64,
+    /// When it was made.
+    pub created_ms: i64,
+}
+
+/// `GET tables/{t}/partitions`.
+#[derive(Debug, Serialize)]
+pub struct PartitionsDocument {
+    /// The table's name.
+    pub table: String,
+    /// The partition map's epoch.
+    pub epoch: u64,
+    /// In key order.
+    pub partitions: Vec<PartitionDocument>,
+}
+
+/// One partition with its metadata.
+#[derive(Debug, Serialize)]
+pub struct PartitionDocument {
+    /// Its id.
+    pub id: u64,
+    /// Its first key; empty for the beginning of the axis.
+    pub start: String,
+    /// The first key behind it; empty for the end of the axis.
+    pub end: String,
+    /// The table's strategy.
+    pub strategy: Strategy,
+    /// What it can serve.
+    pub capacity_read_units: f64,
+    /// What it can serve.
+    pub capacity_write_units: f64,
+    /// Demand of the last seconds.
+    pub load_read_units: Option<f64>,
+    /// Demand of the last seconds.
+    pub load_write_units: Option<f64>,
+    /// The re-partitioning score; acted on from the threshold.
+    pub score: Option<f64>,
+    /// The threshold.
+    pub score_threshold: f64,
+    /// Why the score is what it is, term by term.
+    pub score_reasons: Vec<String>,
+    /// The probability that the coming hour exceeds capacity.
+    pub degradation_probability: Option<f64>,
+    /// What is forecast, in one line.
+    pub forecast_summary: String,
+    /// Stored bytes.
+    pub size_bytes: Option<u64>,
+    /// When it was made.
+    pub created_ms: i64,
+    /// The node that serves it.
+    pub owner: &'static str,
+    /// The partition map's epoch.
+    pub epoch: u64,
+    /// `serving`, or `changing` while an action on the table is under way.
+    pub state: &'static str,
+}
+
+/// `GET tables/{t}/forecast`.
+#[derive(Debug, Serialize)]
+pub struct ForecastDocument {
+    /// The table's name.
+    pub table: String,
+    /// When the forecasts were looked at.
+    pub now_ms: i64,
+    /// Per partition: the load now, and the outlook for reads and writes (quantiles per step, the
+    /// model with its recent error, or why it abstains), and the cells' share of it.
+    pub partitions: Vec<PartitionView>,
+}
+
+/// `GET tables/{t}/plan`: what would be done if it were time to decide.
+#[derive(Debug, Serialize)]
+pub struct PlanDocument {
+    /// The table's name.
+    pub table: String,
+    /// Most urgent first; empty to leave the table as it is.
+    pub actions: Vec<planner::plan::Action>,
+    /// What was considered and not chosen.
+    pub alternatives: Vec<Alternative>,
+    /// Why this and nothing else.
+    pub reason: String,
+}
+
+/// `GET tables/{t}/vectors`.
+#[derive(Debug, Serialize)]
+pub struct VectorsDocument {
+    /// The table's name.
+    pub table: String,
+    /// A sample of the workload vectors of the last five minutes.
+    pub vectors: Vec<VectorView>,
+}
+
+/// `GET decisions`.
+#[derive(Debug, Serialize)]
+pub struct DecisionsDocument {
+    /// Oldest first.
+    pub decisions: Vec<DecisionDocument>,
+}
+
+/// One decision: a summary to read, and the whole entry.
+#[derive(Debug, Serialize)]
+pub struct DecisionDocument {
+    /// Its number.
+    pub id: u64,
+    /// When it was made.
+    pub at_ms: i64,
+    /// The table's name.
+    pub table: String,
+    /// `split`, `merge`, `shift` or `reslice`.
+    pub action: &'static str,
+    /// The mission's word for it.
+    pub kind: Kind,
+    /// What made the policy act.
+    pub trigger: Trigger,
+    /// How far it has come.
+    pub state: State,
+    /// Why, in one line.
+    pub reason: String,
+    /// What was done, in one line.
+    pub result: Option<String>,
+    /// How it turned out, in one line.
+    pub outcome: Option<String>,
+    /// Whether it finished before the first throttle that would have come without it.
+    pub in_time: bool,
+    /// Whether it would not have been needed.
+    pub needless: bool,
+    /// Everything: inputs, forecast, scores, alternatives, timing, outcome.
+    pub entry: Entry,
+}
+
+/// `GET workflows`: decisions that are being carried out.
+#[derive(Debug, Serialize)]
+pub struct WorkflowsDocument {
+    /// Oldest first.
+    pub workflows: Vec<WorkflowDocument>,
+}
+
+/// One action under way.
+#[derive(Debug, Serialize)]
+pub struct WorkflowDocument {
+    /// The decision it carries out.
+    pub id: u64,
+    /// The table's name.
+    pub table: String,
+    /// `split`, `merge`, `shift` or `reslice`.
+    pub action: &'static str,
+    /// The mission's word for it.
+    pub kind: Kind,
+    /// When it began.
+    pub started_ms: i64,
+    /// How far it has come.
+    pub state: State,
+}
+
+impl Manager {
+    /// All tables.
+    pub fn tables_document(&self) -> TablesDocument {
+        let one = |table: &Arc<Table>| {
+            let map = table.partition_map();
+            TableDocument {
+                name: table.name().to_owned(),
+                id: table.id().to_string(),
+                strategy: strategy_of(table),
+                partitions: map.partitions.len(),
+                epoch: map.epoch,
+                created_ms: table.created_ms(),
+            }
+        };
+        TablesDocument { tables: self.shared.components.storage.tables().iter().map(one).collect() }
+    }
+
+    /// A table's partitions with their metadata.
+    ///
+    /// # Errors
+    /// If there is no such table.
+    pub fn partitions_document(&self, name: &str) -> Result<PartitionsDocument, ManagerError> {
+        let table = self.shared.table(name)?;
+        let snapshot = self.snapshot(&table);
+        let busy = self.shared.tables.lock().get(&table.id()).is_some_and(|t| t.is_busy());
+        let map = table.partition_map();
+        let partitions = map.partitions.iter().map(|partition| {
+            let view = snapshot
+                .as_ref()
+                .and_then(|s| s.view.partitions.iter().find(|p| p.id == partition.id));
+            let score = snapshot
+                .as_ref()
+                .and_then(|s| s.scores.iter().find(|s| s.partition == partition.id));
+            let capacity = self.shared.components.capacity;
+            PartitionDocument {
+                id: partition.id.0,
+                start: hex(&partition.range.start),
+                end: partition.range.end.as_ref().map(hex).unwrap_or_default(),
+                strategy: strategy_of(&table),
+                capacity_read_units: capacity.read,
+                capacity_write_units: capacity.write,
+                load_read_units: view.map(|view| view.load_now.read),
+                load_write_units: view.map(|view| view.load_now.write),
+                score: score.map(|score| score.total),
+                score_threshold: self.shared.components.controller.score.threshold,
+                score_reasons: score
+                    .map(|s| [&s.rate, &s.skew, &s.size].map(|term| term.because.clone()).to_vec())
+                    .unwrap_or_default(),
+                degradation_probability: score.map(|score| score.degradation_probability),
+                forecast_summary: view.map(forecast_summary).unwrap_or("not looked at yet".into()),
+                size_bytes: view.map(|view| view.size_bytes),
+                created_ms: partition.created_ms,
+                owner: "local",
+                epoch: map.epoch,
+                state: if busy { "changing" } else { "serving" },
+            }
+        });
+        Ok(PartitionsDocument {
+            table: name.to_owned(),
+            epoch: map.epoch,
+            partitions: partitions.collect(),
+        })
+    }
+
+    /// One of the rolling windows.
+    ///
+    /// # Errors
+    /// If there is no such table, or the manager has not seen it yet.
+    pub fn window_document(&self, name: &str, window: Window) -> Result<WindowView, ManagerError> {
+        let table = self.shared.table(name)?;
+        let collector = self.shared.collector.lock();
+        collector
+            .window_view(table.id(), window, &self.shared.components.clients)
+            .ok_or_else(|| ManagerError::NoSuchTable(name.to_owned()))
+    }
+
+    /// A sample of the workload vectors.
+    ///
+    /// # Errors
+    /// If there is no such table.
+    pub fn vectors_document(&self, name: &str) -> Result<VectorsDocument, ManagerError> {
+        let table = self.shared.table(name)?;
+        let collector = self.shared.collector.lock();
+        let clients = &self.shared.components.clients;
+        Ok(VectorsDocument {
+            table: name.to_owned(),
+            vectors: collector.sampled_vectors(table.id(), Window::FiveMinutes, clients),
+        })
+    }
+
+    /// The heat map with the forecast.
+    ///
+    /// # Errors
+    /// If there is no such table.
+    pub fn heatmap_document(
+        &self,
+        name: &str,
+        past_minutes: u32,
+    ) -> Result<HeatmapDocument, ManagerError> {
+        let table = self.shared.table(name)?;
+        let snapshot = self.snapshot(&table);
+        let tables = self.shared.tables.lock();
+        let none = MapHistory::new(1);
+        let components = &self.shared.components;
+        let inputs = heatmap::Inputs {
+            name,
+            table: table.id(),
+            strategy: strategy_of(&table),
+            capacity: components.capacity,
+            now_ms: components.clock.now_ms(),
+            past_ms: i64::from(past_minutes) * 60_000,
+            quantile: components.controller.score.quantile.level(),
+            view: snapshot.as_ref().map(|s| &s.view),
+            maps: tables.get(&table.id()).map_or(&none, |state| &state.maps),
+        };
+        Ok(heatmap::document(&self.shared.collector.lock(), &inputs))
+    }
+
+    /// The forecasts as the planner sees them.
+    ///
+    /// # Errors
+    /// If there is no such table.
+    pub fn forecast_document(&self, name: &str) -> Result<ForecastDocument, ManagerError> {
+        let table = self.shared.table(name)?;
+        let snapshot = self.snapshot(&table);
+        Ok(ForecastDocument {
+            table: name.to_owned(),
+            now_ms: snapshot.as_ref().map_or(0, |s| s.view.now_ms),
+            partitions: snapshot.map(|s| s.view.partitions.clone()).unwrap_or_default(),
+        })
+    }
+
+    /// A dry run: what would be done if it were time to decide. Changes nothing.
+    ///
+    /// # Errors
+    /// If there is no such table.
+    pub fn plan_document(&self, name: &str) -> Result<PlanDocument, ManagerError> {
+        let table = self.shared.table(name)?;
+        let mut tables = self.shared.tables.lock();
+        let state = tables
+            .get_mut(&table.id())
+            .ok_or_else(|| ManagerError::NoSuchTable(name.to_owned()))?;
+        let plan = state.controller.dry_run();
+        Ok(PlanDocument {
+            table: name.to_owned(),
+            actions: plan.actions,
+            alternatives: plan.alternatives,
+            reason: plan.reason,
+        })
+    }
+
+    /// What was decided, about one table or all.
+    pub fn decisions_document(&self, table: Option<&str>) -> DecisionsDocument {
+        let journal = self.shared.journal.lock();
+        let wanted = |entry: &&Entry| table.is_none_or(|name| entry.decision.table_name == name);
+        DecisionsDocument {
+            decisions: journal.entries().filter(wanted).map(decision_document).collect(),
+        }
+    }
+
+    /// What is being carried out.
+    pub fn workflows_document(&self) -> WorkflowsDocument {
+        let journal = self.shared.journal.lock();
+        let running = journal.entries().filter(|entry| entry.state == State::Running);
+        let workflows = running.map(|entry| WorkflowDocument {
+            id: entry.decision.id,
+            table: entry.decision.table_name.clone(),
+            action: action_name(entry),
+            kind: entry.decision.action.kind,
+            started_ms: entry.decision.at_ms,
+            state: entry.state,
+        });
+        WorkflowsDocument { workflows: workflows.collect() }
+    }
+
+    fn snapshot(&self, table: &Table) -> Option<Arc<Snapshot>> {
+        self.shared.snapshots.load().get(&table.id()).cloned()
+    }
+}
+
+/// The verb for an entry's action.
+fn action_name(entry: &Entry) -> &'static str {
+    let action = &entry.decision.action;
+    match (action.sources.len(), action.children()) {
+        (1, _) => "split",
+        (_, 1) => "merge",
+        (a, b) if a == b => "shift",
+        _ => "reslice",
+    }
+}
+
+fn decision_document(entry: &Entry) -> DecisionDocument {
+    let decision = &entry.decision;
+    let judgement = entry.outcome.as_ref().map(|outcome| outcome.judgement);
+    DecisionDocument {
+        id: decision.id,
+        at_ms: decision.at_ms,
+        table: decision.table_name.clone(),
+        action: action_name(entry),
+        kind: decision.action.kind,
+        trigger: decision.action.trigger,
+        state: entry.state,
+        reason: decision.action.reason.clone(),
+        result: result_line(entry),
+        outcome: outcome_line(entry),
+        in_time: judgement == Some(Judgement::InTime),
+        needless: judgement == Some(Judgement::Needless),
+        entry: entry.clone(),
+    }
+}
+
+fn result_line(entry: &Entry) -> Option<String> {
+    if let Some(failure) = &entry.failure {
+        return Some(format!("undone: {failure}"));
+    }
+    let timing = entry.timing?;
+    Some(format!(
+        "{} partitions of {} in {:.0} ms; writes waited {:.0} ms",
+        entry.decision.action.children(),
+        entry.decision.action.sources.len(),
+        timing.total_ms,
+        timing.pause_ms
+    ))
+}
+
+fn outcome_line(entry: &Entry) -> Option<String> {
+    let outcome = entry.outcome.as_ref()?;
+    let minutes = |ms: i64| ms as f64 / 60_000.0;
+    let peak = outcome.peak * 100.0;
+    let what = match (outcome.judgement, outcome.lead_ms) {
+        (Judgement::InTime, Some(lead)) => {
+            format!("in time: the load crossed the old capacity {:.0} min later", minutes(lead))
+        }
+        (Judgement::InTime, None) => "in time".to_owned(),
+        (Judgement::Late, _) => "late: throttling would have begun before it finished".to_owned(),
+        (Judgement::Absorbed, _) => "burst credit alone would just have carried the load".into(),
+        (Judgement::Needless, _) => "needless: the load stayed under the old capacity".to_owned(),
+        (Judgement::Held, _) => "the merge held".to_owned(),
+        (Judgement::Regretted, _) => "regretted: the load exceeded the merged partition".to_owned(),
+        (Judgement::Open, _) => "too early to tell".to_owned(),
+    };
+    Some(format!("{what} (fullest five minutes: {peak:.0} % of it)"))
+}
+
+/// What is forecast for a partition, in one line.
+fn forecast_summary(view: &PartitionView) -> String {
+    let one = |name: &str, outlook: &Outlook, capacity: f64| match outlook {
+        Outlook::Forecast(forecast) => {
+            let peak = forecast.steps.iter().map(|step| step.q90).fold(0.0, f64::max);
+            let share = if capacity > 0.0 { peak / capacity * 100.0 } else { 0.0 };
+            format!("{name} up to {peak:.1}/s ({share:.0} %), {}", forecast.model)
+        }
+        Outlook::Abstain(abstention) => format!("{name}: {}", abstention.reason),
+    };
+    let Units { read, write } = view.capacity;
+    format!("{}; {}", one("reads", &view.read, read), one("writes", &view.write, write))
+}

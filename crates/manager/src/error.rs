@@ -1,0 +1,39 @@
+//! What can go wrong in the manager.
+
+use storage::StorageError;
+
+/// The manager's errors; each says in one line what, where, and what to change.
+#[derive(Debug, thiserror::Error)]
+pub enum ManagerError {
+    /// No table has this name.
+    #[error("there is no table {0:?}")]
+    NoSuchTable(String),
+    /// The request makes no sense as it is.
+    #[error("{0}")]
+    Refused(String),
+    /// Another action on the same table has not ended yet.
+    #[error("table {0:?} is being re-partitioned; try again when that has ended")]
+    Busy(String),
+    /// The storage layer failed.
+    #[error(transparent)]
+    Storage(StorageError),
+    /// A record could not be written as JSON.
+    #[error("a record could not be encoded: {0}")]
+    Encode(#[from] serde_json::Error),
+    /// The loop's thread ended early.
+    #[error("the manager's loop failed: {0}")]
+    Loop(#[from] tokio::task::JoinError),
+    /// The manager has been stopped.
+    #[error("the manager has been stopped")]
+    Stopped,
+}
+
+impl From<StorageError> for ManagerError {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::NoSuchTable(name) => Self::NoSuchTable(name),
+            StorageError::Refused(why) => Self::Refused(why),
+            other => Self::Storage(other),
+        }
+    }
+}

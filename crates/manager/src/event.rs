@@ -1,0 +1,14 @@
+//! What the manager tells those who watch: the demo's lines, tests that wait for something.
+
+use crate::journal::Entry;
+
+/// Something the manager has done or learnt. Slow subscribers miss the oldest.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// An action has been decided and written down, and begins.
+    Started(Box<Entry>),
+    /// An action has ended, done or failed.
+    Ended(Box<Entry>),
+    /// The load a decision spoke of has come, and its verdict is known.
+    Judged(Box<Entry>),
+}

@@ -1,0 +1,151 @@
+//! The journal: every decision, what became of it, and how it turned out.
+//!
+//! | name | content |
+//! |---|---|
+//! | `decisions/<id>` (20 digits) | one [`Entry`] as JSON with its `version` |
+//!
+//! An entry is written before its action starts, again when it has ended, and again when the load
+//! it spoke of has come. A process that dies in between leaves an entry that says "running": at the
+//! next start it is closed as interrupted, and storage's own workflow journal has finished or undone
+//! the reslice by then. Entries beyond the bound are deleted, oldest first.
+
+use crate::error::ManagerError;
+use bytes::Bytes;
+use planner::decision::{Decision, Judgement, Outcome};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use storage::{Blobs, ResliceReport};
+
+const VERSION: u32 = 1;
+const DIRECTORY: &str = "decisions";
+
+/// How far an action has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Written down, and being carried out.
+    Running,
+    /// Its partitions are published.
+    Done,
+    /// It was undone; the table is as before.
+    Failed,
+    /// The process ended before it did; storage finished or undid it at the next start.
+    Interrupted,
+}
+
+/// A decision and what became of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    version: u32,
+    /// What was decided, on what grounds.
+    pub decision: Decision,
+    /// How far it has come.
+    pub state: State,
+    /// When it ended, on the service's clock.
+    pub finished_ms: Option<i64>,
+    /// How long it took, if it was done.
+    pub timing: Option<Timing>,
+    /// Why it failed, if it did.
+    pub failure: Option<String>,
+    /// How it turned out, as far as that is known.
+    pub outcome: Option<Outcome>,
+}
+
+/// How long a reslice took, in real milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Timing {
+    /// From the intent to the last step.
+    pub total_ms: f64,
+    /// How long writes waited.
+    pub pause_ms: f64,
+}
+
+impl From<&ResliceReport> for Timing {
+    fn from(report: &ResliceReport) -> Self {
+        Self { total_ms: report.total_ms, pause_ms: report.pause_ms }
+    }
+}
+
+impl Entry {
+    /// A decision that is about to be carried out.
+    pub(crate) fn running(decision: Decision) -> Self {
+        Self {
+            version: VERSION,
+            decision,
+            state: State::Running,
+            finished_ms: None,
+            timing: None,
+            failure: None,
+            outcome: None,
+        }
+    }
+
+    /// Whether later load can still change the verdict.
+    pub(crate) fn is_open(&self) -> bool {
+        self.state == State::Done
+            && self.outcome.as_ref().is_none_or(|outcome| outcome.judgement == Judgement::Open)
+    }
+}
+
+/// The entries by id, bounded.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    entries: BTreeMap<u64, Entry>,
+    entries_max: usize,
+    next_id: u64,
+}
+
+fn name(id: u64) -> String {
+    format!("{DIRECTORY}/{id:020}")
+}
+
+impl Journal {
+    /// Reads the journal back. A damaged entry is left out, with a warning.
+    pub(crate) async fn restore(blobs: &Blobs, entries_max: usize) -> Result<Self, ManagerError> {
+        let mut entries = BTreeMap::new();
+        for name in blobs.list(DIRECTORY).await? {
+            let Some(content) = blobs.get(&name).await? else { continue };
+            match serde_json::from_slice::<Entry>(&content) {
+                Ok(mut entry) => {
+                    if entry.state == State::Running {
+                        entry.state = State::Interrupted;
+                    }
+                    entries.insert(entry.decision.id, entry);
+                }
+                Err(error) => tracing::warn!(%name, %error, "a decision cannot be read"),
+            }
+        }
+        let next_id = entries.keys().next_back().map_or(1, |last| last + 1);
+        Ok(Self { entries, entries_max: entries_max.max(1), next_id })
+    }
+
+    /// An id that no entry has had.
+    pub(crate) fn next_id(&self) -> u64 {
+        self.next_id
+    }
+
+    /// Takes an entry in, new or changed; returns the ids that have to go to make room.
+    pub(crate) fn insert(&mut self, entry: Entry) -> Vec<u64> {
+        self.next_id = self.next_id.max(entry.decision.id + 1);
+        self.entries.insert(entry.decision.id, entry);
+        let mut gone = Vec::new();
+        while self.entries.len() > self.entries_max {
+            gone.extend(self.entries.pop_first().map(|(id, _)| id));
+        }
+        gone
+    }
+
+    /// All entries, oldest first.
+    pub(crate) fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> {
+        self.entries.values()
+    }
+}
+
+/// Writes an entry down, and deletes those that had to make room.
+pub(crate) async fn write(blobs: &Blobs, entry: &Entry, gone: &[u64]) -> Result<(), ManagerError> {
+    blobs.put(&name(entry.decision.id), Bytes::from(serde_json::to_vec(entry)?)).await?;
+    for id in gone {
+        blobs.delete(&name(*id)).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,180 @@
+//! The loop: collect, look at every table, act on plans, look back, save.
+//!
+//! A tick is CPU work of at most some milliseconds per table and runs outside the reactor's threads.
+//! Whatever fails here is logged and tried again at the next tick: recorder, forecasts and plans
+//! may lag, requests do not notice.
+
+use crate::act;
+use crate::error::ManagerError;
+use crate::journal::Entry;
+use crate::judge;
+use crate::persist;
+use crate::shared::Shared;
+use crate::tables::{Snapshot, Snapshots};
+use planner::decision::Decision;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+use types::TableId;
+
+/// Runs until told to stop.
+pub(crate) async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
+    let mut chores = Chores::new();
+    let mut ticks = tokio::time::interval(period(&shared));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = stop.changed() => return,
+            _ = ticks.tick() => {}
+        }
+        shared.follow_catalog().await;
+        let decided = match tick(shared.clone()).await {
+            Ok(decided) => decided,
+            Err(error) => {
+                tracing::error!(%error, "a tick of the manager failed");
+                continue;
+            }
+        };
+        for (table, entries) in decided {
+            act::start(&shared, table, entries);
+        }
+        chores.run(&shared).await;
+    }
+}
+
+fn period(shared: &Shared) -> Duration {
+    let settings = &shared.settings;
+    let real_ms = settings.tick_ms as f64 / shared.components.clock.speed();
+    Duration::from_secs_f64(real_ms.max(settings.tick_real_ms_min as f64).max(1.0) / 1e3)
+}
+
+/// Looks at every table once; returns what was decided.
+async fn tick(shared: Arc<Shared>) -> Result<Vec<(TableId, Vec<Entry>)>, ManagerError> {
+    Ok(tokio::task::spawn_blocking(move || look(&shared)).await?)
+}
+
+fn look(shared: &Shared) -> Vec<(TableId, Vec<Entry>)> {
+    let now_ms = shared.components.clock.now_ms();
+    let credit = shared.credit.read().clone();
+    let mut tables = shared.tables.lock();
+    let mut collector = shared.collector.lock();
+    collector.drain(&shared.components.recorder, now_ms);
+    let mut journal = shared.journal.lock();
+    let mut decided = Vec::new();
+    let mut snapshots: Snapshots = HashMap::with_capacity(tables.len());
+    for (id, state) in tables.iter_mut() {
+        let facts = state.facts(shared.components.capacity, |partition| {
+            credit.as_ref().and_then(|source| source(*id, partition))
+        });
+        let busy = state.is_busy();
+        let policy = state.controller.policy().name();
+        let tick = state.controller.tick(now_ms, &collector, &facts, busy);
+        if !tick.plan.is_hold() {
+            let first_id = journal.next_id();
+            let decisions =
+                Decision::of_plan(first_id, policy, tick.view, tick.scores, &tick.plan);
+            let entries: Vec<Entry> = decisions.into_iter().map(Entry::running).collect();
+            // Ids are taken now; the entries are written before their actions start.
+            for entry in &entries {
+                journal.insert(entry.clone());
+            }
+            decided.push((*id, entries));
+        }
+        let snapshot = Snapshot {
+            view: tick.view.clone(),
+            scores: tick.scores.to_vec(),
+            plan: tick.plan,
+        };
+        snapshots.insert(*id, Arc::new(snapshot));
+    }
+    shared.snapshots.store(Arc::new(snapshots));
+    decided
+}
+
+/// Writes everything that changed.
+pub(crate) async fn save(shared: &Shared) -> Result<(), ManagerError> {
+    let tables: Vec<TableId> = shared.tables.lock().keys().copied().collect();
+    for table in tables {
+        persist::save(shared.components.storage.blobs(), &shared.collector, table).await?;
+    }
+    Ok(())
+}
+
+/// What is done now and then, each on its own interval and without holding up the ticks.
+struct Chores {
+    saved: Instant,
+    sized: Instant,
+    tidied: Instant,
+    judged_ms: i64,
+    saving: Option<tokio::task::JoinHandle<()>>,
+    tidying: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Chores {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            saved: now,
+            sized: now,
+            tidied: now,
+            judged_ms: i64::MIN,
+            saving: None,
+            tidying: None,
+        }
+    }
+
+    async fn run(&mut self, shared: &Arc<Shared>) {
+        let settings = &shared.settings;
+        let now_ms = shared.components.clock.now_ms();
+        if now_ms >= self.judged_ms.saturating_add(settings.outcome_interval_ms) {
+            self.judged_ms = now_ms;
+            judge::look_back(shared).await;
+        }
+        if due(&mut self.sized, settings.sizes_interval_real_ms) {
+            measure_sizes(shared).await;
+        }
+        if idle(&self.saving) && due(&mut self.saved, settings.save_interval_real_ms) {
+            let shared = shared.clone();
+            self.saving = Some(tokio::spawn(async move {
+                if let Err(error) = save(&shared).await {
+                    tracing::warn!(%error, "history could not be saved; trying again later");
+                }
+            }));
+        }
+        if idle(&self.tidying) && due(&mut self.tidied, settings.maintain_interval_real_ms) {
+            let shared = shared.clone();
+            self.tidying = Some(tokio::spawn(async move {
+                if let Err(error) = shared.components.storage.maintain().await {
+                    tracing::warn!(%error, "storage could not tidy up; trying again later");
+                }
+            }));
+        }
+    }
+}
+
+fn due(last: &mut Instant, interval_ms: u64) -> bool {
+    let due = last.elapsed() >= Duration::from_millis(interval_ms);
+    if due {
+        *last = Instant::now();
+    }
+    due
+}
+
+fn idle(task: &Option<tokio::task::JoinHandle<()>>) -> bool {
+    task.as_ref().is_none_or(tokio::task::JoinHandle::is_finished)
+}
+
+async fn measure_sizes(shared: &Shared) {
+    for table in shared.components.storage.tables() {
+        match table.partition_sizes().await {
+            Ok(sizes) => {
+                if let Some(state) = shared.tables.lock().get_mut(&table.id()) {
+                    state.sizes = sizes.into_iter().map(|size| (size.id, size.live_bytes)).collect();
+                }
+            }
+            Err(error) => tracing::debug!(table = table.name(), %error, "sizes not measured"),
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! What the loop, the actions and the admin API share, and how it is restored at start.
+
+use crate::error::ManagerError;
+use crate::event::Event;
+use crate::journal::{Entry, Journal, State};
+use crate::persist;
+use crate::settings::ManagerSettings;
+use crate::tables::{Snapshots, TableState, strategy_of};
+use arc_swap::ArcSwap;
+use parking_lot::{Mutex, RwLock};
+use planner::controller::{Controller, ControllerSettings};
+use planner::policy::Policy;
+use planner::view::Limits;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use storage::{Storage, Table};
+use tokio::sync::{Notify, broadcast};
+use types::{Clock, KeyRange, PartitionId, TableId, Units};
+use workload::{ClientNames, Collector, CollectorSettings, Recorder};
+
+/// Makes the policy of a table; called once per table.
+pub type PolicyFactory = Arc<dyn Fn() -> Box<dyn Policy> + Send + Sync>;
+/// Tells the burst credit left in a partition, in unit-seconds.
+pub type CreditSource = Arc<dyn Fn(TableId, PartitionId) -> Option<Units> + Send + Sync>;
+
+/// What a manager works with.
+#[derive(Clone)]
+pub struct Components {
+    /// Where tables are and reslices happen.
+    pub storage: Arc<Storage>,
+    /// What the server records into.
+    pub recorder: Arc<Recorder>,
+    /// Names of clients, for documents.
+    pub clients: Arc<ClientNames>,
+    /// The service's clock.
+    pub clock: Arc<dyn Clock>,
+    /// What one partition can serve.
+    pub capacity: Units,
+    /// How requests are limited.
+    pub limits: Limits,
+    /// Cells, windows and sketches.
+    pub collector: CollectorSettings,
+    /// How tables are watched.
+    pub controller: ControllerSettings,
+    /// Who decides.
+    pub policy: PolicyFactory,
+    /// How long after a decision its verdict is final: until the next chance to merge.
+    pub verdict_after_ms: i64,
+}
+
+impl fmt::Debug for Components {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Components")
+            .field("capacity", &self.capacity)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The manager's state. Locks are taken in the order of the fields and never across an await.
+pub(crate) struct Shared {
+    pub(crate) settings: ManagerSettings,
+    pub(crate) components: Components,
+    pub(crate) credit: RwLock<Option<CreditSource>>,
+    pub(crate) tables: Mutex<HashMap<TableId, TableState>>,
+    pub(crate) collector: Mutex<Collector>,
+    pub(crate) journal: Mutex<Journal>,
+    pub(crate) snapshots: ArcSwap<Snapshots>,
+    pub(crate) events: broadcast::Sender<Event>,
+    /// Told whenever an action ends.
+    pub(crate) ended: Notify,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Reads back what an earlier process left.
+    pub(crate) async fn restore(
+        settings: ManagerSettings,
+        components: Components,
+    ) -> Result<Self, ManagerError> {
+        let blobs = components.storage.blobs();
+        let journal = Journal::restore(blobs, settings.decisions_max).await?;
+        let collector = Collector::new(&components.collector);
+        let (events, _) = broadcast::channel(settings.events_max.max(1));
+        let shared = Self {
+            credit: RwLock::new(None),
+            tables: Mutex::new(HashMap::new()),
+            collector: Mutex::new(collector),
+            journal: Mutex::new(journal),
+            snapshots: ArcSwap::default(),
+            events,
+            ended: Notify::new(),
+            settings,
+            components,
+        };
+        shared.follow_catalog().await;
+        let known: Vec<TableId> = shared.tables.lock().keys().copied().collect();
+        for table in known {
+            persist::restore(shared.components.storage.blobs(), &shared.collector, table).await?;
+            shared.resume_controller(table);
+        }
+        let now_ms = shared.components.clock.now_ms();
+        shared.collector.lock().resume(now_ms);
+        Ok(shared)
+    }
+
+    /// Lets a table's controller know of plans and merges before the restart.
+    fn resume_controller(&self, table: TableId) {
+        let mut tables = self.tables.lock();
+        let Some(state) = tables.get_mut(&table) else { return };
+        let journal = self.journal.lock();
+        let mine: Vec<&Entry> =
+            journal.entries().filter(|entry| entry.decision.table == table).collect();
+        let last_plan_ms = mine.iter().map(|entry| entry.decision.at_ms).max();
+        let merged: Vec<(KeyRange, i64)> = mine
+            .iter()
+            .filter(|entry| entry.decision.is_merge() && entry.state == State::Done)
+            .map(|entry| (entry.decision.action.range.clone(), entry.decision.at_ms))
+            .collect();
+        state.controller.resume(last_plan_ms, merged);
+    }
+
+    /// Takes in new tables, lets go of dropped ones, and tells the collector of new maps.
+    pub(crate) async fn follow_catalog(&self) {
+        let found = self.components.storage.tables();
+        let now_ms = self.components.clock.now_ms();
+        let dropped = self.take_in(&found, now_ms);
+        for table in dropped {
+            if let Err(error) = persist::forget(self.components.storage.blobs(), table).await {
+                tracing::warn!(%table, %error, "the history of a dropped table stays on disk");
+            }
+        }
+    }
+
+    fn take_in(&self, found: &[Arc<Table>], now_ms: i64) -> Vec<TableId> {
+        let mut tables = self.tables.lock();
+        let mut collector = self.collector.lock();
+        for table in found {
+            if !tables.contains_key(&table.id()) {
+                match self.watch(table) {
+                    Ok(state) => drop(tables.insert(table.id(), state)),
+                    Err(error) => {
+                        tracing::error!(table = table.name(), %error, "table is not watched");
+                        continue;
+                    }
+                }
+            }
+            if let Some(state) = tables.get_mut(&table.id()) {
+                state.follow(&mut collector, now_ms);
+            }
+        }
+        let dropped: Vec<TableId> =
+            tables.keys().filter(|id| !found.iter().any(|t| t.id() == **id)).copied().collect();
+        for table in &dropped {
+            tables.remove(table);
+            collector.drop_table(*table);
+        }
+        dropped
+    }
+
+    fn watch(&self, table: &Arc<Table>) -> Result<TableState, planner::PlannerError> {
+        let components = &self.components;
+        let controller = Controller::new(
+            table.id(),
+            table.name(),
+            components.limits,
+            components.controller.clone(),
+            (components.policy)(),
+        )?;
+        Ok(TableState::new(table.clone(), strategy_of(table), controller, self.settings.maps_max))
+    }
+
+    /// Waits until no action is being carried out.
+    pub(crate) async fn actions_ended(&self) {
+        loop {
+            let ended = self.ended.notified();
+            tokio::pin!(ended);
+            ended.as_mut().enable();
+            if !self.tables.lock().values().any(TableState::is_busy) {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    /// The table of this name.
+    pub(crate) fn table(&self, name: &str) -> Result<Arc<Table>, ManagerError> {
+        self.components
+            .storage
+            .table(name)
+            .ok_or_else(|| ManagerError::NoSuchTable(name.to_owned()))
+    }
+
+    /// Tells those who watch; that nobody does is no error.
+    pub(crate) fn tell(&self, event: Event) {
+        let _ = self.events.send(event);
+    }
+}

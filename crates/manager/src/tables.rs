@@ -1,0 +1,117 @@
+//! What the manager knows about each table, and how it follows the catalog.
+//!
+//! Tables come and go and partition maps change under the loop's feet; [`TableState::follow`] is
+//! called before every tick and tells the collector. Nothing here decides or acts.
+
+use crate::maps::MapHistory;
+use planner::controller::{Controller, PartitionFacts};
+use planner::plan::Plan;
+use planner::policy::Policy;
+use planner::score::Score;
+use planner::view::TableView;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use storage::Table;
+use types::{KeyRange, PartitionId, Strategy, TableId, Units};
+use workload::Collector;
+
+/// One table as the loop sees it.
+pub(crate) struct TableState {
+    pub(crate) table: Arc<Table>,
+    pub(crate) strategy: Strategy,
+    pub(crate) controller: Controller<Box<dyn Policy>>,
+    pub(crate) maps: MapHistory,
+    pub(crate) sizes: HashMap<PartitionId, u64>,
+    pub(crate) busy: Arc<AtomicBool>,
+    epoch: Option<u64>,
+}
+
+/// The last tick's results, for those who only look.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) view: TableView,
+    pub(crate) scores: Vec<Score>,
+    pub(crate) plan: Plan,
+}
+
+impl Snapshot {
+    /// The load expected on a range of keys, by the cells that begin in it: the next forecast step,
+    /// or else the last minutes.
+    pub(crate) fn expected_load(&self, range: &KeyRange) -> Option<Units> {
+        let cells = self.view.partitions.iter().flat_map(|partition| &partition.cells);
+        cells
+            .filter(|cell| range.contains(&cell.range.start))
+            .map(|cell| cell.forecast.first().copied().unwrap_or(cell.recent))
+            .reduce(|sum, load| sum + load)
+    }
+}
+
+/// The snapshots of all tables.
+pub(crate) type Snapshots = HashMap<TableId, Arc<Snapshot>>;
+
+impl TableState {
+    /// A table that has just been found in the catalog.
+    pub(crate) fn new(
+        table: Arc<Table>,
+        strategy: Strategy,
+        controller: Controller<Box<dyn Policy>>,
+        maps_max: usize,
+    ) -> Self {
+        Self {
+            table,
+            strategy,
+            controller,
+            maps: MapHistory::new(maps_max),
+            sizes: HashMap::new(),
+            busy: Arc::new(AtomicBool::new(false)),
+            epoch: None,
+        }
+    }
+
+    /// Tells the collector of a new partition map, if there is one.
+    pub(crate) fn follow(&mut self, collector: &mut Collector, now_ms: i64) {
+        let map = self.table.partition_map();
+        if self.epoch == Some(map.epoch) {
+            return;
+        }
+        let partitions: Vec<(PartitionId, KeyRange)> =
+            map.partitions.iter().map(|p| (p.id, p.range.clone())).collect();
+        collector.set_partitions(self.table.id(), self.strategy, &partitions);
+        self.maps.push(now_ms, &map);
+        self.sizes.retain(|id, _| partitions.iter().any(|(known, _)| known == id));
+        self.epoch = Some(map.epoch);
+    }
+
+    /// What the controller has to be told about the partitions.
+    pub(crate) fn facts(
+        &self,
+        capacity: Units,
+        credit: impl Fn(PartitionId) -> Option<Units>,
+    ) -> Vec<PartitionFacts> {
+        let map = self.table.partition_map();
+        map.partitions
+            .iter()
+            .map(|partition| PartitionFacts {
+                id: partition.id,
+                range: partition.range.clone(),
+                capacity,
+                credit: credit(partition.id),
+                size_bytes: self.sizes.get(&partition.id).copied().unwrap_or(0),
+                created_ms: partition.created_ms,
+            })
+            .collect()
+    }
+
+    /// Whether an action is being carried out.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Acquire)
+    }
+}
+
+/// The table's strategy as its definition says; hash if it does not.
+pub(crate) fn strategy_of(table: &Table) -> Strategy {
+    let definition = table.definition();
+    let strategy = definition.get("strategy").cloned();
+    strategy.and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default()
+}
