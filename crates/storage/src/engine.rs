@@ -137,14 +137,6 @@ impl Engine {
         })
     }
 
-    /// Lets go of a checkpoint before its time; fine if it is gone.
-    pub(crate) async fn release(&self, path: &Path, checkpoint: &Checkpoint) -> Result<()> {
-        let deleted = self.admin(path).delete_checkpoint(checkpoint.made.id).await;
-        deleted.map_err(StorageError::engine(format!(
-            "deleting a checkpoint of {path}"
-        )))
-    }
-
     /// Makes `child` from parts of other databases, without copying data. The caller has made sure
     /// that the checkpoints hold everything and that `child` was never used.
     pub(crate) async fn clone_database(&self, child: &Path, sources: &[CloneSource]) -> Result<()> {

@@ -88,6 +88,9 @@ pub enum StorageError {
     /// A fault that a test asked for.
     #[error("injected fault at {0}")]
     Injected(FaultPoint),
+    /// A workflow's task ended before its work.
+    #[error("a workflow was interrupted: {0}")]
+    Interrupted(String),
     /// The store was closed.
     #[error("the store is closed")]
     Closed,

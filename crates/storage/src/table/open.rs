@@ -8,7 +8,7 @@ use crate::map::PartitionInfo;
 use crate::partition::Partition;
 use crate::record::table::{PartitionRecord, TableRecord};
 use arc_swap::ArcSwap;
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use tokio::sync::watch;
@@ -53,24 +53,32 @@ impl Table {
     }
 }
 
-/// Opens partitions, several at once, in the given order.
+/// Opens partitions, several at once, in the given order; all of them or none.
 pub(crate) async fn open_partitions(
     shared: &Shared,
     table: TableId,
     records: &[PartitionRecord],
     expect: Expect,
 ) -> Result<Vec<Arc<Partition>>> {
-    futures::stream::iter(records)
+    let opened: Vec<Result<Arc<Partition>>> = futures::stream::iter(records.to_vec())
         .map(|record| open_partition(shared, table, record, expect))
         .buffered(OPEN_CONCURRENCY)
-        .try_collect()
-        .await
+        .collect()
+        .await;
+    if opened.iter().all(Result::is_ok) {
+        return opened.into_iter().collect();
+    }
+    // A database that is merely dropped goes on writing in the background.
+    for partition in opened.iter().flatten() {
+        partition.close().await?;
+    }
+    opened.into_iter().collect()
 }
 
 async fn open_partition(
     shared: &Shared,
     table: TableId,
-    record: &PartitionRecord,
+    record: PartitionRecord,
     expect: Expect,
 ) -> Result<Arc<Partition>> {
     let path = Engine::path(table, record.id);

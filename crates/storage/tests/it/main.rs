@@ -1,4 +1,5 @@
 //! The storage crate from outside: what it promises, on a real directory.
 
 mod basics;
+mod reslice;
 mod support;

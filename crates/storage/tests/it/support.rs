@@ -1,11 +1,15 @@
 //! What several tests need: stores in temporary directories, keys, and reading a whole table.
 
+pub(crate) mod load;
+
 use bytes::Bytes;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use storage::{Components, Decision, Direction, NewTable, Storage, StorageSettings, Table};
-use types::{KeyRange, ManualClock};
+use storage::{
+    Components, Decision, Direction, NewTable, Reslice, ResliceReport, Storage, StorageSettings, Table,
+};
+use types::{KeyRange, ManualClock, PartitionId};
 
 /// Each opening gets another seed, as the service does it.
 static SEED: AtomicU64 = AtomicU64::new(1);
@@ -69,4 +73,22 @@ pub(crate) async fn keys(table: &Arc<Table>, range: KeyRange, direction: Directi
         keys.push(String::from_utf8(key.to_vec()).unwrap());
     }
     keys
+}
+
+/// Reslices by numbers and text.
+pub(crate) async fn reslice(
+    table: &Arc<Table>,
+    sources: &[u64],
+    boundaries: &[&str],
+) -> storage::Result<ResliceReport> {
+    let sources = sources.iter().map(|id| PartitionId(*id)).collect();
+    let boundaries = boundaries.iter().map(|b| Bytes::copy_from_slice(b.as_bytes())).collect();
+    table.reslice(Reslice { sources, boundaries }).await
+}
+
+/// The boundaries between a table's partitions.
+pub(crate) fn boundaries(table: &Table) -> Vec<String> {
+    let map = table.partition_map();
+    let starts = map.partitions.iter().skip(1).map(|p| p.range.start.to_vec());
+    starts.map(|start| String::from_utf8(start).unwrap()).collect()
 }

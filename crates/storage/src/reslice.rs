@@ -1,0 +1,250 @@
+//! Reslice: given adjacent partitions and new boundaries, make new partitions. Split is 1→n, merge
+//! n→1, a boundary shift 2→2, isolating a hot key 1→3; all are this one workflow.
+//!
+//! 1. **Prepare.** The intent goes to the catalog, with child partitions that no attempt used
+//!    before; the parents' memtables are flushed while traffic runs.
+//! 2. **Cut over** ([`cutover`]), bounded in time, with the parents' gates closed: everything is
+//!    flushed, the children are cloned without copying data and opened, and the new map is
+//!    published by one compare-and-set. Writers that were held go on at the children.
+//! 3. **Clean up.** Each parent is closed when its last reader has left. Its files stay as long
+//!    as children borrow them ([`maintain`](crate::maintain)).
+//!
+//! Whatever fails before the compare-and-set is undone ([`undo`]), by this process or the next;
+//! what fails after it is only finished. If the compare-and-set's own outcome cannot be found out,
+//! the gates stay closed for good: a restart reads the catalog and knows.
+
+use crate::error::{Result, StorageError};
+use crate::faults::FaultPoint;
+use crate::map::PartitionInfo;
+use crate::partition::{Gate, Partition};
+use crate::record::table::{PartitionRecord, ResliceRecord, RetiredRecord, TableRecord};
+use crate::table::{Routes, Table};
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Instant;
+use types::{KeyRange, PartitionId};
+
+mod cutover;
+mod plan;
+pub(crate) mod undo;
+
+use cutover::Cutover;
+use plan::Plan;
+
+/// What to make of which partitions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reslice {
+    /// One or more adjacent partitions.
+    pub sources: Vec<PartitionId>,
+    /// The boundaries between the children, rising, strictly inside what the sources own
+    /// together. None for one child.
+    pub boundaries: Vec<Bytes>,
+}
+
+/// What a reslice did, and how long it took.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResliceReport {
+    /// The partitions that are no more.
+    pub sources: Vec<PartitionId>,
+    /// Those in their place.
+    pub children: Vec<PartitionInfo>,
+    /// The epoch of the new map.
+    pub epoch: u64,
+    /// How long the preparation took, while traffic ran.
+    pub prepare_ms: f64,
+    /// How long writes to the sources were held.
+    pub pause_ms: f64,
+    /// What the pause was made of.
+    pub pause: PauseParts,
+    /// From the request to the new map.
+    pub total_ms: f64,
+}
+
+/// The parts of a write pause.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct PauseParts {
+    /// Waiting for writes that had passed the gates.
+    pub drain_ms: f64,
+    /// Writing the rest of the memtables, and the checkpoints.
+    pub flush_ms: f64,
+    /// Cloning.
+    pub clone_ms: f64,
+    /// Opening the children.
+    pub open_ms: f64,
+    /// Publishing the new map.
+    pub publish_ms: f64,
+}
+
+/// One reslice of one table, with its intent in the catalog.
+struct Attempt {
+    table: Arc<Table>,
+    sources: Vec<Arc<Partition>>,
+    children: Vec<PartitionRecord>,
+}
+
+impl Table {
+    /// Replaces partitions by others that own the same keys. Requests go on meanwhile; writes are
+    /// held for the time of the cutover and then go on. One at a time per table. Once begun, it
+    /// runs to its end even if the caller goes away.
+    pub async fn reslice(self: &Arc<Self>, request: Reslice) -> Result<ResliceReport> {
+        let busy = |_| StorageError::Busy(self.name().to_owned());
+        let held = self.workflow.clone().try_lock_owned().map_err(busy)?;
+        let table = self.clone();
+        let run = tokio::spawn(async move {
+            let done = run(&table, request).await;
+            drop(held);
+            done
+        });
+        run.await.unwrap_or_else(|stopped| Err(StorageError::Interrupted(stopped.to_string())))
+    }
+}
+
+async fn run(table: &Arc<Table>, request: Reslice) -> Result<ResliceReport> {
+    let begun = Instant::now();
+    // Left over if an earlier attempt could not even be undone.
+    undo::undo_unpublished(&table.shared, &table.object).await?;
+    let plan = Plan::new(&table.partition_map(), &request)?;
+    let attempt = Attempt::journal(table, plan).await?;
+    match attempt.carry_out(begun).await {
+        Ok(report) => Ok(report),
+        Err(error @ StorageError::Undecided(_)) => Err(error),
+        Err(error) => {
+            tracing::warn!(table = table.name(), %error, "a reslice failed and is undone");
+            // If this fails too, the next attempt or the next start does it.
+            undo::undo_unpublished(&table.shared, &table.object).await?;
+            Err(error)
+        }
+    }
+}
+
+impl Attempt {
+    /// Writes the intent, and with it numbers children whose paths were never used.
+    async fn journal(table: &Arc<Table>, plan: Plan) -> Result<Self> {
+        let routes = table.routes();
+        let sources: Vec<Arc<Partition>> = routes.partitions[plan.sources.clone()].to_vec();
+        let source_ids: Vec<PartitionId> = sources.iter().map(|source| source.id()).collect();
+        let now_ms = table.shared.clock.now_ms();
+        let intend = |record: &mut TableRecord| {
+            let ids = record.take_partition_ids(plan.children.len());
+            let numbered = ids.into_iter().zip(&plan.children);
+            let children: Vec<PartitionRecord> =
+                numbered.map(|(id, range)| PartitionRecord::new(id, range, now_ms)).collect();
+            record.reslice = Some(ResliceRecord {
+                sources: source_ids,
+                children: children.clone(),
+                started_ms: now_ms,
+            });
+            Ok(children)
+        };
+        let children = table.object.update(intend).await?;
+        Ok(Self { table: table.clone(), sources, children })
+    }
+
+    async fn carry_out(self, begun: Instant) -> Result<ResliceReport> {
+        let shared = self.table.shared.clone();
+        shared.reached(FaultPoint::ResliceJournaled).await?;
+        let preparing = Instant::now();
+        for flushed in futures::future::join_all(self.sources.iter().map(|s| s.flush())).await {
+            flushed?;
+        }
+        let prepare_ms = ms_since(preparing);
+        shared.reached(FaultPoint::ReslicePrepared).await?;
+        let mut cutover = Cutover::begin(&self).await?;
+        let publishing = Instant::now();
+        let epoch = match self.publish().await {
+            Ok(epoch) => epoch,
+            Err(error) => return Err(self.not_published(cutover, error).await),
+        };
+        cutover.parts.publish_ms = ms_since(publishing);
+        // From here on there is no way back: a failure that is asked for has no effect, a kill has.
+        let _ = shared.reached(FaultPoint::ReslicePublished).await;
+        let pause_ms = ms_since(cutover.begun);
+        let report = ResliceReport {
+            sources: self.sources.iter().map(|source| source.id()).collect(),
+            children: cutover.children.iter().map(|child| child.info().clone()).collect(),
+            epoch,
+            prepare_ms,
+            pause_ms,
+            pause: cutover.parts,
+            total_ms: ms_since(begun),
+        };
+        self.release(cutover, epoch).await;
+        Ok(report)
+    }
+
+    /// The compare-and-set that makes the children the owners.
+    async fn publish(&self) -> Result<u64> {
+        let retired_ms = self.table.shared.clock.now_ms();
+        let publish = |record: &mut TableRecord| {
+            let missing = || StorageError::Conflict(self.table.name().to_owned());
+            let reslice = record.reslice.take().ok_or_else(missing)?;
+            let first = reslice.sources.first().copied();
+            let at = record.partitions.iter().position(|p| Some(p.id) == first);
+            let at = at.ok_or_else(missing)?;
+            record.partitions.splice(at..at + reslice.sources.len(), reslice.children);
+            record
+                .retired
+                .extend(reslice.sources.into_iter().map(|id| RetiredRecord { id, retired_ms }));
+            record.epoch += 1;
+            Ok(record.epoch)
+        };
+        self.table.object.update(publish).await
+    }
+
+    /// What to do with the gates and the children when publishing failed.
+    async fn not_published(&self, mut cutover: Cutover, error: StorageError) -> StorageError {
+        if let StorageError::Undecided(object) = &error {
+            for gate in &mut cutover.gates {
+                **gate = Gate::Undecided(object.clone());
+            }
+        }
+        drop(cutover.gates);
+        close_all(&cutover.children).await;
+        error
+    }
+
+    /// Sends requests to the children and closes the parents in the background.
+    async fn release(self, cutover: Cutover, epoch: u64) {
+        let Self { table, sources, .. } = self;
+        let routes = table.routes();
+        let mut partitions = routes.partitions.clone();
+        let first = sources[0].id();
+        let at = partitions.iter().position(|partition| partition.id() == first);
+        let at = at.expect("only this workflow changes the routes");
+        partitions.splice(at..at + sources.len(), cutover.children);
+        table.set_routes(Routes::new(table.id(), epoch, partitions));
+        for source in &sources {
+            source.retire();
+        }
+        for mut gate in cutover.gates {
+            *gate = Gate::Retired;
+        }
+        let _ = table.shared.reached(FaultPoint::ResliceReleased).await;
+        let closing = table.closing.clone().read_owned().await;
+        tokio::spawn(async move {
+            close_all(&sources).await;
+            drop(closing);
+            let _ = table.shared.reached(FaultPoint::ResliceCleaned).await;
+        });
+    }
+}
+
+/// Closes partitions that no request can reach any more. A failure to close loses nothing: all of
+/// their content is in files that others have taken over, or never counted.
+async fn close_all(partitions: &[Arc<Partition>]) {
+    for partition in partitions {
+        if let Err(error) = partition.close().await {
+            tracing::warn!(partition = %partition.id(), %error, "closing a partition failed");
+        }
+    }
+}
+
+fn ms_since(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64() * 1_000.0
+}
+
+/// What several adjacent partitions own together.
+fn union_of(ranges: &[&KeyRange]) -> Option<KeyRange> {
+    let (first, last) = (ranges.first()?, ranges.last()?);
+    Some(KeyRange::new(first.start.clone(), last.end.clone()))
+}
