@@ -37,8 +37,10 @@ pub enum WorkloadError {
     },
 
     /// A line of a trace or rates file that cannot be used.
-    #[error("line {line}: {problem}; {advice}")]
+    #[error("{path}, line {line}: {problem}; {advice}", path = path.display())]
     Line {
+        /// The file.
+        path: PathBuf,
         /// Line number, the header being line 1.
         line: u64,
         /// What is wrong.

@@ -255,7 +255,7 @@ impl TableLoad {
     /// Keys sampled during the last hour, rising.
     fn sampled_keys(&self) -> Vec<Weighted> {
         let mut keys = self.sketches.sampled_keys(Window::Hour);
-        keys.sort_by(|a, b| a.key.cmp(&b.key));
+        keys.sort_by_key(|sample| sample.key);
         keys
     }
 }
