@@ -1,6 +1,8 @@
 //! The wrapping of stored bytes: tag, version, checksum, compressed content.
 //!
-//!     4 bytes tag ‖ 1 byte version ‖ 4 bytes CRC-32 of what follows, little-endian ‖ deflate(content)
+//! ```text
+//! 4 bytes tag ‖ 1 byte version ‖ 4 bytes CRC-32 of what follows, little-endian ‖ deflate(content)
+//! ```
 //!
 //! The tag tells one kind of record from another, the version how to read it, the checksum whether
 //! it is what was written. The content is each kind's own business.

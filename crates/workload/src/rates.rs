@@ -1,6 +1,8 @@
 //! Rates files: how many requests came in each of many regular steps, as CSV or gzipped CSV.
 //!
-//!     timestamp_unix_s,requests
+//! ```text
+//! timestamp_unix_s,requests
+//! ```
 
 use crate::WorkloadError;
 use crate::tabular::{TIME_COLUMN, Table};

@@ -217,7 +217,7 @@ impl TableLoad {
         }
         self.bins_since_change = self.bins_since_change.saturating_add(1);
         let bins = self.bins_since_change;
-        if bins % ADAPT_BINS == 0 || (bins < ADAPT_BINS && bins.is_power_of_two()) {
+        if bins.is_multiple_of(ADAPT_BINS) || (bins < ADAPT_BINS && bins.is_power_of_two()) {
             self.apply(adapt::adapt);
         }
     }

@@ -1,6 +1,8 @@
 //! Trace files: recorded requests, one per line, as CSV or gzipped CSV.
 //!
-//!     timestamp_unix_s,op,key,size,client
+//! ```text
+//! timestamp_unix_s,op,key,size,client
+//! ```
 //!
 //! A file with `seq` in place of the timestamp has order but no clock; it can only be read with a pace
 //! given to it. Keys and clients are text, whatever they look like; an empty size is unknown.
