@@ -9,11 +9,14 @@
 //! Wording and order of validation follow DynamoDB where they are known, because applications and
 //! their tests compare them. What is not supported is refused, never ignored.
 
+mod consumed;
 pub mod error;
 pub mod expression;
 mod json;
+mod keys;
 mod operation;
 mod params;
+mod requests;
 pub mod table;
 #[cfg(test)]
 mod testing;
@@ -21,4 +24,25 @@ mod testing;
 pub use error::{Access, ApiError, ErrorKind, Throttle};
 pub use json::Body;
 pub use operation::Operation;
-pub use table::{Billing, BillingMode, TableDefinition, TableSize, TableStatus, Tag, WarmThroughput};
+pub use requests::batch_get_item::{
+    BATCH_READ_BYTES_MAX, BATCH_READS_MAX, BatchGetItem, BatchReadResult, TableReads,
+};
+pub use requests::batch_write_item::{
+    BATCH_WRITES_MAX, BatchWriteItem, BatchWriteResult, TableWrites,
+};
+pub use requests::create_table::{CreateTable, Creation, STRATEGY_TAG};
+pub use requests::delete_item::DeleteItem;
+pub use requests::get_item::GetItem;
+pub use requests::page::{Offer, PAGE_BYTES_MAX, Page, PagePlan};
+pub use requests::put_item::PutItem;
+pub use requests::query::Query;
+pub use requests::read::{Read, ReadOutcome};
+pub use requests::scan::Scan;
+pub use requests::tables::{
+    LIST_TABLES_MAX, ListTables, TableRequest, describe_table_response, table_description_response,
+};
+pub use requests::update_item::UpdateItem;
+pub use requests::write::{Change, Write, WriteOutcome};
+pub use table::{
+    Billing, BillingMode, TableDefinition, TableSize, TableStatus, Tag, WarmThroughput,
+};

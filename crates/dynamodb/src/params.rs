@@ -25,7 +25,10 @@ pub(crate) struct Params {
 
 impl Params {
     pub(crate) fn new(body: Body) -> Self {
-        Self { map: body.0, violations: Vec::new() }
+        Self {
+            map: body.0,
+            violations: Vec::new(),
+        }
     }
 
     /// Takes a parameter of any type; null counts as absent.
@@ -54,7 +57,9 @@ impl Params {
         match self.take(name) {
             None => Ok(None),
             Some(Json::Number(number)) => {
-                let integer = number.as_i64().or(number.as_f64().map(|float| float.floor() as i64));
+                let integer = number
+                    .as_i64()
+                    .or(number.as_f64().map(|float| float.floor() as i64));
                 Ok(integer)
             }
             Some(other) => Err(json::not_a("Integer", &other)),
@@ -85,14 +90,44 @@ impl Params {
         name: &str,
         words: &[(&str, T)],
     ) -> Result<Option<T>, ApiError> {
-        let Some(word) = self.string(name)? else { return Ok(None) };
+        match self.string(name)? {
+            Some(word) => Ok(self.one_of(&word, &member(name), words)),
+            None => Ok(None),
+        }
+    }
+
+    /// Takes a required word in the structure at `path`.
+    pub(crate) fn choice_at<T: Copy>(
+        &mut self,
+        name: &str,
+        path: &str,
+        words: &[(&str, T)],
+    ) -> Result<Option<T>, ApiError> {
+        let path = format!("{path}.{}", member(name));
+        match self.string(name)? {
+            Some(word) => Ok(self.one_of(&word, &path, words)),
+            None => {
+                self.missing(&path);
+                Ok(None)
+            }
+        }
+    }
+
+    fn one_of<T: Copy>(&mut self, word: &str, path: &str, words: &[(&str, T)]) -> Option<T> {
         let choice = words.iter().find(|(known, _)| *known == word);
         if choice.is_none() {
             let known: Vec<_> = words.iter().map(|(known, _)| *known).collect();
             let rule = format!("Member must satisfy enum value set: [{}]", known.join(", "));
-            self.violation(Some(&word), &member(name), &rule);
+            self.violation(Some(word), path, &rule);
         }
-        Ok(choice.map(|(_, choice)| *choice))
+        choice.map(|(_, choice)| *choice)
+    }
+
+    /// Takes over what was noted about the parameters of a structure inside.
+    pub(crate) fn adopt_violations(&mut self, inner: Self) {
+        let room = VIOLATIONS_MAX - self.violations.len();
+        self.violations
+            .extend(inner.violations.into_iter().take(room));
     }
 
     /// Notes that a required parameter is missing.
@@ -195,7 +230,9 @@ pub(crate) fn object(json: Json) -> Result<Map<String, Json>, ApiError> {
 /// The name of a member as DynamoDB's messages write it: `TableName` is `tableName`.
 pub(crate) fn member(name: &str) -> String {
     let mut chars = name.chars();
-    chars.next().map_or(String::new(), |first| first.to_lowercase().chain(chars).collect())
+    chars.next().map_or(String::new(), |first| {
+        first.to_lowercase().chain(chars).collect()
+    })
 }
 
 #[cfg(test)]
@@ -210,7 +247,12 @@ mod tests {
         params.table_name().unwrap();
         let limit = params.integer("Limit").unwrap();
         params.at_least(limit, 1, "limit");
-        assert_eq!(params.choice("Select", &[("COUNT", 1), ("ALL", 2)]).unwrap(), None);
+        assert_eq!(
+            params
+                .choice("Select", &[("COUNT", 1), ("ALL", 2)])
+                .unwrap(),
+            None
+        );
         assert_eq!(
             refusal(params.finish_constraints()),
             "4 validation errors detected: \
@@ -247,10 +289,22 @@ mod tests {
     #[test]
     fn wrong_types_are_refused_at_once() {
         let mut params = Params::new(body(json!({"a": 1, "b": "x", "c": [], "d": {}, "e": 1.9})));
-        assert_eq!(refusal(params.string("a")), "NUMBER_VALUE cannot be converted to String");
-        assert_eq!(refusal(params.boolean("b")), "STRING_VALUE cannot be converted to Boolean");
-        assert_eq!(refusal(params.object("c")), "Start of list found where not expected");
-        assert_eq!(refusal(params.list("d")), "Start of structure or map found where not expected");
+        assert_eq!(
+            refusal(params.string("a")),
+            "NUMBER_VALUE cannot be converted to String"
+        );
+        assert_eq!(
+            refusal(params.boolean("b")),
+            "STRING_VALUE cannot be converted to Boolean"
+        );
+        assert_eq!(
+            refusal(params.object("c")),
+            "Start of list found where not expected"
+        );
+        assert_eq!(
+            refusal(params.list("d")),
+            "Start of structure or map found where not expected"
+        );
         assert_eq!(params.integer("e").unwrap(), Some(1));
     }
 }

@@ -84,8 +84,7 @@ impl Condition {
         text: &str,
         placeholders: &mut Placeholders,
     ) -> Result<Self, ApiError> {
-        parser::parse(parameter, text, placeholders, parse::program)
-            .map(|program| Self { program })
+        parser::parse(parameter, text, placeholders, parse::program).map(|program| Self { program })
     }
 
     /// Whether `item` meets the condition; a missing item counts as one without attributes.
@@ -113,9 +112,10 @@ impl Test {
                 [a, b].into_iter().filter_map(Operand::path).collect()
             }
             Self::Between(a, b, c) => [a, b, c].into_iter().filter_map(Operand::path).collect(),
-            Self::In(a, rest) => {
-                std::iter::once(a).chain(rest).filter_map(Operand::path).collect()
-            }
+            Self::In(a, rest) => std::iter::once(a)
+                .chain(rest)
+                .filter_map(Operand::path)
+                .collect(),
             Self::Exists(path) | Self::NotExists(path) | Self::HasType(path, _) => vec![path],
         }
     }

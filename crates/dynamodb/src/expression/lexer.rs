@@ -46,30 +46,50 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, Fault> {
     while let Some((skipped, first)) = next_char(&text[at..]) {
         let start = at + skipped;
         let (kind, length) = token_at(&text[start..], first);
-        let token = Token { kind, text: &text[start..start + length], start, end: start + length };
+        let token = Token {
+            kind,
+            text: &text[start..start + length],
+            start,
+            end: start + length,
+        };
         tokens.push(token);
         at = start + length;
         // A character that begins no token is reported where the parser meets it, as DynamoDB does.
     }
     let end = tokens.last().map_or(0, |token| token.end);
-    tokens.push(Token { kind: Kind::End, text: END_TEXT, start: end, end });
+    tokens.push(Token {
+        kind: Kind::End,
+        text: END_TEXT,
+        start: end,
+        end,
+    });
     Ok(tokens)
 }
 
 /// The next character that is no space, and how many bytes stand before it.
 fn next_char(text: &str) -> Option<(usize, char)> {
-    text.char_indices().find(|(_, c)| !matches!(c, ' ' | '\t' | '\r' | '\n'))
+    text.char_indices()
+        .find(|(_, c)| !matches!(c, ' ' | '\t' | '\r' | '\n'))
 }
 
 fn token_at(text: &str, first: char) -> (Kind, usize) {
     let word_bytes = |text: &str| {
-        text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count()
+        text.bytes()
+            .take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+            .count()
     };
     match first {
         'a'..='z' | 'A'..='Z' => (Kind::Word, word_bytes(text)),
-        '0'..='9' => (Kind::Integer, text.bytes().take_while(u8::is_ascii_digit).count()),
+        '0'..='9' => (
+            Kind::Integer,
+            text.bytes().take_while(u8::is_ascii_digit).count(),
+        ),
         '#' | ':' if word_bytes(&text[1..]) > 0 => {
-            let kind = if first == '#' { Kind::NameRef } else { Kind::ValueRef };
+            let kind = if first == '#' {
+                Kind::NameRef
+            } else {
+                Kind::ValueRef
+            };
             (kind, 1 + word_bytes(&text[1..]))
         }
         _ if LONG_SYMBOLS.iter().any(|symbol| text.starts_with(symbol)) => (Kind::Symbol, 2),
@@ -92,7 +112,8 @@ impl Token<'_> {
 /// neighbour.
 pub(super) fn syntax_error(text: &str, tokens: &[Token<'_>], at: usize) -> Fault {
     let token = &tokens[at];
-    if token.kind == Kind::Symbol && !LONG_SYMBOLS.contains(&token.text)
+    if token.kind == Kind::Symbol
+        && !LONG_SYMBOLS.contains(&token.text)
         && !SYMBOLS.contains(token.text)
     {
         let near = neighbourhood(text, tokens, at);
@@ -102,7 +123,10 @@ pub(super) fn syntax_error(text: &str, tokens: &[Token<'_>], at: usize) -> Fault
         ));
     }
     let near = neighbourhood(text, tokens, at);
-    Fault::syntax(format!("Syntax error; token: \"{}\", near: \"{near}\"", token.text))
+    Fault::syntax(format!(
+        "Syntax error; token: \"{}\", near: \"{near}\"",
+        token.text
+    ))
 }
 
 fn neighbourhood<'a>(text: &'a str, tokens: &[Token<'_>], at: usize) -> &'a str {
@@ -116,7 +140,11 @@ mod tests {
     use super::*;
 
     fn texts(text: &str) -> Vec<&str> {
-        tokens(text).unwrap().iter().map(|token| token.text).collect()
+        tokens(text)
+            .unwrap()
+            .iter()
+            .map(|token| token.text)
+            .collect()
     }
 
     #[test]
@@ -147,7 +175,10 @@ mod tests {
         let expected = "Syntax error; token: \"bar\", near: \"foo  bar  baz\"";
         assert_eq!(fault.message(), expected);
         let fault = syntax_error(text, &tokens(text).unwrap(), 3);
-        assert_eq!(fault.message(), "Syntax error; token: \"<EOF>\", near: \"baz\"");
+        assert_eq!(
+            fault.message(),
+            "Syntax error; token: \"<EOF>\", near: \"baz\""
+        );
     }
 
     #[test]

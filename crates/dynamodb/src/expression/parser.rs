@@ -1,11 +1,11 @@
 //! What the parsers of all expressions share: the cursor, paths, and placeholders.
 
+use super::OPERATORS_MAX;
 use super::fault::{Fault, Faults, Rank};
 use super::lexer::{self, Kind, Token};
 use super::path::{PATH_STEPS_MAX, Path, Step};
 use super::placeholders::Placeholders;
 use super::reserved::is_reserved;
-use super::OPERATORS_MAX;
 use crate::error::ApiError;
 use std::sync::Arc;
 use types::Value;
@@ -33,7 +33,14 @@ pub(super) fn parse<T>(
         }
         let tokens = lexer::tokens(text)?;
         let faults = Faults::default();
-        let mut parser = Parser { text, tokens, at: 0, operators: 0, placeholders, faults };
+        let mut parser = Parser {
+            text,
+            tokens,
+            at: 0,
+            operators: 0,
+            placeholders,
+            faults,
+        };
         let parsed = parse(&mut parser)?;
         if parser.peek().kind != Kind::End {
             return Err(parser.unexpected());
@@ -86,7 +93,11 @@ impl<'a> Parser<'a> {
     }
 
     pub(super) fn expect(&mut self, symbol: &str) -> Result<(), Fault> {
-        if self.eat(symbol) { Ok(()) } else { Err(self.unexpected()) }
+        if self.eat(symbol) {
+            Ok(())
+        } else {
+            Err(self.unexpected())
+        }
     }
 
     /// The complaint about the next token.
@@ -118,14 +129,19 @@ impl<'a> Parser<'a> {
     pub(super) fn at_path(&self, keywords: &[&str]) -> bool {
         match self.peek().kind {
             Kind::NameRef => true,
-            Kind::Word => !keywords.iter().any(|keyword| self.peek().is_keyword(keyword)),
+            Kind::Word => !keywords
+                .iter()
+                .any(|keyword| self.peek().is_keyword(keyword)),
             _ => false,
         }
     }
 
     /// `name ( "." name | "[" index "]" )*`
     pub(super) fn path(&mut self) -> Result<Path, Fault> {
-        let mut path = Path { attribute: self.name()?, steps: Vec::new() };
+        let mut path = Path {
+            attribute: self.name()?,
+            steps: Vec::new(),
+        };
         loop {
             if self.eat(".") {
                 path.steps.push(Step::Key(self.name()?));
@@ -140,9 +156,7 @@ impl<'a> Parser<'a> {
         let levels = path.steps.len() + 1;
         if levels > PATH_STEPS_MAX {
             self.faults.note(Rank::Limit, || {
-                format!(
-                    "The document path has too many nesting elements; nesting levels: {levels}"
-                )
+                format!("The document path has too many nesting elements; nesting levels: {levels}")
             });
         }
         Ok(path)
@@ -191,7 +205,10 @@ impl<'a> Parser<'a> {
             Ok(index) => Ok(index as usize),
             Err(_) => Err(Fault::new(
                 Rank::Limit,
-                format!("List index is not within the allowable range; index: [{}]", token.text),
+                format!(
+                    "List index is not within the allowable range; index: [{}]",
+                    token.text
+                ),
             )),
         }
     }
@@ -280,12 +297,15 @@ impl<'a> Parser<'a> {
 
     pub(super) fn path_required(&mut self, function: &str) {
         self.faults.note(Rank::OperandType, || {
-            format!("Operator or function requires a document path; operator or function: {function}")
+            format!(
+                "Operator or function requires a document path; operator or function: {function}"
+            )
         });
     }
 
     pub(super) fn unknown_function(&mut self, name: &str) {
-        self.faults
-            .note(Rank::UnknownFunction, || format!("Invalid function name; function: {name}"));
+        self.faults.note(Rank::UnknownFunction, || {
+            format!("Invalid function name; function: {name}")
+        });
     }
 }

@@ -33,16 +33,24 @@ impl Placeholders {
             ));
         }
         // Projections have no values.
-        let with_values = || expressions.iter().filter(|(name, _)| *name != "ProjectionExpression");
+        let with_values = || {
+            expressions
+                .iter()
+                .filter(|(name, _)| *name != "ProjectionExpression")
+        };
         if values.is_some() && !with_values().any(|(_, present)| *present) {
-            return Err(values_without_expression(with_values().map(|(name, _)| *name).collect()));
+            return Err(values_without_expression(
+                with_values().map(|(name, _)| *name).collect(),
+            ));
         }
         let mut placeholders = Self::default();
         if let Some(names) = names {
             non_empty("ExpressionAttributeNames", names.len())?;
             for (key, json) in names {
                 check_key("ExpressionAttributeNames", '#', &key)?;
-                let Json::String(name) = json else { return Err(json::not_a("String", &json)) };
+                let Json::String(name) = json else {
+                    return Err(json::not_a("String", &json));
+                };
                 placeholders.names.insert(key, name);
             }
         }
@@ -74,8 +82,11 @@ impl Placeholders {
     /// Refuses names and values that no expression used; call it after the last one was parsed.
     pub(crate) fn finish(&self) -> Result<(), ApiError> {
         let unused = |parameter: &str, keys: Vec<&String>| {
-            let keys: Vec<_> =
-                keys.into_iter().filter(|key| !self.used.contains(*key)).map(String::as_str).collect();
+            let keys: Vec<_> = keys
+                .into_iter()
+                .filter(|key| !self.used.contains(*key))
+                .map(String::as_str)
+                .collect();
             if keys.is_empty() {
                 return Ok(());
             }
@@ -99,7 +110,9 @@ fn values_without_expression(expressions: Vec<&str>) -> ApiError {
 
 fn non_empty(parameter: &str, count: usize) -> Result<(), ApiError> {
     if count == 0 {
-        return Err(ApiError::validation(format!("{parameter} must not be empty")));
+        return Err(ApiError::validation(format!(
+            "{parameter} must not be empty"
+        )));
     }
     Ok(())
 }
@@ -158,7 +171,10 @@ mod tests {
     fn placeholders_without_expressions_are_refused() {
         let expressions = [("UpdateExpression", false), ("ConditionExpression", false)];
         assert_eq!(
-            refusal(take(json!({"ExpressionAttributeNames": {"#a": "a"}}), &expressions)),
+            refusal(take(
+                json!({"ExpressionAttributeNames": {"#a": "a"}}),
+                &expressions
+            )),
             "ExpressionAttributeNames can only be specified when using expressions"
         );
         let values = json!({"ExpressionAttributeValues": {":a": {"S": "a"}}});

@@ -98,8 +98,14 @@ mod tests {
             ("a,", "Syntax error; token: \"<EOF>\", near: \",\""),
             ("a b", "Syntax error; token: \"b\", near: \"a b\""),
             ("a[b]", "Syntax error; token: \"b\", near: \"[b]\""),
-            ("a[99999999999]", "List index is not within the allowable range; index: [99999999999]"),
-            ("year", "Attribute name is a reserved keyword; reserved keyword: year"),
+            (
+                "a[99999999999]",
+                "List index is not within the allowable range; index: [99999999999]",
+            ),
+            (
+                "year",
+                "Attribute name is a reserved keyword; reserved keyword: year",
+            ),
         ] {
             let expected = format!("Invalid ProjectionExpression: {message}");
             assert_eq!(refusal(parse(text)), expected, "{text}");

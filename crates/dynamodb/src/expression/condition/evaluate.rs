@@ -38,7 +38,11 @@ fn holds(test: &Test, item: &Item) -> bool {
         Test::Between(operand, low, high) => {
             let operand = value(operand, item);
             let within = |bound: &Operand, comparator| {
-                compared(operand.as_deref(), comparator, value(bound, item).as_deref())
+                compared(
+                    operand.as_deref(),
+                    comparator,
+                    value(bound, item).as_deref(),
+                )
             };
             within(low, Comparator::GreaterOrEqual) && within(high, Comparator::LessOrEqual)
         }
@@ -48,9 +52,9 @@ fn holds(test: &Test, item: &Item) -> bool {
         }
         Test::Exists(path) => path.resolve(item).is_some(),
         Test::NotExists(path) => path.resolve(item).is_none(),
-        Test::HasType(path, kind) => {
-            path.resolve(item).is_some_and(|value| value.type_name() == kind)
-        }
+        Test::HasType(path, kind) => path
+            .resolve(item)
+            .is_some_and(|value| value.type_name() == kind),
         Test::BeginsWith(operand, start) => both(operand, start, item, begins_with),
         Test::Contains(operand, element) => both(operand, element, item, contains),
     }

@@ -68,7 +68,10 @@ fn call(parser: &mut Parser<'_>, name: String, operands: &[Operand]) -> Term {
             Test::Contains(operand.clone(), element.clone())
         }
         (
-            "attribute_exists" | "attribute_not_exists" | "attribute_type" | "begins_with"
+            "attribute_exists"
+            | "attribute_not_exists"
+            | "attribute_type"
+            | "begins_with"
             | "contains",
             _,
         ) => wrong_count(parser),
@@ -90,7 +93,10 @@ fn path(parser: &mut Parser<'_>, function: &str, operand: &Operand) -> Path {
         Operand::Path(path) => path.clone(),
         _ => {
             parser.path_required(function);
-            Path { attribute: String::new(), steps: Vec::new() }
+            Path {
+                attribute: String::new(),
+                steps: Vec::new(),
+            }
         }
     }
 }
@@ -141,7 +147,10 @@ fn attribute_type(parser: &mut Parser<'_>, operand: &Operand, kind: &Operand) ->
 fn begins_with(parser: &mut Parser<'_>, operand: &Operand, start: &Operand) -> Test {
     check_distinct(parser, "begins_with", operand, start);
     for operand in [operand, start] {
-        if let Some(kind) = operand.known_type().filter(|kind| !matches!(*kind, "S" | "B")) {
+        if let Some(kind) = operand
+            .known_type()
+            .filter(|kind| !matches!(*kind, "S" | "B"))
+        {
             parser.wrong_operand_type("operator or function", "begins_with", kind);
         }
     }

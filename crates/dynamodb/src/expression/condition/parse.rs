@@ -53,7 +53,11 @@ pub(super) fn program(parser: &mut Parser<'_>) -> Result<Vec<Op>, Fault> {
         }
     }
     builder.reduce(Pending::Or);
-    if builder.pending.is_empty() { Ok(builder.program) } else { Err(parser.unexpected()) }
+    if builder.pending.is_empty() {
+        Ok(builder.program)
+    } else {
+        Err(parser.unexpected())
+    }
 }
 
 impl Builder {
@@ -98,13 +102,18 @@ impl Builder {
     }
 
     fn at_closing(&self, parser: &Parser<'_>) -> bool {
-        let open = self.pending.iter().any(|pending| matches!(pending, Pending::Open(_)));
+        let open = self
+            .pending
+            .iter()
+            .any(|pending| matches!(pending, Pending::Open(_)));
         open && parser.peek().is_symbol(")")
     }
 
     fn close(&mut self, parser: &mut Parser<'_>) {
         self.reduce(Pending::Or);
-        let Some(Pending::Open(open)) = self.pending.pop() else { return };
+        let Some(Pending::Open(open)) = self.pending.pop() else {
+            return;
+        };
         let close = parser.position();
         parser.next();
         if self.closed == Some((open + 1, close.saturating_sub(1))) {
@@ -138,7 +147,9 @@ impl Builder {
 /// A path, value, or function call; `depth` counts the calls around it.
 pub(super) fn operand_or_function(parser: &mut Parser<'_>, depth: usize) -> Result<Term, Fault> {
     if parser.peek().kind == Kind::ValueRef {
-        parser.value().map(|value| Term::Operand(Operand::Value(value)))
+        parser
+            .value()
+            .map(|value| Term::Operand(Operand::Value(value)))
     } else if parser.at_function() && parser.at_path(KEYWORDS) {
         function(parser, depth)
     } else if parser.at_path(KEYWORDS) {
@@ -182,7 +193,9 @@ fn at_comparison(parser: &Parser<'_>) -> bool {
 
 fn comparator(parser: &Parser<'_>) -> Option<Comparator> {
     let next = parser.peek();
-    let found = Comparator::ALL.iter().find(|(symbol, _)| next.is_symbol(symbol));
+    let found = Comparator::ALL
+        .iter()
+        .find(|(symbol, _)| next.is_symbol(symbol));
     found.map(|(_, comparator)| *comparator)
 }
 
@@ -265,7 +278,9 @@ pub(super) fn check_distinct(
 
 /// The bounds of BETWEEN, if both are values, must be of one type and in order.
 fn check_bounds(parser: &mut Parser<'_>, low: &Operand, high: &Operand) {
-    let (Operand::Value(low), Operand::Value(high)) = (low, high) else { return };
+    let (Operand::Value(low), Operand::Value(high)) = (low, high) else {
+        return;
+    };
     let requires = if low.type_name() != high.type_name() {
         "same data type for lower and upper bounds"
     } else if evaluate::compare(low, high).is_some_and(|order| order.is_gt()) {

@@ -17,15 +17,21 @@ const KEYWORDS: &[&str] = &["SET", "REMOVE", "ADD", "DELETE"];
 
 type ParseAction = fn(&mut Parser<'_>) -> Result<Action, Fault>;
 
-const SECTIONS: [(&str, ParseAction); 4] =
-    [("SET", set), ("REMOVE", remove), ("ADD", add), ("DELETE", delete)];
+const SECTIONS: [(&str, ParseAction); 4] = [
+    ("SET", set),
+    ("REMOVE", remove),
+    ("ADD", add),
+    ("DELETE", delete),
+];
 
 /// Parses all sections.
 pub(super) fn actions(parser: &mut Parser<'_>) -> Result<Vec<Action>, Fault> {
     let mut actions = Vec::new();
     let mut seen = [false; SECTIONS.len()];
     while parser.peek().kind != Kind::End {
-        let section = SECTIONS.iter().position(|(name, _)| parser.peek().is_keyword(name));
+        let section = SECTIONS
+            .iter()
+            .position(|(name, _)| parser.peek().is_keyword(name));
         let section = section.ok_or_else(|| parser.unexpected())?;
         parser.next();
         let (name, action) = SECTIONS[section];
@@ -44,14 +50,22 @@ pub(super) fn actions(parser: &mut Parser<'_>) -> Result<Vec<Action>, Fault> {
 }
 
 fn path(parser: &mut Parser<'_>) -> Result<Path, Fault> {
-    if parser.at_path(KEYWORDS) { parser.path() } else { Err(parser.unexpected()) }
+    if parser.at_path(KEYWORDS) {
+        parser.path()
+    } else {
+        Err(parser.unexpected())
+    }
 }
 
 fn set(parser: &mut Parser<'_>) -> Result<Action, Fault> {
     let path = path(parser)?;
     parser.expect("=")?;
     parser.count_operator()?;
-    let around = if encloses_sum(parser) { parser.open_around() } else { 0 };
+    let around = if encloses_sum(parser) {
+        parser.open_around()
+    } else {
+        0
+    };
     let left = operand(parser, 0)?;
     let sum = if parser.eat("+") {
         Some(("+", Expression::Plus as fn(Operand, Operand) -> Expression))
@@ -74,7 +88,10 @@ fn set(parser: &mut Parser<'_>) -> Result<Action, Fault> {
         }
     };
     parser.close_around(around)?;
-    Ok(Action { path, change: Change::Set(expression) })
+    Ok(Action {
+        path,
+        change: Change::Set(expression),
+    })
 }
 
 /// Whether the parenthesis that comes next stands around the whole right side, a sum, and not just
@@ -85,20 +102,29 @@ fn encloses_sum(parser: &Parser<'_>) -> bool {
 
 fn remove(parser: &mut Parser<'_>) -> Result<Action, Fault> {
     parser.count_operator()?;
-    Ok(Action { path: path(parser)?, change: Change::Remove })
+    Ok(Action {
+        path: path(parser)?,
+        change: Change::Remove,
+    })
 }
 
 fn add(parser: &mut Parser<'_>) -> Result<Action, Fault> {
     let (path, value) = path_and_value(parser)?;
     let numbers_too = matches!(*value, Value::N(_));
     check_set(parser, "ADD", &value, numbers_too);
-    Ok(Action { path, change: Change::Add(value) })
+    Ok(Action {
+        path,
+        change: Change::Add(value),
+    })
 }
 
 fn delete(parser: &mut Parser<'_>) -> Result<Action, Fault> {
     let (path, value) = path_and_value(parser)?;
     check_set(parser, "DELETE", &value, false);
-    Ok(Action { path, change: Change::Delete(value) })
+    Ok(Action {
+        path,
+        change: Change::Delete(value),
+    })
 }
 
 fn path_and_value(parser: &mut Parser<'_>) -> Result<(Path, Arc<Value>), Fault> {

@@ -1,0 +1,58 @@
+//! The operations: one module each, or one for a few small ones.
+//!
+//! `write`, `read` and `page` are what several of them come down to: a conditional change of one
+//! item, a read of one item, and a page of a key range.
+
+pub(crate) mod batch_get_item;
+pub(crate) mod batch_write_item;
+pub(crate) mod create_table;
+pub(crate) mod delete_item;
+pub(crate) mod get_item;
+pub(crate) mod page;
+mod page_options;
+pub(crate) mod put_item;
+pub(crate) mod query;
+pub(crate) mod read;
+pub(crate) mod scan;
+pub(crate) mod tables;
+pub(crate) mod update_item;
+pub(crate) mod write;
+
+use crate::error::ApiError;
+use crate::expression::{Condition, Path, Placeholders};
+use crate::params::Params;
+use crate::table::TableDefinition;
+
+/// Refuses the parameters that expressions have replaced; `legacy` pairs each with its successor.
+fn refuse_legacy(params: &mut Params, legacy: &[(&str, &str)]) -> Result<(), ApiError> {
+    legacy.iter().try_for_each(|(name, successor)| {
+        params.refuse(
+            name,
+            &format!("it is a legacy parameter, use {successor} instead"),
+        )
+    })
+}
+
+/// Parses a `ConditionExpression`, if there is one.
+fn condition(
+    text: Option<&str>,
+    placeholders: &mut Placeholders,
+) -> Result<Option<Condition>, ApiError> {
+    text.map(|text| Condition::parse("ConditionExpression", text, placeholders))
+        .transpose()
+}
+
+/// Refuses document paths that lead into a key attribute: keys are scalars.
+fn check_key_paths<'a>(
+    table: &TableDefinition,
+    mut paths: impl Iterator<Item = &'a Path>,
+) -> Result<(), ApiError> {
+    match paths.find(|path| path.is_nested() && table.key_schema.is_key(&path.attribute)) {
+        None => Ok(()),
+        Some(path) => Err(ApiError::validation(format!(
+            "Key attributes must be scalars; list random access '[]' and map lookup '.' are not \
+             allowed: Key: {}",
+            path.attribute
+        ))),
+    }
+}

@@ -1,0 +1,200 @@
+//! A page of a key range: what Query and Scan come down to.
+//!
+//! The server reads the planned range in order and offers every entry to the page until it is
+//! full. A page ends after `Limit` items, or before the item that would exceed 1 MB, counting
+//! items before they are filtered; then it names the last key, from which the next page goes on.
+
+use crate::consumed::{ConsumedCapacity, ReturnConsumedCapacity};
+use crate::error::ApiError;
+use crate::expression::{Condition, Projection};
+use crate::json::{self, ItemJson};
+use crate::table::TableDefinition;
+use bytes::Bytes;
+use serde::Serialize;
+use types::{Item, KeyRange, KeySchema, Strategy, Units, capacity, storage_key};
+
+/// Most bytes of items in one page, before the filter.
+pub const PAGE_BYTES_MAX: usize = 1 << 20;
+
+/// A planned page.
+#[derive(Clone, Debug)]
+pub struct PagePlan {
+    pub(super) table_name: String,
+    pub(super) key_schema: KeySchema,
+    pub(super) strategy: Strategy,
+    pub(super) range: KeyRange,
+    pub(super) forward: bool,
+    pub(super) options: PageOptions,
+}
+
+/// What Query and Scan have in common.
+#[derive(Clone, Debug)]
+pub(super) struct PageOptions {
+    pub(super) consistent: bool,
+    pub(super) limit: Option<usize>,
+    pub(super) filter: Option<Condition>,
+    pub(super) projection: Option<Projection>,
+    /// Whether the response has items, or just their number.
+    pub(super) with_items: bool,
+    pub(super) capacity: ReturnConsumedCapacity,
+}
+
+/// A page that is being filled.
+#[derive(Debug)]
+pub struct Page<'a> {
+    plan: &'a PagePlan,
+    items: Vec<Item>,
+    count: usize,
+    scanned: usize,
+    bytes: usize,
+    last_key: Option<Bytes>,
+    full: bool,
+}
+
+/// Whether a page takes more entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Offer {
+    /// Offer the next one.
+    More,
+    /// Stop reading.
+    Full,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Response<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    items: Option<Vec<ItemJson<'a>>>,
+    count: usize,
+    scanned_count: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_evaluated_key: Option<ItemJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consumed_capacity: Option<ConsumedCapacity<'a>>,
+}
+
+impl PagePlan {
+    pub(super) fn new(
+        table: &TableDefinition,
+        range: KeyRange,
+        forward: bool,
+        options: PageOptions,
+    ) -> Self {
+        Self {
+            table_name: table.name.clone(),
+            key_schema: table.key_schema.clone(),
+            strategy: table.strategy,
+            range,
+            forward,
+            options,
+        }
+    }
+
+    /// The storage keys to read, those before the start key left out.
+    pub fn range(&self) -> &KeyRange {
+        &self.range
+    }
+
+    /// Whether to read in rising order of keys, or falling.
+    pub fn forward(&self) -> bool {
+        self.forward
+    }
+
+    /// Whether a strongly consistent read was asked for.
+    pub fn consistent(&self) -> bool {
+        self.options.consistent
+    }
+
+    /// An empty page to fill.
+    pub fn page(&self) -> Page<'_> {
+        Page {
+            plan: self,
+            items: Vec::new(),
+            count: 0,
+            scanned: 0,
+            bytes: 0,
+            last_key: None,
+            full: false,
+        }
+    }
+}
+
+impl Page<'_> {
+    /// Offers the next entry of the range, in order.
+    ///
+    /// # Errors
+    /// If the bytes are no item.
+    pub fn offer(&mut self, key: &Bytes, stored: &[u8]) -> Result<Offer, ApiError> {
+        let item = Item::decode(stored).map_err(|error| {
+            ApiError::internal(format!("The stored item is unreadable: {error}"))
+        })?;
+        let bytes = item.size_bytes();
+        if self.full || (self.scanned > 0 && self.bytes + bytes > PAGE_BYTES_MAX) {
+            self.full = true;
+            return Ok(Offer::Full);
+        }
+        self.scanned += 1;
+        self.bytes += bytes;
+        self.last_key = Some(key.clone());
+        let options = &self.plan.options;
+        if options
+            .filter
+            .as_ref()
+            .is_none_or(|filter| filter.matches(&item))
+        {
+            self.count += 1;
+            if options.with_items {
+                self.items.push(match &options.projection {
+                    Some(projection) => projection.apply(&item),
+                    None => item,
+                });
+            }
+        }
+        self.full = options.limit == Some(self.scanned);
+        Ok(if self.full { Offer::Full } else { Offer::More })
+    }
+
+    /// What the page costs so far.
+    pub fn units(&self) -> Units {
+        Units::read(capacity::read_units(
+            self.bytes,
+            self.plan.options.consistent,
+        ))
+    }
+
+    /// The size of the items read so far, before the filter.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The response.
+    ///
+    /// # Errors
+    /// If the last key offered is no storage key of the table.
+    pub fn respond(&self) -> Result<Vec<u8>, ApiError> {
+        let PagePlan {
+            table_name,
+            key_schema,
+            strategy,
+            options,
+            ..
+        } = self.plan;
+        let last_key = self.last_key.as_ref().filter(|_| self.full).map(|key| {
+            let key = storage_key::decode(*strategy, key)?;
+            Ok(key_schema.item_of(&key))
+        });
+        let last_key = last_key.transpose().map_err(|error: types::Error| {
+            ApiError::internal(format!("A stored key is unreadable: {error}"))
+        })?;
+        Ok(json::to_body(&Response {
+            items: options
+                .with_items
+                .then(|| self.items.iter().map(ItemJson).collect()),
+            count: self.count,
+            scanned_count: self.scanned,
+            last_evaluated_key: last_key.as_ref().map(ItemJson),
+            consumed_capacity: options.capacity.show(table_name, self.units()),
+        }))
+    }
+}

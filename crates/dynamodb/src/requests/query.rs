@@ -1,0 +1,128 @@
+//! Query.
+
+use super::page::{PageOptions, PagePlan};
+use super::{page_options, refuse_legacy};
+use crate::error::ApiError;
+use crate::expression::{Condition, KeyConditionExpression};
+use crate::json::Body;
+use crate::keys;
+use crate::params::Params;
+use crate::table::TableDefinition;
+use types::storage_key::{self, collection_range, sort_range};
+use types::{Item, KeyRange};
+
+/// A Query request.
+#[derive(Clone, Debug)]
+pub struct Query {
+    table_name: String,
+    index_name: Option<String>,
+    key_condition: KeyConditionExpression,
+    start_key: Option<Item>,
+    forward: bool,
+    options: PageOptions,
+}
+
+const LEGACY: &[(&str, &str)] = &[
+    ("KeyConditions", "KeyConditionExpression"),
+    ("QueryFilter", "FilterExpression"),
+    ("ConditionalOperator", "FilterExpression"),
+    ("AttributesToGet", "ProjectionExpression"),
+];
+
+impl Query {
+    /// Reads and validates the request, without its table.
+    ///
+    /// # Errors
+    /// What DynamoDB refuses, and what this service does not support.
+    pub fn parse(body: Body) -> Result<Self, ApiError> {
+        let mut params = Params::new(body);
+        let table_name = params.table_name()?;
+        let index_name = params.string("IndexName")?;
+        let forward = params.boolean("ScanIndexForward")?.unwrap_or(true);
+        let start_key = params.object("ExclusiveStartKey")?;
+        let key_condition = params.string("KeyConditionExpression")?;
+        let common = page_options::Common::take(&mut params, index_name.is_some())?;
+        params.finish_constraints()?;
+        refuse_legacy(&mut params, LEGACY)?;
+        let present = [("KeyConditionExpression", key_condition.is_some())];
+        let mut placeholders = common.placeholders(&mut params, &present)?;
+        let start_key = page_options::start_key(start_key)?;
+        let Some(key_condition) = key_condition else {
+            return Err(ApiError::validation(
+                "Either the KeyConditions or KeyConditionExpression parameter must be specified in \
+                 the request.",
+            ));
+        };
+        let key_condition = KeyConditionExpression::parse(&key_condition, &mut placeholders)?;
+        let options = common.finish(&mut placeholders)?;
+        Ok(Self {
+            table_name,
+            index_name,
+            key_condition,
+            start_key,
+            forward,
+            options,
+        })
+    }
+
+    /// The table that the request names.
+    pub fn table_name(&self) -> &str {
+        &self.table_name
+    }
+
+    /// The page that the request asks for in `table`.
+    ///
+    /// # Errors
+    /// If the key condition is not on the table's key, or another part does not fit it.
+    pub fn plan(self, table: &TableDefinition) -> Result<PagePlan, ApiError> {
+        page_options::check_index(self.index_name.as_deref())?;
+        let schema = &table.key_schema;
+        let condition = self.key_condition.bind(schema)?;
+        keys::check_not_empty(&schema.partition.name, &condition.partition)?;
+        let range = match &condition.sort {
+            Some(sort) => sort_range(table.strategy, &condition.partition, sort),
+            None => collection_range(table.strategy, &condition.partition),
+        };
+        let range = match &self.start_key {
+            Some(start) => self.rest(table, range, start, condition.sort.is_some())?,
+            None => range,
+        };
+        if let Some(filter) = &self.options.filter {
+            check_filter(table, filter)?;
+        }
+        page_options::check_paths(table, &self.options)?;
+        Ok(PagePlan::new(table, range, self.forward, self.options))
+    }
+
+    /// What is left of `range` behind the start key, which must lie in it.
+    fn rest(
+        &self,
+        table: &TableDefinition,
+        range: KeyRange,
+        start: &Item,
+        with_sort_condition: bool,
+    ) -> Result<KeyRange, ApiError> {
+        let key = page_options::checked_start_key(table, start)?;
+        if !range.contains(&key) {
+            return Err(ApiError::validation(if with_sort_condition {
+                "The provided starting key does not match the range key predicate"
+            } else {
+                "The provided starting key is outside query boundaries based on provided conditions"
+            }));
+        }
+        Ok(storage_key::resume(&range, &key, self.forward))
+    }
+}
+
+/// A query's filter cannot be on key attributes: those belong into the key condition.
+fn check_filter(table: &TableDefinition, filter: &Condition) -> Result<(), ApiError> {
+    let is_key = |name: &str| table.key_schema.is_key(name);
+    match filter.paths().find(|path| is_key(&path.attribute)) {
+        None => Ok(()),
+        Some(path) => Err(ApiError::validation(format!(
+            "Filter Expression can only contain non-primary key attributes: Primary key attribute: \
+             {}",
+            path.attribute
+        ))),
+    }
+}
