@@ -56,3 +56,6 @@ fn check_key_paths<'a>(
         ))),
     }
 }
+
+#[cfg(test)]
+mod tests;
