@@ -77,10 +77,15 @@ fn attempt_number(sdk_request: &str) -> Option<u32> {
     attempts.next()?.1.trim().parse().ok()
 }
 
+/// The slots that one request can lie in, on one cache line.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Set([AtomicU64; SLOTS_PER_SET]);
+
 /// Remembers recent requests to tell their retries from new demand.
 #[derive(Debug)]
 pub struct Demand {
-    slots: Box<[AtomicU64]>,
+    sets: Box<[Set]>,
     retry_ms_max: i64,
     nameless_retry_ms_max: i64,
 }
@@ -88,9 +93,12 @@ pub struct Demand {
 impl Demand {
     /// A memory of the size that the settings say, taken now.
     pub fn new(settings: &DemandSettings) -> Self {
-        let slots = settings.requests_max.max(SLOTS_PER_SET).next_power_of_two();
+        let sets = settings
+            .requests_max
+            .div_ceil(SLOTS_PER_SET)
+            .next_power_of_two();
         Self {
-            slots: (0..slots).map(|_| AtomicU64::new(0)).collect(),
+            sets: (0..sets).map(|_| Set::default()).collect(),
             retry_ms_max: settings.retry_ms_max,
             nameless_retry_ms_max: settings.nameless_retry_ms_max,
         }
@@ -121,34 +129,32 @@ impl Demand {
         }
     }
 
-    /// The slots in which `hash` may lie.
-    fn set(&self, hash: u64) -> &[AtomicU64] {
-        let sets = self.slots.len() / SLOTS_PER_SET;
-        // The mark takes the upper bits of the hash; the place comes from the lower ones.
-        let start = (hash as usize & (sets - 1)) * SLOTS_PER_SET;
-        &self.slots[start..start + SLOTS_PER_SET]
+    /// The slots in which `hash` may lie. The place comes from its lower bits, the mark in the slot
+    /// from its upper ones.
+    fn set(&self, hash: u64) -> &[AtomicU64; SLOTS_PER_SET] {
+        &self.sets[hash as usize & (self.sets.len() - 1)].0
     }
 
     fn find(&self, hash: u64, now_ms: i64, age_ms_max: i64) -> Option<&AtomicU64> {
+        let (mark, now) = (mark(hash), tick(now_ms));
         self.set(hash).iter().find(|slot| {
             let seen = Seen(slot.load(Ordering::Relaxed));
-            seen.mark() == mark(hash) && seen.age_ms(now_ms) <= age_ms_max
+            seen.mark() == mark && seen.age_ms(now) <= age_ms_max
         })
     }
 
     fn remember(&self, hash: u64, now_ms: i64, refused: bool) {
-        let new = Seen::new(hash, now_ms, refused).0;
+        let new = Seen::new(hash, now_ms, refused);
+        let set = self.set(hash);
         for _ in 0..STORE_TRIES_MAX {
-            let slots = self
-                .set(hash)
+            let slots = set
                 .iter()
-                .map(|slot| (slot, slot.load(Ordering::Relaxed)));
-            let worth = |seen: Seen| self.worth_of(seen, hash, now_ms);
-            let Some((slot, old)) = slots.min_by_key(|(_, old)| worth(Seen(*old))) else {
-                return;
-            };
+                .map(|slot| (slot, Seen(slot.load(Ordering::Relaxed))));
+            let worth = |seen: Seen| self.worth_of(seen, mark(hash), tick(now_ms));
+            let cheapest = slots.min_by_key(|(_, old)| worth(*old));
+            let Some((slot, old)) = cheapest else { return };
             if slot
-                .compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed)
+                .compare_exchange(old.0, new.0, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok()
             {
                 return;
@@ -158,14 +164,15 @@ impl Demand {
 
     /// What is lost by overwriting a slot: least for the same request, then for an empty or old slot,
     /// then for a served request (which is rarely tried again), the older the less.
-    fn worth_of(&self, seen: Seen, hash: u64, now_ms: i64) -> (u8, i64) {
-        let age_ms = seen.age_ms(now_ms);
-        if seen.mark() == mark(hash) {
-            (0, 0)
+    fn worth_of(&self, seen: Seen, mark: u64, now: u64) -> u64 {
+        let age_ms = seen.age_ms(now);
+        if seen.mark() == mark {
+            0
         } else if seen.0 == 0 || age_ms > self.retry_ms_max {
-            (1, 0)
+            1
         } else {
-            (if seen.refused() { 3 } else { 2 }, -age_ms)
+            let class = if seen.refused() { 3 } else { 2 };
+            class * AGE_MS_LIMIT - age_ms as u64
         }
     }
 }
@@ -178,15 +185,22 @@ struct Seen(u64);
 const TICK_MS: i64 = 256;
 const TICK_BITS: u32 = 23;
 const TICK_MASK: u64 = (1 << TICK_BITS) - 1;
+/// More than any age in milliseconds.
+const AGE_MS_LIMIT: u64 = (TICK_MS as u64) << TICK_BITS;
 
 /// The part of a hash that a slot keeps; never zero, so that a used slot is never empty.
 fn mark(hash: u64) -> u64 {
     (hash >> (TICK_BITS + 1)).max(1)
 }
 
+/// The number of ticks at a time.
+fn tick(now_ms: i64) -> u64 {
+    now_ms.div_euclid(TICK_MS) as u64
+}
+
 impl Seen {
     fn new(hash: u64, now_ms: i64, refused: bool) -> Self {
-        let tick = now_ms.div_euclid(TICK_MS) as u64 & TICK_MASK;
+        let tick = tick(now_ms) & TICK_MASK;
         Self(mark(hash) << (TICK_BITS + 1) | tick << 1 | u64::from(refused))
     }
 
@@ -199,8 +213,7 @@ impl Seen {
     }
 
     /// Ticks since it was seen; a time that seems to lie ahead wraps to a very long age.
-    fn age_ms(self, now_ms: i64) -> i64 {
-        let now = now_ms.div_euclid(TICK_MS) as u64;
+    fn age_ms(self, now: u64) -> i64 {
         (now.wrapping_sub(self.0 >> 1) & TICK_MASK) as i64 * TICK_MS
     }
 }

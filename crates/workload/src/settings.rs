@@ -83,7 +83,7 @@ impl Default for RecorderSettings {
 impl Default for DemandSettings {
     fn default() -> Self {
         Self {
-            requests_max: 262_144,
+            requests_max: 131_072,
             retry_ms_max: 60_000,
             nameless_retry_ms_max: 5_000,
         }

@@ -38,7 +38,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     let event = (
         pauses,
         0i64..900,
-        b'a'..b'z',
+        b'a'..=b'z',
         [0f32..9.0, 0f32..9.0],
         any::<bool>(),
         any::<bool>(),
@@ -146,7 +146,8 @@ fn check_all(collector: &Collector, vectors: &[Vector], end_s: i64) {
             .push(*vector);
     }
     let first_s = FIRST_MS.div_euclid(1_000);
-    let windows = Window::ALL.map(|window| collector.timeline(TABLE, window).unwrap());
+    let windows =
+        Window::ALL.map(|window| collector.timeline(TABLE, window).expect("something came"));
     for timeline in windows.into_iter().chain(collector.history(TABLE)) {
         let bin_s = timeline.bin_ms() / 1_000;
         assert_eq!(timeline.end_ms() / 1_000, end_s.div_euclid(bin_s) * bin_s);

@@ -18,7 +18,8 @@ const CHANNELS: [Channel; 5] = [
 
 /// The sums over ranges that tile the axis are the total, bin by bin and in every timeline.
 fn check_totals(collector: &Collector, ranges: &[KeyRange]) {
-    let windows = Window::ALL.map(|window| collector.timeline(TABLE, window).unwrap());
+    let windows =
+        Window::ALL.map(|window| collector.timeline(TABLE, window).expect("something came"));
     for timeline in windows.into_iter().chain(collector.history(TABLE)) {
         for channel in CHANNELS {
             let total = timeline.series(&KeyRange::full(), channel);
@@ -134,13 +135,15 @@ fn loaded(strategy: KeyStrategy, key: impl Fn(u64) -> Vec<u8>) -> Collector {
 
 /// Rates of the cells over the last bins.
 fn cell_rates(collector: &Collector) -> Vec<(KeyRange, f64)> {
-    let timeline = collector.timeline(TABLE, Window::FiveMinutes).unwrap();
+    let timeline = collector
+        .timeline(TABLE, Window::FiveMinutes)
+        .expect("something came");
     let rate = |range: &KeyRange| {
         timeline
             .recent_rate(range, Channel::WriteUnits, 300)
-            .unwrap()
+            .expect("it was watched")
     };
-    let cells = collector.cells(TABLE).unwrap();
+    let cells = collector.cells(TABLE).expect("announced");
     cells
         .ranges()
         .map(|range| (range.clone(), rate(&range)))

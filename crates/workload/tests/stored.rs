@@ -49,9 +49,13 @@ fn restarted(from: &Collector) -> Collector {
     let (days, snapshot) = saved(from);
     let mut restarted = fresh();
     for day in days.iter().rev() {
-        restarted.restore_day(TABLE, day).unwrap();
+        restarted
+            .restore_day(TABLE, day)
+            .expect("it was saved just now");
     }
-    restarted.restore_snapshot(TABLE, &snapshot).unwrap();
+    restarted
+        .restore_snapshot(TABLE, &snapshot)
+        .expect("it was saved just now");
     restarted
 }
 
