@@ -1,0 +1,146 @@
+//! Carrying out operations: the pure decisions of crate `dynamodb` on what crate `storage` keeps.
+//!
+//! Every operation goes the same way: parse, find the table, plan, then for each item or page
+//! admission, storage, and what it cost; at last the reply. Nothing here judges a condition or
+//! renders an item, and nothing in `dynamodb` waits for a disk.
+
+mod batches;
+mod items;
+mod metered;
+mod pages;
+mod table_ops;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use dynamodb::{ApiError, Body, Operation};
+use storage::StorageError;
+use types::Clock;
+use workload::{ClientNames, Demand, Recorder};
+
+use crate::server::Components;
+use crate::settings::ServerSettings;
+use crate::tables::Tables;
+
+/// Carries out operations.
+pub(crate) struct Executor {
+    storage: Arc<storage::Storage>,
+    tables: Tables,
+    recorder: Arc<Recorder>,
+    clients: Arc<ClientNames>,
+    demand: Demand,
+    clock: Arc<dyn Clock>,
+    settings: ServerSettings,
+    seed: u64,
+    started: Instant,
+}
+
+/// What an operation needs to know of the request that asked for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call<'a> {
+    /// The client's number.
+    pub(crate) client: u64,
+    /// The SDK's name for this call; retries share it.
+    pub(crate) invocation_id: Option<&'a str>,
+    /// Which attempt of the call this is.
+    pub(crate) sdk_request: Option<&'a str>,
+    /// When it arrived, on the server's clock.
+    pub(crate) now_ms: i64,
+    /// When it arrived, in real milliseconds since the server's start: clients wait in real time.
+    pub(crate) real_ms: i64,
+}
+
+impl std::fmt::Debug for Executor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Executor")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Executor {
+    /// An executor on `components`.
+    pub(crate) fn new(settings: &ServerSettings, components: Components) -> Self {
+        let Components {
+            storage,
+            recorder,
+            clients,
+            clock,
+            expected_load,
+            seed,
+        } = components;
+        let tables = Tables::new(
+            Arc::clone(&storage),
+            Arc::clone(&clock),
+            settings.limits,
+            expected_load,
+        );
+        Self {
+            storage,
+            tables,
+            recorder,
+            clients,
+            demand: Demand::new(&settings.demand),
+            clock,
+            settings: settings.clone(),
+            seed,
+            started: Instant::now(),
+        }
+    }
+
+    /// The names of clients.
+    pub(crate) fn clients(&self) -> &ClientNames {
+        &self.clients
+    }
+
+    /// The tables that are served.
+    pub(crate) fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
+    /// The server's time.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// Real milliseconds since the start.
+    pub(crate) fn real_ms(&self) -> i64 {
+        i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// Carries out `operation` with the parameters in `body`; returns the reply's body.
+    pub(crate) async fn execute(
+        &self,
+        operation: Operation,
+        body: &[u8],
+        call: &Call<'_>,
+    ) -> Result<Vec<u8>, ApiError> {
+        let body = Body::parse(body)?;
+        match operation {
+            Operation::PutItem => self.put_item(body, call).await,
+            Operation::UpdateItem => self.update_item(body, call).await,
+            Operation::DeleteItem => self.delete_item(body, call).await,
+            Operation::GetItem => self.get_item(body, call).await,
+            Operation::Query => self.query(body, call).await,
+            Operation::Scan => self.scan(body, call).await,
+            Operation::BatchWriteItem => self.batch_write_item(body, call).await,
+            Operation::BatchGetItem => self.batch_get_item(body, call).await,
+            Operation::CreateTable => self.create_table(body).await,
+            Operation::DescribeTable => self.describe_table(body).await,
+            Operation::ListTables => self.list_tables(body),
+            Operation::DeleteTable => self.delete_table(body).await,
+        }
+    }
+}
+
+/// A failure of storage as clients see it: a table that went away, or a fault of ours that may
+/// pass and is worth a retry. What exactly it was stands in the log.
+fn storage_failed(error: StorageError) -> ApiError {
+    match error {
+        StorageError::NoSuchTable(_) => ApiError::table_not_found(),
+        error => {
+            tracing::error!(%error, "storage failed");
+            ApiError::internal("The request processing has failed because of an internal error")
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Query and Scan: one page of a key range.
+
+use std::sync::Arc;
+
+use dynamodb::{Access, ApiError, Body, Offer, PagePlan, Query, Scan};
+use storage::Direction;
+use types::{Strategy, Units, capacity, storage_key};
+use workload::RequestType;
+
+use super::items::throttled;
+use super::metered::{Metered, Target, Throttled};
+use super::{Call, Executor, storage_failed};
+use crate::tables::ServedTable;
+
+impl Executor {
+    pub(super) async fn query(&self, body: Body, call: &Call<'_>) -> Result<Vec<u8>, ApiError> {
+        let request = Query::parse(body)?;
+        let served = self.tables.for_items(request.table_name())?;
+        let plan = request.plan(&served.definition)?;
+        self.page(&served, &plan, call).await
+    }
+
+    pub(super) async fn scan(&self, body: Body, call: &Call<'_>) -> Result<Vec<u8>, ApiError> {
+        let request = Scan::parse(body)?;
+        let served = self.tables.for_items(request.table_name())?;
+        let plan = request.plan(&served.definition)?;
+        self.page(&served, &plan, call).await
+    }
+
+    async fn page(
+        &self,
+        served: &Arc<ServedTable>,
+        plan: &PagePlan,
+        call: &Call<'_>,
+    ) -> Result<Vec<u8>, ApiError> {
+        let target = target(served, plan);
+        let mut metered = Metered::admit(self, served, call, target)
+            .map_err(|Throttled| throttled(served, Access::Read))?;
+        let direction = if plan.forward() {
+            Direction::Forward
+        } else {
+            Direction::Backward
+        };
+        let mut rows = served.table.scan(plan.range().clone(), direction);
+        let mut page = plan.page();
+        while let Some((key, stored)) = rows.next().await.map_err(storage_failed)? {
+            if target.key_hash == 0 && page.bytes() == 0 {
+                metered.set_key_hash(key_hash(served.definition.strategy, &key));
+            }
+            metered.reach(&key, page.bytes());
+            if page.offer(&key, &stored)? == Offer::Full {
+                break;
+            }
+        }
+        metered.served(page.units(), page.bytes());
+        page.respond()
+    }
+}
+
+/// Where a page begins. Read backwards, that is the end of its range, which lies in the same item
+/// collection: only queries read backwards.
+fn target<'a>(served: &ServedTable, plan: &'a PagePlan) -> Target<'a> {
+    let range = plan.range();
+    let key = match &range.end {
+        Some(end) if !plan.forward() => end.as_ref(),
+        _ => range.start.as_ref(),
+    };
+    let key_hash = key_hash(served.definition.strategy, key);
+    let least = Units::read(capacity::read_units(0, plan.consistent()));
+    Target {
+        request: RequestType::Query,
+        key,
+        sort: &[],
+        key_hash,
+        least,
+    }
+}
+
+/// The hash of the partition key in a storage key; zero if there is none in it, as where a scan
+/// begins.
+fn key_hash(strategy: Strategy, key: &[u8]) -> u64 {
+    if strategy.is_hash_order() {
+        let hash = key.first_chunk::<{ storage_key::HASH_BYTES }>();
+        return hash.map_or(0, |hash| u64::from_be_bytes(*hash));
+    }
+    let decoded = storage_key::decode(strategy, key);
+    decoded.map_or(0, |primary_key| {
+        storage_key::partition_hash(&primary_key.partition)
+    })
+}

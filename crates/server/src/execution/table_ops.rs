@@ -1,0 +1,144 @@
+//! Operations on tables: CreateTable, DescribeTable, ListTables, DeleteTable.
+//!
+//! A table is there at once, so it is ACTIVE from its first description on.
+
+use dynamodb::{
+    ApiError, Body, CreateTable, Creation, ErrorKind, ListTables, TableDefinition, TableRequest,
+    TableSize, TableStatus, describe_table_response, table_description_response,
+};
+use storage::{NewTable, StorageError};
+use types::storage_key;
+use xxhash_rust::xxh3::xxh3_128_with_seed;
+
+use super::{Executor, storage_failed};
+use crate::tables::ServedTable;
+
+/// The most partitions that a new table gets, whatever throughput it asks for.
+const INITIAL_PARTITIONS_MAX: u32 = 64;
+
+impl Executor {
+    pub(super) async fn create_table(&self, body: Body) -> Result<Vec<u8>, ApiError> {
+        let request = CreateTable::parse(body)?;
+        let name = request.table_name().to_owned();
+        let tables = self.storage.tables().len();
+        if tables >= self.settings.tables.tables_max {
+            let message = format!("There are {tables} tables already; delete some first");
+            return Err(ApiError::new(ErrorKind::LimitExceeded, message));
+        }
+        let created_ms = self.now_ms();
+        let definition = request.define(Creation {
+            created_ms,
+            uuid: self.table_uuid(&name, created_ms),
+            region: &self.settings.region,
+            account: &self.settings.account,
+        });
+        let stored = serde_json::to_value(&definition).map_err(|error| {
+            tracing::error!(table = name, %error, "a table definition could not be encoded");
+            ApiError::internal("the table's definition could not be stored")
+        })?;
+        let boundaries = self.boundaries(&definition);
+        let new = NewTable {
+            name: name.clone(),
+            definition: stored,
+            boundaries,
+        };
+        self.storage
+            .create_table(new)
+            .await
+            .map_err(|error| match error {
+                StorageError::TableExists(_) => ApiError::table_exists(&name),
+                error => storage_failed(error),
+            })?;
+        let size = TableSize::default();
+        Ok(table_description_response(
+            &definition,
+            TableStatus::Active,
+            size,
+        ))
+    }
+
+    pub(super) async fn describe_table(&self, body: Body) -> Result<Vec<u8>, ApiError> {
+        let request = TableRequest::parse(body)?;
+        let served = self.named(request.table_name())?;
+        let size = size(&served).await?;
+        Ok(describe_table_response(
+            &served.definition,
+            TableStatus::Active,
+            size,
+        ))
+    }
+
+    pub(super) fn list_tables(&self, body: Body) -> Result<Vec<u8>, ApiError> {
+        let request = ListTables::parse(body)?;
+        let tables = self.storage.tables();
+        Ok(request.respond(tables.iter().map(|table| table.name())))
+    }
+
+    pub(super) async fn delete_table(&self, body: Body) -> Result<Vec<u8>, ApiError> {
+        let request = TableRequest::parse(body)?;
+        let name = request.table_name();
+        let served = self.named(name)?;
+        if served.definition.deletion_protection {
+            return Err(ApiError::deletion_protected());
+        }
+        self.storage
+            .drop_table(name)
+            .await
+            .map_err(|error| match error {
+                StorageError::NoSuchTable(_) => ApiError::table_not_found_named(name),
+                StorageError::Busy(_) => ApiError::table_in_use(name, "updated"),
+                error => storage_failed(error),
+            })?;
+        let (status, size) = (TableStatus::Deleting, TableSize::default());
+        Ok(table_description_response(&served.definition, status, size))
+    }
+
+    /// The table that a request about tables names.
+    fn named(&self, name: &str) -> Result<std::sync::Arc<ServedTable>, ApiError> {
+        self.tables
+            .get(name)?
+            .ok_or_else(|| ApiError::table_not_found_named(name))
+    }
+
+    /// Where a new table is cut: as often as the settings say, or as the throughput it asks for
+    /// needs. Only hash order can be cut before anything is known of the keys.
+    fn boundaries(&self, definition: &TableDefinition) -> Vec<bytes::Bytes> {
+        if !definition.strategy.is_hash_order() {
+            return Vec::new();
+        }
+        let limits = &self.settings.limits;
+        let asked = definition
+            .initial_partitions(limits.read_units_per_s, limits.write_units_per_s)
+            .min(INITIAL_PARTITIONS_MAX);
+        storage_key::even_boundaries(self.settings.tables.partitions_initial.max(asked).max(1))
+    }
+
+    /// DynamoDB's `TableId`: a UUID (version 8: made from what distinguishes this table).
+    fn table_uuid(&self, name: &str, created_ms: i64) -> String {
+        let what = format!("{name} {created_ms} {}", self.real_ms());
+        let bits = xxh3_128_with_seed(what.as_bytes(), self.seed);
+        let bits = bits & !(0xf << 76) & !(0x3 << 62) | (0x8 << 76) | (0x2 << 62);
+        let hex = format!("{bits:032x}");
+        [
+            &hex[..8],
+            &hex[8..12],
+            &hex[12..16],
+            &hex[16..20],
+            &hex[20..],
+        ]
+        .join("-")
+    }
+}
+
+/// How much a table holds. Items are not counted: that would take reading them.
+async fn size(served: &ServedTable) -> Result<TableSize, ApiError> {
+    let sizes = served
+        .table
+        .partition_sizes()
+        .await
+        .map_err(storage_failed)?;
+    Ok(TableSize {
+        items: 0,
+        bytes: sizes.iter().map(|size| size.live_bytes).sum(),
+    })
+}

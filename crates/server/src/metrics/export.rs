@@ -1,0 +1,175 @@
+//! The metrics in OpenMetrics text, as Prometheus scrapes them from `/metrics`.
+
+use std::fmt::Error;
+use std::sync::Arc;
+
+use dynamodb::Operation;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::{Registry, Unit};
+use workload::Recorder;
+
+use super::{Metrics, OperationCounts};
+
+/// Renders what a server counts.
+#[derive(Debug)]
+pub struct MetricsExport {
+    registry: Registry,
+}
+
+/// Collects at the time of the scrape what the server counts as it goes.
+#[derive(Debug)]
+struct Scrape {
+    metrics: Arc<Metrics>,
+    recorder: Arc<Recorder>,
+}
+
+impl MetricsExport {
+    /// The content type of the text.
+    pub const CONTENT_TYPE: &'static str =
+        "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+    /// An export of one server's metrics and its recorder's.
+    pub fn new(metrics: Arc<Metrics>, recorder: Arc<Recorder>) -> Self {
+        let mut registry = Registry::with_prefix("foreshard");
+        registry.register_collector(Box::new(Scrape { metrics, recorder }));
+        Self { registry }
+    }
+
+    /// The metrics as they are now.
+    ///
+    /// # Errors
+    /// Never in practice: text is written into a string.
+    pub fn render(&self) -> Result<String, Error> {
+        let mut text = String::new();
+        text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+impl Collector for Scrape {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), Error> {
+        let all = Operation::ALL
+            .iter()
+            .map(|o| (o.name(), self.metrics.operation(*o)));
+        let seen: Vec<_> = all.filter(|(_, counts)| counts.requests > 0).collect();
+        encode_requests(&mut encoder, &seen)?;
+        encode_errors(&mut encoder, &seen)?;
+        encode_latency(&mut encoder, &seen)?;
+        let counter = |encoder: &mut DescriptorEncoder, name, help, value: u64| {
+            encoder
+                .encode_descriptor(name, help, None, MetricType::Counter)?
+                .encode_counter::<NoLabelSet, u64, f64>(&value, None)
+        };
+        let refused = self.metrics.refused();
+        let help = "Requests without a known operation or without a signature";
+        counter(&mut encoder, "refused_requests", help, refused)?;
+        let help = "Workload vectors dropped because a queue was full";
+        counter(
+            &mut encoder,
+            "workload_vectors_dropped",
+            help,
+            self.recorder.dropped(),
+        )?;
+        encoder
+            .encode_descriptor(
+                "workload_vectors_waiting",
+                "Workload vectors that wait to be collected",
+                None,
+                MetricType::Gauge,
+            )?
+            .encode_gauge(&(self.recorder.waiting() as u64))
+    }
+}
+
+type Seen = [(&'static str, OperationCounts)];
+
+fn encode_requests(encoder: &mut DescriptorEncoder, seen: &Seen) -> Result<(), Error> {
+    let help = "Replies, by operation";
+    let mut family = encoder.encode_descriptor("requests", help, None, MetricType::Counter)?;
+    for (name, counts) in seen {
+        family
+            .encode_family(&[("operation", *name)])?
+            .encode_counter::<NoLabelSet, u64, f64>(&counts.requests, None)?;
+    }
+    Ok(())
+}
+
+fn encode_errors(encoder: &mut DescriptorEncoder, seen: &Seen) -> Result<(), Error> {
+    let help = "Replies that are errors, by operation and whose fault it was";
+    let mut family = encoder.encode_descriptor("errors", help, None, MetricType::Counter)?;
+    for (name, counts) in seen {
+        let kinds = [
+            ("client", counts.client_errors),
+            ("server", counts.server_errors),
+            ("throttled", counts.throttled),
+        ];
+        for (kind, count) in kinds {
+            family
+                .encode_family(&[("operation", *name), ("kind", kind)])?
+                .encode_counter::<NoLabelSet, u64, f64>(&count, None)?;
+        }
+    }
+    Ok(())
+}
+
+fn encode_latency(encoder: &mut DescriptorEncoder, seen: &Seen) -> Result<(), Error> {
+    let help = "From the end of a request's head to its reply";
+    let unit = Some(&Unit::Seconds);
+    let mut family =
+        encoder.encode_descriptor("request_duration", help, unit, MetricType::Histogram)?;
+    for (name, counts) in seen {
+        let latency = &counts.latency;
+        family
+            .encode_family(&[("operation", *name)])?
+            .encode_histogram::<NoLabelSet>(
+                latency.sum().as_secs_f64(),
+                latency.count(),
+                &latency.by_powers_of_two(),
+                None,
+            )?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dynamodb::ApiError;
+    use std::time::Duration;
+    use workload::RecorderSettings;
+
+    #[test]
+    fn the_text_has_what_was_counted() {
+        let metrics = Arc::new(Metrics::default());
+        let operation = Operation::ALL[0];
+        metrics.count(Some(operation), Duration::from_micros(100), None);
+        metrics.count(
+            Some(operation),
+            Duration::from_micros(5),
+            Some(&ApiError::internal("out of order")),
+        );
+        metrics.count(None, Duration::ZERO, None);
+        let recorder = Arc::new(Recorder::new(&RecorderSettings {
+            vectors_max: 8,
+            shards: 1,
+        }));
+        let text = MetricsExport::new(metrics, recorder).render().unwrap();
+        let name = operation.name();
+        for line in [
+            format!("foreshard_requests_total{{operation=\"{name}\"}} 2"),
+            format!("foreshard_errors_total{{operation=\"{name}\",kind=\"server\"}} 1"),
+            format!("foreshard_errors_total{{operation=\"{name}\",kind=\"client\"}} 0"),
+            format!("foreshard_request_duration_seconds_count{{operation=\"{name}\"}} 2"),
+            "foreshard_refused_requests_total 1".to_owned(),
+            "foreshard_workload_vectors_dropped_total 0".to_owned(),
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} in\n{text}");
+        }
+        let le = format!(
+            "foreshard_request_duration_seconds_bucket{{le=\"+Inf\",operation=\"{name}\"}} 2"
+        );
+        assert!(text.lines().any(|l| l == le), "{text}");
+    }
+}

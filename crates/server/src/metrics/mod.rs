@@ -1,0 +1,109 @@
+//! Counts and latencies of a server's operations, for `/metrics` and for whoever asks in process.
+//!
+//! One fixed set of atomics per operation, found by index: nothing is looked up, locked or
+//! allocated on the request path. The names on `/metrics` are part of the interface.
+
+mod export;
+mod latency;
+
+pub use export::MetricsExport;
+pub use latency::{LatencyHistogram, LatencySnapshot};
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use dynamodb::{ApiError, ErrorKind, Operation};
+
+/// What a server has counted since its start.
+#[derive(Debug)]
+pub struct Metrics {
+    operations: Vec<OperationMetrics>,
+    /// Requests that named no operation we know, or came without a signature.
+    refused: AtomicU64,
+}
+
+/// What was counted of one operation.
+#[derive(Debug, Default)]
+struct OperationMetrics {
+    latency: LatencyHistogram,
+    client_errors: AtomicU64,
+    server_errors: AtomicU64,
+    throttled: AtomicU64,
+}
+
+/// What was counted of one operation until a moment.
+#[derive(Clone, Debug, Default)]
+pub struct OperationCounts {
+    /// Replies of every kind.
+    pub requests: u64,
+    /// Replies that say the request was wrong (a failed condition among them).
+    pub client_errors: u64,
+    /// Replies that say the server failed.
+    pub server_errors: u64,
+    /// Replies that say the partition had no capacity left. Retries count again.
+    pub throttled: u64,
+    /// From the end of the request's head to its reply.
+    pub latency: LatencySnapshot,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let operations = Operation::ALL
+            .iter()
+            .map(|_| OperationMetrics::default())
+            .collect();
+        Self {
+            operations,
+            refused: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Metrics {
+    /// Counts one reply of `operation`, or of a request that never came to be one.
+    pub(crate) fn count(
+        &self,
+        operation: Option<Operation>,
+        took: Duration,
+        error: Option<&ApiError>,
+    ) {
+        let Some(counted) = operation.and_then(|operation| self.operations.get(index(operation)))
+        else {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        counted.latency.record(took);
+        let Some(error) = error else { return };
+        let counter = match error.kind() {
+            ErrorKind::ProvisionedThroughputExceeded | ErrorKind::Throttling => &counted.throttled,
+            _ if error.status() >= 500 => &counted.server_errors,
+            _ => &counted.client_errors,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What was counted of `operation` until now.
+    pub fn operation(&self, operation: Operation) -> OperationCounts {
+        let Some(counted) = self.operations.get(index(operation)) else {
+            return OperationCounts::default();
+        };
+        let latency = counted.latency.snapshot();
+        OperationCounts {
+            requests: latency.count(),
+            client_errors: counted.client_errors.load(Ordering::Relaxed),
+            server_errors: counted.server_errors.load(Ordering::Relaxed),
+            throttled: counted.throttled.load(Ordering::Relaxed),
+            latency,
+        }
+    }
+
+    /// Requests that named no operation we know, or came without a signature.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+}
+
+/// An operation's place in [`Metrics::operations`].
+fn index(operation: Operation) -> usize {
+    operation as usize
+}

@@ -1,0 +1,117 @@
+//! A server: everything put together, started, and stopped again.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use storage::Storage;
+use types::{Clock, PartitionId, TableId, Units};
+use workload::{ClientNames, Recorder};
+
+use crate::admission::ExpectedLoad;
+use crate::error::ServerError;
+use crate::execution::Executor;
+use crate::metrics::Metrics;
+use crate::service::Service;
+use crate::settings::ServerSettings;
+use crate::wire::Listener;
+
+/// What a server is built on. Several servers in one process each have their own.
+#[derive(Clone)]
+pub struct Components {
+    /// Where tables and items are.
+    pub storage: Arc<Storage>,
+    /// Takes one workload vector per data request.
+    pub recorder: Arc<Recorder>,
+    /// Takes the names of clients.
+    pub clients: Arc<ClientNames>,
+    /// Fills the token buckets and dates the workload vectors; may be scaled.
+    pub clock: Arc<dyn Clock>,
+    /// Divides credit at a reslice; without it, or without an answer, children get equal parts.
+    pub expected_load: Option<ExpectedLoad>,
+    /// For request ids and table ids.
+    pub seed: u64,
+}
+
+impl std::fmt::Debug for Components {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Components")
+            .field("clock", &self.clock)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Starts servers.
+#[derive(Debug)]
+pub struct Server;
+
+impl Server {
+    /// Starts to serve the DynamoDB API.
+    ///
+    /// # Errors
+    /// If the address is not a loopback address, or cannot be listened on.
+    pub async fn start(
+        settings: ServerSettings,
+        components: Components,
+    ) -> Result<ServerHandle, ServerError> {
+        let metrics = Arc::new(Metrics::default());
+        let recorder = Arc::clone(&components.recorder);
+        let seed = components.seed;
+        let executor = Executor::new(&settings, components);
+        let service = Arc::new(Service::new(
+            &settings,
+            executor,
+            Arc::clone(&metrics),
+            seed,
+        ));
+        let listener =
+            Listener::start(settings.listen, &settings.http, Arc::clone(&service)).await?;
+        tracing::info!(addr = %listener.addr, "serving the DynamoDB API");
+        Ok(ServerHandle {
+            metrics,
+            recorder,
+            service,
+            listener,
+        })
+    }
+}
+
+/// A running server. Dropping the handle does not stop it.
+#[derive(Debug)]
+pub struct ServerHandle {
+    metrics: Arc<Metrics>,
+    recorder: Arc<Recorder>,
+    service: Arc<Service>,
+    listener: Listener,
+}
+
+impl ServerHandle {
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.listener.addr
+    }
+
+    /// What it counts.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Where it records.
+    pub fn recorder(&self) -> &Arc<Recorder> {
+        &self.recorder
+    }
+
+    /// Tells what a partition's token buckets have left, as the planner wants to know it. `None`
+    /// for what is not there, and without limits.
+    pub fn credit_source(
+        &self,
+    ) -> Arc<dyn Fn(TableId, PartitionId) -> Option<Units> + Send + Sync> {
+        let service = Arc::clone(&self.service);
+        Arc::new(move |table, partition| service.executor().tables().credit(table, partition))
+    }
+
+    /// Accepts no more connections, lets requests under way finish (within the bound of the
+    /// settings), and returns. Storage stays open.
+    pub async fn shutdown(self) {
+        self.listener.shutdown().await;
+    }
+}

@@ -1,0 +1,162 @@
+//! The DynamoDB API's front: from an HTTP request to an operation, and back to a reply.
+//!
+//! In this order, as DynamoDB does: method and path, the operation's name, the signature, the body.
+//! What the operation then does is `execution`'s business.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use dynamodb::{ApiError, ErrorKind, Operation};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+
+use crate::execution::{Call, Executor};
+use crate::metrics::Metrics;
+use crate::settings::ServerSettings;
+use crate::wire::{AuthError, BodyError, BodyReader, Caller, Handler, Reply, RequestIds};
+
+/// Answers the requests of the DynamoDB API.
+#[derive(Debug)]
+pub(crate) struct Service {
+    executor: Executor,
+    metrics: Arc<Metrics>,
+    ids: RequestIds,
+    bodies: BodyReader,
+    request_max: Duration,
+    health: String,
+}
+
+impl Service {
+    /// A service that answers through `executor`.
+    pub(crate) fn new(
+        settings: &ServerSettings,
+        executor: Executor,
+        metrics: Arc<Metrics>,
+        seed: u64,
+    ) -> Self {
+        Self {
+            executor,
+            metrics,
+            ids: RequestIds::new(seed),
+            bodies: BodyReader::new(&settings.http),
+            request_max: Duration::from_millis(settings.http.request_ms_max),
+            health: format!("healthy: dynamodb.{}.amazonaws.com ", settings.region),
+        }
+    }
+
+    /// The executor, for what is not a request.
+    pub(crate) fn executor(&self) -> &Executor {
+        &self.executor
+    }
+
+    /// A request to execute an operation.
+    async fn operate(&self, request: Request<Incoming>, peer: SocketAddr) -> Reply {
+        let began = Instant::now();
+        let operation = operation(request.headers());
+        let result = match &operation {
+            Ok(operation) => {
+                let answer = self.answer(*operation, request, peer);
+                tokio::time::timeout(self.request_max, answer)
+                    .await
+                    .unwrap_or_else(|_| {
+                        let seconds = self.request_max.as_secs_f64();
+                        tracing::warn!(operation = operation.name(), seconds, "request timed out");
+                        Err(ApiError::internal(
+                            "The request took too long; it may have been executed",
+                        ))
+                    })
+            }
+            Err(error) => Err(error.clone()),
+        };
+        self.metrics
+            .count(operation.ok(), began.elapsed(), result.as_ref().err());
+        match result {
+            Ok(body) => Reply::json(StatusCode::OK, body),
+            Err(error) => {
+                let status = StatusCode::from_u16(error.status());
+                let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                Reply::json(status, error.to_body())
+            }
+        }
+    }
+
+    /// Signature, body, execution.
+    async fn answer(
+        &self,
+        operation: Operation,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> Result<Vec<u8>, ApiError> {
+        let (head, body) = request.into_parts();
+        let head = Request::from_parts(head, ());
+        let caller = Caller::of(&head, peer).map_err(refuse)?;
+        let body = self.bodies.read(body).await.map_err(|error| match error {
+            BodyError::TooLarge => ApiError::validation(format!(
+                "The request body exceeds the limit of {} bytes",
+                self.bodies.bytes_max()
+            )),
+            BodyError::Broken => ApiError::serialization("The request body could not be read"),
+        })?;
+        let header = |name| {
+            head.headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
+        let call = Call {
+            client: caller.register(self.executor.clients()),
+            invocation_id: header("amz-sdk-invocation-id"),
+            sdk_request: header("amz-sdk-request"),
+            now_ms: self.executor.now_ms(),
+            real_ms: self.executor.real_ms(),
+        };
+        self.executor.execute(operation, &body.bytes, &call).await
+    }
+}
+
+impl Handler for Service {
+    type Body = Full<Bytes>;
+
+    async fn handle(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> Response<Self::Body> {
+        let id = self.ids.next();
+        let reply = match (request.method(), request.uri().path()) {
+            (&Method::POST, "/") => self.operate(request, peer).await,
+            (&Method::GET, "/") => Reply::text(StatusCode::OK, self.health.clone()),
+            _ => Reply::text(
+                StatusCode::NOT_FOUND,
+                "<UnknownOperationException/>\n".to_owned(),
+            ),
+        };
+        reply.into_response(id)
+    }
+}
+
+/// Which operation the headers ask for.
+fn operation(headers: &HeaderMap) -> Result<Operation, ApiError> {
+    let target = headers
+        .get("x-amz-target")
+        .and_then(|target| target.to_str().ok());
+    Operation::from_target(target.unwrap_or_default())
+}
+
+/// A request without a usable signature.
+fn refuse(error: AuthError) -> ApiError {
+    match error {
+        AuthError::Missing => ApiError::new(
+            ErrorKind::MissingAuthenticationToken,
+            "Request is missing Authentication Token",
+        ),
+        AuthError::Twice => ApiError::new(
+            ErrorKind::InvalidSignature,
+            "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP \
+             header.",
+        ),
+        AuthError::Incomplete(what) => ApiError::new(ErrorKind::IncompleteSignature, what),
+    }
+}

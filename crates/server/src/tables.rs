@@ -1,0 +1,121 @@
+//! The tables that a server serves: their definition, their storage, and their admission control.
+//!
+//! A view of what storage has, made once per table and looked up for every request without a lock.
+//! Storage decides what exists: a table that appears there is served, one that is gone is not.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use dynamodb::{ApiError, TableDefinition};
+use storage::{Storage, Table};
+use types::{Clock, PartitionId, TableId, Units};
+
+use crate::admission::{Admission, ExpectedLoad};
+use crate::settings::LimitSettings;
+
+/// A table with everything that serving it takes.
+#[derive(Debug)]
+pub(crate) struct ServedTable {
+    /// Its items.
+    pub(crate) table: Arc<Table>,
+    /// What CreateTable said of it.
+    pub(crate) definition: TableDefinition,
+    /// What its partitions admit.
+    pub(crate) admission: Admission,
+}
+
+/// All tables of a server.
+pub(crate) struct Tables {
+    storage: Arc<Storage>,
+    clock: Arc<dyn Clock>,
+    limits: LimitSettings,
+    expected: Option<ExpectedLoad>,
+    served: ArcSwap<HashMap<TableId, Arc<ServedTable>>>,
+}
+
+impl std::fmt::Debug for Tables {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tables")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Tables {
+    /// The tables of `storage`.
+    pub(crate) fn new(
+        storage: Arc<Storage>,
+        clock: Arc<dyn Clock>,
+        limits: LimitSettings,
+        expected: Option<ExpectedLoad>,
+    ) -> Self {
+        Self {
+            storage,
+            clock,
+            limits,
+            expected,
+            served: ArcSwap::default(),
+        }
+    }
+
+    /// The table called `name`, if there is one.
+    pub(crate) fn get(&self, name: &str) -> Result<Option<Arc<ServedTable>>, ApiError> {
+        let Some(table) = self.storage.table(name) else {
+            return Ok(None);
+        };
+        match self.served.load().get(&table.id()) {
+            Some(served) => Ok(Some(Arc::clone(served))),
+            None => self.serve(table).map(Some),
+        }
+    }
+
+    /// The table whose items a request is about.
+    pub(crate) fn for_items(&self, name: &str) -> Result<Arc<ServedTable>, ApiError> {
+        self.get(name)?.ok_or_else(ApiError::table_not_found)
+    }
+
+    /// What the buckets of a partition have left; nothing without limits.
+    pub(crate) fn credit(&self, table: TableId, partition: PartitionId) -> Option<Units> {
+        let served = self.served.load().get(&table).cloned()?;
+        let levels = served
+            .admission
+            .levels(&served.table.partition_map(), self.clock.now_ms());
+        levels
+            .into_iter()
+            .find(|(id, _)| *id == partition)
+            .map(|(_, units)| units)
+    }
+
+    /// Begins to serve a table, and forgets those that are gone. If two requests do so at once, the
+    /// first one's buckets are used.
+    fn serve(&self, table: Arc<Table>) -> Result<Arc<ServedTable>, ApiError> {
+        let definition = serde_json::from_value(table.definition().as_ref().clone());
+        let definition: TableDefinition = definition.map_err(|error| {
+            tracing::error!(table = table.name(), %error, "a stored table definition is unreadable");
+            ApiError::internal("the table's stored definition cannot be read")
+        })?;
+        let map = table.partition_map();
+        let now_ms = self.clock.now_ms();
+        let admission = Admission::new(self.limits, self.expected.clone(), &map, now_ms);
+        let id = table.id();
+        let new = Arc::new(ServedTable {
+            table,
+            definition,
+            admission,
+        });
+        let present: Vec<TableId> = self
+            .storage
+            .tables()
+            .iter()
+            .map(|table| table.id())
+            .collect();
+        self.served.rcu(|served| {
+            let mut served = HashMap::clone(served);
+            served.retain(|id, _| present.contains(id));
+            served.entry(id).or_insert_with(|| Arc::clone(&new));
+            served
+        });
+        Ok(self.served.load().get(&id).map_or(new, Arc::clone))
+    }
+}

@@ -1,0 +1,258 @@
+//! The admin listener in front of a real manager.
+
+use std::sync::Arc;
+
+use http::{Method, StatusCode};
+use manager::{Manager, ManagerSettings, PolicyFactory};
+use planner::policy::Static;
+use serde_json::{Value, json};
+use server::metrics::MetricsExport;
+use server::{Admin, AdminComponents, AdminHandle, AdminSettings};
+use types::Units;
+use workload::WorkloadSettings;
+
+use crate::http_client::{RawClient, Reply};
+use crate::support::TestServer;
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+/// A server with a manager that acts by hand only, and the admin listener.
+struct Administered {
+    server: TestServer,
+    manager: Arc<Manager>,
+    admin: AdminHandle,
+    raw: RawClient,
+}
+
+impl Administered {
+    async fn start() -> Self {
+        let server = TestServer::start().await;
+        let parts = server.components();
+        let policy: PolicyFactory = Arc::new(|| Box::new(Static));
+        let components = manager::Components {
+            storage: parts.storage,
+            recorder: parts.recorder,
+            clients: parts.clients,
+            clock: parts.clock,
+            capacity: Units {
+                read: 3000.0,
+                write: 1000.0,
+            },
+            limits: planner::Limits::Dynamodb,
+            collector: WorkloadSettings::default().collector,
+            controller: planner::ControllerSettings::default(),
+            policy,
+            verdict_after_ms: 3_600_000,
+        };
+        let manager = Manager::start(ManagerSettings::default(), components)
+            .await
+            .unwrap();
+        let metrics = MetricsExport::new(
+            Arc::clone(server.handle.metrics()),
+            Arc::clone(server.handle.recorder()),
+        );
+        let settings = AdminSettings {
+            listen: ([127, 0, 0, 1], 0).into(),
+            ..Default::default()
+        };
+        let components = AdminComponents {
+            manager: Arc::clone(&manager),
+            metrics: Arc::new(metrics),
+        };
+        let admin = Admin::start(settings, components).await.unwrap();
+        let raw = RawClient::new(admin.addr());
+        Self {
+            server,
+            manager,
+            admin,
+            raw,
+        }
+    }
+
+    /// A document of the admin API.
+    async fn document(&self, path: &str) -> Value {
+        let reply = self.raw.get(&format!("/api/v1/{path}")).await;
+        assert_eq!(reply.status, StatusCode::OK, "{path}: {:?}", reply.body);
+        assert_eq!(reply.header("content-type"), "application/json");
+        reply.json()
+    }
+
+    async fn post(&self, path: &str, headers: &[(&str, &str)], body: Value) -> Reply {
+        self.raw
+            .send(Method::POST, path, headers, body.to_string())
+            .await
+    }
+
+    async fn stop(self) {
+        self.admin.shutdown().await;
+        self.manager.stop().await.unwrap();
+        self.server.stop().await;
+    }
+}
+
+/// The one line that says why not.
+fn refusal(reply: &Reply, status: StatusCode) -> String {
+    assert_eq!(reply.status, status, "{:?}", reply.body);
+    let json = reply.json();
+    let error = json["error"]
+        .as_str()
+        .unwrap_or_else(|| panic!("no error in {json}"));
+    assert!(!error.is_empty() && !error.contains('\n'), "{error}");
+    error.to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn page_health_and_metrics_are_served() {
+    let admin = Administered::start().await;
+    let page = admin.raw.get("/").await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    assert!(page.body.starts_with(b"<!doctype html>"));
+
+    assert_eq!(admin.raw.get("/healthz").await.status, StatusCode::OK);
+    refusal(
+        &admin.raw.get("/readyz").await,
+        StatusCode::SERVICE_UNAVAILABLE,
+    );
+    admin.admin.set_ready(true);
+    assert_eq!(admin.raw.get("/readyz").await.status, StatusCode::OK);
+
+    admin.server.table("things", false).await;
+    admin
+        .server
+        .raw
+        .operation("GetItem", json!({"TableName": "nothing"}))
+        .await;
+    let metrics = admin.raw.get("/metrics").await;
+    assert!(
+        metrics
+            .header("content-type")
+            .starts_with("application/openmetrics-text")
+    );
+    let text = String::from_utf8(metrics.body.to_vec()).unwrap();
+    for line in [
+        "foreshard_requests_total{operation=\"CreateTable\"} 1",
+        "foreshard_errors_total{operation=\"GetItem\",kind=\"client\"} 1",
+        "# EOF",
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line} in\n{text}");
+    }
+    admin.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_show_tables_and_their_load() {
+    let admin = Administered::start().await;
+    admin.server.table("things", false).await;
+    for n in 0..50 {
+        let item = json!({"pk": {"S": format!("k{n}")}});
+        admin
+            .server
+            .raw
+            .must("PutItem", json!({"TableName": "things", "Item": item}))
+            .await;
+    }
+    // The manager collects as the clock goes on.
+    let mut tries = 0;
+    let window = loop {
+        admin.server.clock.advance_ms(1000);
+        let reply = admin
+            .raw
+            .get("/api/v1/tables/things/workload?window=5m")
+            .await;
+        if reply.status == StatusCode::OK && reply.json()["requests"] == 50 {
+            break reply.json();
+        }
+        tries += 1;
+        assert!(tries < 2000, "never collected: {:?}", reply.body);
+    };
+    assert_eq!(window["distinct_clients"], 1.0);
+    assert_eq!(
+        admin.document("tables").await["tables"][0]["name"],
+        "things"
+    );
+    let partitions = admin.document("tables/things/partitions").await;
+    assert_eq!(partitions["partitions"].as_array().unwrap().len(), 1);
+    assert_eq!(partitions["partitions"][0]["capacity_write_units"], 1000.0);
+    let vectors = admin.document("tables/things/vectors").await;
+    assert!(!vectors["vectors"].as_array().unwrap().is_empty());
+    assert_eq!(vectors["vectors"][0]["client"], "AKIDRAW - 127.0.0.1");
+    assert!(admin.document("tables/things/forecast").await["partitions"].is_array());
+    assert!(admin.document("tables/things/plan").await["reason"].is_string());
+    assert!(
+        admin
+            .document("tables/things/heatmap?past_minutes=60")
+            .await["cells"]
+            .is_array()
+    );
+    assert_eq!(admin.document("decisions").await["decisions"], json!([]));
+    assert_eq!(admin.document("workflows").await["workflows"], json!([]));
+    admin.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reslice_by_hand_is_carried_out_and_mistakes_are_explained() {
+    let admin = Administered::start().await;
+    admin.server.table("things", false).await;
+    let path = "/api/v1/tables/things/reslice";
+    let partitions = admin.document("tables/things/partitions").await;
+    let id = partitions["partitions"][0]["id"].clone();
+    let split = json!({"action": "split", "partition": id, "into": 2});
+
+    let done = admin.post(path, &[JSON], split.clone()).await;
+    assert_eq!(done.status, StatusCode::OK, "{:?}", done.body);
+    assert_eq!(done.json()["children"].as_array().unwrap().len(), 2);
+    let table = admin.server.storage().table("things").unwrap();
+    assert_eq!(table.partition_map().partitions.len(), 2);
+
+    let again = admin.post(path, &[JSON], split.clone()).await;
+    refusal(&again, StatusCode::BAD_REQUEST);
+    let nonsense = admin
+        .post(path, &[JSON], json!({"action": "explode"}))
+        .await;
+    assert!(refusal(&nonsense, StatusCode::BAD_REQUEST).starts_with("not an action"));
+    let nowhere = admin
+        .post("/api/v1/tables/nothing/reslice", &[JSON], split.clone())
+        .await;
+    assert!(refusal(&nowhere, StatusCode::NOT_FOUND).contains("nothing"));
+    let form = ("content-type", "text/plain");
+    let reply = admin.post(path, &[form], split.clone()).await;
+    refusal(&reply, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    let reply = admin
+        .post(path, &[JSON, ("host", "attacker.example")], split)
+        .await;
+    refusal(&reply, StatusCode::FORBIDDEN);
+    admin.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_tables_paths_and_windows_are_refused() {
+    let admin = Administered::start().await;
+    for path in [
+        "partitions",
+        "workload",
+        "vectors",
+        "heatmap",
+        "forecast",
+        "plan",
+    ] {
+        let reply = admin
+            .raw
+            .get(&format!("/api/v1/tables/nothing/{path}"))
+            .await;
+        assert!(
+            refusal(&reply, StatusCode::NOT_FOUND).contains("nothing"),
+            "{path}"
+        );
+    }
+    for path in ["/api/v1/nonsense", "/api/v2/tables", "/nonsense"] {
+        refusal(&admin.raw.get(path).await, StatusCode::NOT_FOUND);
+    }
+    admin.server.table("things", false).await;
+    let reply = admin
+        .raw
+        .get("/api/v1/tables/things/workload?window=3w")
+        .await;
+    assert!(refusal(&reply, StatusCode::BAD_REQUEST).contains("5m, 1h or 1d"));
+    admin.stop().await;
+}

@@ -1,0 +1,14 @@
+//! A real server on an ephemeral port with storage in a temporary directory, driven from outside:
+//! by a raw HTTP client that shows every byte, by the unmodified AWS SDK, and by boto3.
+
+mod admin;
+mod admission;
+mod boto3;
+mod concurrency;
+mod http_client;
+mod protocol;
+mod reslice;
+mod sdk;
+mod sdk_client;
+mod support;
+mod workload_vectors;

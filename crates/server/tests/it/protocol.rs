@@ -1,0 +1,251 @@
+//! What goes over the wire: headers, checksums, errors before an operation, bounds, shutdown.
+
+use http::{Method, StatusCode};
+use serde_json::json;
+use server::{HttpSettings, Server, ServerError, ServerSettings};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::http_client::{AUTHORIZATION, Reply};
+use crate::support::TestServer;
+
+/// What every reply must have.
+fn check(reply: &Reply) {
+    assert_eq!(reply.header("x-amzn-requestid").len(), 52);
+    assert_eq!(
+        reply.header("x-amz-crc32"),
+        crc32fast::hash(&reply.body).to_string()
+    );
+    assert_eq!(reply.header("content-length"), reply.body.len().to_string());
+}
+
+#[tokio::test]
+async fn replies_carry_id_checksum_and_type() {
+    let server = TestServer::start().await;
+    let listed = server.raw.operation("ListTables", json!({})).await;
+    check(&listed);
+    assert_eq!(listed.status, StatusCode::OK);
+    assert_eq!(listed.header("content-type"), "application/x-amz-json-1.0");
+    assert_eq!(listed.json(), json!({"TableNames": []}));
+
+    let refused = server
+        .raw
+        .operation("DescribeTable", json!({"TableName": "none"}))
+        .await;
+    check(&refused);
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    assert_eq!(refused.error(), "ResourceNotFoundException");
+    let ids = [
+        listed.header("x-amzn-requestid"),
+        refused.header("x-amzn-requestid"),
+    ];
+    assert_ne!(ids[0], ids[1]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn health_is_told_and_other_paths_are_not_found() {
+    let server = TestServer::start().await;
+    let health = server.raw.get("/").await;
+    check(&health);
+    assert_eq!(health.status, StatusCode::OK);
+    assert!(
+        health.body.starts_with(b"healthy: dynamodb.us-east-1"),
+        "{:?}",
+        health.body
+    );
+    for (method, path) in [
+        (Method::GET, "/x"),
+        (Method::POST, "/x"),
+        (Method::PUT, "/"),
+    ] {
+        let reply = server.raw.send(method, path, &[], "").await;
+        check(&reply);
+        assert_eq!(reply.status, StatusCode::NOT_FOUND);
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn bad_requests_are_refused_in_order() {
+    let server = TestServer::start().await;
+    let signed = [
+        ("authorization", AUTHORIZATION),
+        ("x-amz-date", "20240501T000000Z"),
+    ];
+    let with = |target: &'static str| {
+        let mut headers = signed.to_vec();
+        headers.push(("x-amz-target", target));
+        headers
+    };
+    let list = "DynamoDB_20120810.ListTables";
+    for (headers, body, error) in [
+        (vec![], "{}", "UnknownOperationException"),
+        (
+            with("DynamoDB_20120810.Nonsense"),
+            "{}",
+            "UnknownOperationException",
+        ),
+        (
+            with("DynamoDB_20120810.TransactWriteItems"),
+            "{}",
+            "UnknownOperationException",
+        ),
+        (
+            vec![("x-amz-target", list)],
+            "{",
+            "MissingAuthenticationTokenException",
+        ),
+        (
+            vec![
+                ("x-amz-target", list),
+                ("authorization", "AWS4-HMAC-SHA256 Credential=a/b"),
+            ],
+            "{",
+            "IncompleteSignatureException",
+        ),
+        (with(list), "{", "SerializationException"),
+        (with(list), "", "SerializationException"),
+        (with(list), "[]", "SerializationException"),
+        (with(list), r#"{"Limit": "many"}"#, "SerializationException"),
+        (with(list), r#"{"Limit": 0}"#, "ValidationException"),
+    ] {
+        let reply = server.raw.send(Method::POST, "/", &headers, body).await;
+        check(&reply);
+        assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{headers:?} {body}");
+        assert_eq!(reply.error(), error, "{headers:?} {body}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_bound_is_refused_and_one_at_the_bound_is_read() {
+    let bound = 1024 * 1024;
+    let server = TestServer::start_with(|settings| settings.http.body_bytes_max = bound).await;
+    let body = |bytes: usize| format!("{{\"Limit\":1{}}}", " ".repeat(bytes - 11));
+    let fits = server
+        .raw
+        .operation_with("ListTables", body(bound), &[])
+        .await;
+    assert_eq!(fits.status, StatusCode::OK);
+    let too_large = server
+        .raw
+        .operation_with("ListTables", body(bound + 1), &[])
+        .await;
+    check(&too_large);
+    assert_eq!(too_large.status, StatusCode::PAYLOAD_TOO_LARGE);
+    // Without a length the server must count while it reads.
+    let head = format!(
+        "POST / HTTP/1.1\r\nhost: x\r\nx-amz-target: DynamoDB_20120810.ListTables\r\n\
+         authorization: {AUTHORIZATION}\r\nx-amz-date: x\r\ntransfer-encoding: chunked\r\n\
+         connection: close\r\n\r\n{:x}\r\n",
+        bound + 1
+    );
+    let mut stream = TcpStream::connect(server.addr()).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&vec![b' '; bound + 1]).await.unwrap();
+    let mut reply = [0; 12];
+    stream.read_exact(&mut reply).await.unwrap();
+    assert_eq!(&reply, b"HTTP/1.1 413");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn heads_beyond_the_bounds_are_refused() {
+    let server = TestServer::start().await;
+    let long = "x".repeat(HttpSettings::default().header_bytes_max);
+    let reply = server
+        .raw
+        .send(Method::POST, "/", &[("x-long", &long)], "")
+        .await;
+    assert_eq!(reply.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    let many = vec![("x-many", "1"); HttpSettings::default().headers_max + 1];
+    let reply = server.raw.send(Method::POST, "/", &many, "").await;
+    assert_eq!(reply.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_never_finishes_its_request_is_let_go() {
+    let server = TestServer::start_with(|settings| {
+        settings.http.header_read_ms_max = 50;
+        settings.http.request_ms_max = 50;
+    })
+    .await;
+    let mut slow_head = TcpStream::connect(server.addr()).await.unwrap();
+    slow_head
+        .write_all(b"POST / HTTP/1.1\r\nhost: x\r\n")
+        .await
+        .unwrap();
+    let mut rest = Vec::new();
+    slow_head.read_to_end(&mut rest).await.unwrap();
+
+    let mut slow_body = TcpStream::connect(server.addr()).await.unwrap();
+    let head = format!(
+        "POST / HTTP/1.1\r\nhost: x\r\nx-amz-target: DynamoDB_20120810.ListTables\r\n\
+         authorization: {AUTHORIZATION}\r\nx-amz-date: x\r\ncontent-length: 10\r\n\r\n{{"
+    );
+    slow_body.write_all(head.as_bytes()).await.unwrap();
+    let mut reply = Vec::new();
+    slow_body.read_to_end(&mut reply).await.unwrap();
+    assert!(
+        reply.starts_with(b"HTTP/1.1 500"),
+        "{}",
+        String::from_utf8_lossy(&reply)
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_shutdown_finishes_requests_under_way_and_takes_no_more() {
+    let server = TestServer::start().await;
+    let addr = server.addr();
+    let mut stream = TcpStream::connect(addr).await.unwrap();
+    let head = format!(
+        "POST / HTTP/1.1\r\nhost: x\r\nx-amz-target: DynamoDB_20120810.ListTables\r\n\
+         authorization: {AUTHORIZATION}\r\nx-amz-date: x\r\ncontent-length: 2\r\n\
+         expect: 100-continue\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // The server asks for the body: now the request is under way.
+    let mut asked = [0; 25];
+    stream.read_exact(&mut asked).await.unwrap();
+    assert!(
+        asked.starts_with(b"HTTP/1.1 100"),
+        "{}",
+        String::from_utf8_lossy(&asked)
+    );
+    let stopping = tokio::spawn(server.stop());
+    stream.write_all(b"{}").await.unwrap();
+    let mut reply = Vec::new();
+    stream.read_to_end(&mut reply).await.unwrap();
+    assert!(
+        reply.starts_with(b"HTTP/1.1 200"),
+        "{}",
+        String::from_utf8_lossy(&reply)
+    );
+    stopping.await.unwrap();
+    assert!(TcpStream::connect(addr).await.is_err());
+}
+
+#[tokio::test]
+async fn only_loopback_addresses_are_listened_on() {
+    let server = TestServer::start().await;
+    let components = server.components();
+    let settings = ServerSettings {
+        listen: ([0, 0, 0, 0], 0).into(),
+        ..Default::default()
+    };
+    let refused = Server::start(settings, components.clone())
+        .await
+        .unwrap_err();
+    assert!(matches!(refused, ServerError::NotLoopback { .. }));
+    assert!(!refused.to_string().contains('\n'));
+    let taken = ServerSettings {
+        listen: server.addr(),
+        ..Default::default()
+    };
+    let refused = Server::start(taken, components).await.unwrap_err();
+    assert!(matches!(refused, ServerError::Bind { .. }));
+    server.stop().await;
+}
