@@ -36,7 +36,6 @@ pub(crate) struct Candidate {
     /// Per slot, per step: what was forecast, and its decision quantile (NaN if not calibrated).
     made: Vec<(f32, f32)>,
     points: Vec<f64>,
-    next_refreshed: usize,
 }
 
 impl Candidate {
@@ -56,7 +55,6 @@ impl Candidate {
             origins: vec![None; steps],
             made: vec![(0.0, f32::NAN); steps * steps],
             points: vec![0.0; steps],
-            next_refreshed: 0,
         }
     }
 
@@ -70,30 +68,33 @@ impl Candidate {
 
     /// Compares the forecasts for `bin` with what came. `None` if a step was not forecast.
     pub(crate) fn settle(&mut self, bin: u64, value: f64, floor: f64) -> Option<Outcome> {
-        let mut sum = Outcome::default();
-        let mut judged = 0;
-        for step in 0..self.steps {
-            let Some(origin) = bin.checked_sub(step as u64) else {
-                break;
-            };
-            let slot = self.slot(origin);
-            if self.origins[slot] != Some(origin) {
-                continue;
-            }
-            let (point, quantile) = self.made[slot * self.steps + step];
-            self.calibration
-                .record(origin, step, f64::from(point), value, floor);
-            if quantile.is_finite() {
-                sum.pinball += pinball(self.decision, f64::from(quantile), value);
-                sum.covered += f64::from(u8::from(value <= f64::from(quantile)));
-                judged += 1;
+        for step in self.calibration.keeps(bin) {
+            if let Some((point, _)) = self.forecast_of(bin, step) {
+                self.calibration
+                    .record(step, f64::from(point), value, floor);
             }
         }
+        let mut sum = Outcome::default();
+        for step in 0..self.steps {
+            let (_, quantile) = self.forecast_of(bin, step)?;
+            if quantile.is_nan() {
+                return None;
+            }
+            sum.pinball += pinball(self.decision, f64::from(quantile), value);
+            sum.covered += f64::from(u8::from(value <= f64::from(quantile)));
+        }
         let mean = |sum: f64| sum / self.steps as f64;
-        (judged == self.steps).then(|| Outcome {
+        Some(Outcome {
             pinball: mean(sum.pinball),
             covered: mean(sum.covered),
         })
+    }
+
+    /// What was forecast for `bin` as the given step: point and decision quantile.
+    fn forecast_of(&self, bin: u64, step: usize) -> Option<(f32, f32)> {
+        let origin = bin.checked_sub(step as u64)?;
+        let slot = self.slot(origin);
+        (self.origins[slot] == Some(origin)).then(|| self.made[slot * self.steps + step])
     }
 
     /// Makes the forecast of the present origin.
@@ -127,13 +128,12 @@ impl Candidate {
 
     /// Brings the quantiles of every step up to date.
     pub(crate) fn refresh_all(&mut self, scratch: &mut Vec<i16>) {
-        (0..self.steps).for_each(|step| self.calibration.refresh(step, scratch));
+        (0..self.steps).for_each(|step| self.refresh(step, scratch));
     }
 
-    /// Brings the quantiles of one step up to date, of the next one at the next call.
-    pub(crate) fn refresh_one(&mut self, scratch: &mut Vec<i16>) {
-        self.calibration.refresh(self.next_refreshed, scratch);
-        self.next_refreshed = (self.next_refreshed + 1) % self.steps;
+    /// Brings the quantiles of one step up to date.
+    pub(crate) fn refresh(&mut self, step: usize, scratch: &mut Vec<i16>) {
+        self.calibration.refresh(step, scratch);
     }
 
     fn slot(&self, origin: u64) -> usize {

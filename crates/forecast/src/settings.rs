@@ -12,7 +12,7 @@ pub(crate) const HORIZON_STEPS_MAX: usize = 288;
 pub struct ForecastSettings {
     /// The length of a bin; a day must have 24 to 1440 of them.
     pub bin_ms: i64,
-    /// How many bins ahead the forecast reaches; less than a day.
+    /// How many bins ahead the forecast reaches; at least two bins less than a day.
     pub horizon_steps: usize,
     /// The quantile that decisions use: models are chosen by their pinball loss there.
     pub decision_quantile: Quantile,
@@ -45,11 +45,11 @@ impl Default for ForecastSettings {
             history_days_max: 28,
             history_days_min: 2,
             refit_interval_bins: 12,
-            ridge_penalty: 0.001,
-            half_life_days: 28.0,
+            ridge_penalty: 0.003,
+            half_life_days: 14.0,
             calibration_days: 5,
             selection_days: 3,
-            gate_margin: 0.1,
+            gate_margin: 0.05,
             switch_margin: 0.03,
         }
     }
@@ -72,10 +72,10 @@ impl ForecastSettings {
         };
         let share = |x: f64| (0.0..1.0).contains(&x);
         check(
-            (1..day_bins.min(HORIZON_STEPS_MAX + 1)).contains(&self.horizon_steps),
+            (1..=HORIZON_STEPS_MAX.min(day_bins - 2)).contains(&self.horizon_steps),
             "horizon_steps",
             self.horizon_steps.to_string(),
-            "at least 1, less than a day, at most 288",
+            "at least 1, at most 288 and two less than a day has bins",
         )?;
         check(
             (2..=366).contains(&self.history_days_max),

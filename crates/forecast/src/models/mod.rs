@@ -57,6 +57,13 @@ impl Machine {
         }
     }
 
+    /// From now on learns from every `stride`-th bin only.
+    pub(crate) fn learn_every(&mut self, stride: usize) {
+        if let Machine::Ridge(ridge) = self {
+            ridge.learn_every(stride);
+        }
+    }
+
     /// Takes the bin that `history` has just taken.
     pub(crate) fn push(&mut self, history: &History) {
         if let Machine::Ridge(ridge) = self {

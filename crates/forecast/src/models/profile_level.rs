@@ -7,8 +7,8 @@ use crate::history::History;
 
 /// Over how many days the profile is taken.
 const PROFILE_DAYS: usize = 7;
-/// How much of the last hour's departure from the profile is carried on.
-const LEVEL_WEIGHT: f64 = 1.0;
+/// How much of the last hour's departure from the profile is carried on: not all of it lasts.
+const LEVEL_WEIGHT: f64 = 0.8;
 
 /// Writes profile plus level; `false` before a whole day and an hour were seen.
 pub(crate) fn predict(history: &History, points: &mut [f64]) -> bool {
@@ -19,21 +19,32 @@ pub(crate) fn predict(history: &History, points: &mut [f64]) -> bool {
     if days == 0 {
         return false;
     }
-    let end = values.len();
-    let profile = |at: usize| {
-        let around = |days_ago: usize| {
-            let middle = at - days_ago * day;
-            let window = &values[middle.saturating_sub(1)..(middle + 2).min(end)];
-            window.iter().map(|&value| f64::from(value)).sum::<f64>() / window.len() as f64
-        };
-        (1..=days).map(around).sum::<f64>() / days as f64
-    };
-    let departure = (end - hour..end)
-        .map(|at| f64::from(values[at]) - profile(at))
-        .sum::<f64>();
+    let (first, end) = (values.len() - hour, values.len());
+    let profile = profile(values, first, hour + points.len(), day, days);
+    let last_hour = values[first..].iter().zip(&profile);
+    let departure: f64 = last_hour
+        .map(|(&value, profile)| f64::from(value) - profile)
+        .sum();
     let level = LEVEL_WEIGHT * departure / hour as f64;
-    for (step, point) in points.iter_mut().enumerate() {
-        *point = (profile(end + step) + level).max(0.0);
+    for (point, profile) in points.iter_mut().zip(&profile[end - first..]) {
+        *point = (profile + level).max(0.0);
     }
     true
+}
+
+/// The profile of `bins` bins from `first` on.
+fn profile(values: &[f32], first: usize, bins: usize, day: usize, days: usize) -> Vec<f64> {
+    // One bin more on either side for the smoothing; beyond the present there is none to take.
+    let mut sums = vec![0.0; bins + 2];
+    let mut counts = vec![0.0; bins + 2];
+    for days_ago in 1..=days {
+        let window = &values[first - days_ago * day - 1..];
+        for ((sum, count), &value) in sums.iter_mut().zip(&mut counts).zip(window) {
+            *sum += f64::from(value);
+            *count += 1.0;
+        }
+    }
+    let mean =
+        |(sums, counts): (&[f64], &[f64])| sums.iter().sum::<f64>() / counts.iter().sum::<f64>();
+    sums.windows(3).zip(counts.windows(3)).map(mean).collect()
 }

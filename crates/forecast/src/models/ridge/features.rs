@@ -2,8 +2,8 @@
 //!
 //! One row per origin. The *shared* part is the same for every step of the horizon: recent lags,
 //! short and long means, the spread of the last hour, the week's mean and slope, and waves of day
-//! and week. The *own* part differs by step: the load at the step's time of day 1, 2, 3 and 7 days
-//! ago. All loads are relative to the mean of the last day (the row's `level`), so that growth
+//! and week. The *own* part differs by step: the load at the step's time of day on the last three
+//! days, in the mean, and a week ago. All loads are relative to the mean of the last day (the row's `level`), so that growth
 //! does not date the coefficients.
 
 use crate::buffer::Recent;
@@ -24,10 +24,12 @@ const FIRST_WAVE: usize = WEEK_SLOPE + 1;
 /// How many features all steps share.
 pub(super) const SHARED: usize = FIRST_WAVE + 2 * (DAY_WAVES + WEEK_WAVES);
 
-/// How many days ago each own feature looks.
-const DAYS_AGO: [usize; 4] = [1, 2, 3, 7];
+/// How many of the last days are averaged into one own feature.
+const RECENT_DAYS: f64 = 3.0;
+/// How many days ago the other own feature looks.
+const WEEK_DAYS: usize = 7;
 /// How many features each step has for itself.
-pub(super) const OWN: usize = DAYS_AGO.len();
+pub(super) const OWN: usize = 2;
 
 /// The features of one origin.
 #[derive(Clone, Debug)]
@@ -117,23 +119,25 @@ impl Features {
         row.shared[WEEK_SLOPE] = mean(end - week / 2, end) - mean(end - week, end - week / 2);
         self.fill_waves(end_ms, &mut row.shared[FIRST_WAVE..]);
 
+        let recent = [1, 2, 3].map(|days| self.days_ago(days));
+        let week = self.days_ago(WEEK_DAYS);
         for (step, own) in row.own.iter_mut().enumerate() {
-            for (feature, days) in own.iter_mut().zip(DAYS_AGO) {
-                *feature = self.around(step, days) - level;
-            }
+            let recent: f64 = recent.iter().map(|day| around(day, step)).sum();
+            own[0] = recent / RECENT_DAYS - level;
+            own[1] = around(week, step) - level;
         }
     }
 
-    /// The mean of the three bins around the step's time, `days` ago; yesterday's if that was
+    /// The running sums from which [`around`] reads the same time `days` ago; a day ago if that was
     /// before the beginning.
-    fn around(&self, step: usize, days: usize) -> f64 {
-        let sums = self.sums.as_slice();
-        let end = self.bins();
+    fn days_ago(&self, days: usize) -> &[f64] {
         let day = self.seasons.day_bins();
-        let back = if end > days * day { days * day } else { day };
-        let middle = end + step - back;
-        let (from, to) = (middle.saturating_sub(1), (middle + 2).min(end));
-        (sums[to] - sums[from]) / (to - from) as f64
+        let back = if self.bins() > days * day {
+            days * day
+        } else {
+            day
+        };
+        &self.sums.as_slice()[self.bins() - back - 1..]
     }
 
     fn spread_of_last(&self, bins: usize) -> f64 {
@@ -168,6 +172,12 @@ impl Features {
     }
 }
 
+/// The mean of the three bins around a step's time on an earlier day. The horizon is so much
+/// shorter than a day that all three have been seen.
+fn around(day: &[f64], step: usize) -> f64 {
+    (day[step + 3] - day[step]) / 3.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,7 +197,7 @@ mod tests {
         features.fill(i64::from(bins) * 3_600_000, &mut row);
         for (step, own) in row.own.iter().enumerate() {
             let target = f64::from(bins) + step as f64;
-            let expected = [1.0, 2.0, 3.0, 7.0].map(|days| target - 24.0 * days - row.level);
+            let expected = [2.0, 7.0].map(|days| target - 24.0 * days - row.level);
             assert_eq!(*own, expected, "step {step}");
         }
         assert_eq!(row.level, f64::from(bins) - 12.5);

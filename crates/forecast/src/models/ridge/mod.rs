@@ -16,7 +16,7 @@ use features::{Features, Row};
 use moments::{Moments, Weights};
 
 /// ε as a share of the mean load.
-const EPSILON_SHARE: f64 = 0.02;
+const EPSILON_SHARE: f64 = 0.5;
 /// The mean load may move by this factor before ε is set anew and the sums rebuilt.
 const EPSILON_DRIFT_MAX: f64 = 4.0;
 /// Rows that miss by more than this many median misses count less.
@@ -40,8 +40,10 @@ pub(crate) struct RidgeState {
     features: Features,
     moments: Moments,
     weights: Option<Vec<Weights>>,
-    /// The rows of the last `steps + 1` origins, at `bins % len`; the latest one forecasts.
-    rows: Vec<(Row, bool)>,
+    /// The rows of the last `steps + 1` origins, at `bins % len`, each with what it will weigh (0:
+    /// not to be learnt from); the latest one forecasts.
+    rows: Vec<(Row, f64)>,
+    stride: usize,
     bins: usize,
     /// How many bins in a row have been seen, up to now.
     seen_run: usize,
@@ -61,7 +63,8 @@ impl RidgeState {
             features: Features::new(seasons),
             moments: Moments::new(settings.horizon_steps, half_life_bins),
             weights: None,
-            rows: vec![(Row::new(settings.horizon_steps), false); settings.horizon_steps + 1],
+            rows: vec![(Row::new(settings.horizon_steps), 0.0); settings.horizon_steps + 1],
+            stride: 1,
             bins: 0,
             seen_run: 0,
             median_miss: None,
@@ -72,6 +75,11 @@ impl RidgeState {
     /// Fixes ε for loads around `mean`, before the first bin; else it is found after a day.
     pub(crate) fn expect_mean(&mut self, mean: f64) {
         self.epsilon = (mean > 0.0).then_some(EPSILON_SHARE * mean);
+    }
+
+    /// From now on learns from every `stride`-th origin only, which then counts that much more.
+    pub(crate) fn learn_every(&mut self, stride: usize) {
+        self.stride = stride;
     }
 
     /// Takes the bin that `history` has just taken.
@@ -105,7 +113,7 @@ impl RidgeState {
         self.moments = Moments::new(self.steps, self.half_life_bins);
         (self.weights, self.median_miss) = (None, None);
         (self.bins, self.seen_run) = (0, 0);
-        self.rows.iter_mut().for_each(|(_, usable)| *usable = false);
+        self.rows.iter_mut().for_each(|(_, weight)| *weight = 0.0);
         let first_end_ms =
             history.next_start_ms() - history.bin_ms() * (history.values().len() as i64 - 1);
         let ends_ms = (0..).map(|bin| first_end_ms + bin * history.bin_ms());
@@ -125,28 +133,33 @@ impl RidgeState {
         if self.seen_run >= self.steps {
             self.complete((self.bins + 1) % slots);
         }
-        let slot = self.bins % slots;
-        self.rows[slot].1 = self.features.ready() && self.seen_run >= SEEN_BINS_MIN;
-        if self.features.ready() {
-            self.features.fill(end_ms, &mut self.rows[slot].0);
+        let (row, weight) = &mut self.rows[self.bins % slots];
+        *weight = 0.0;
+        if self.features.ready() && self.bins.is_multiple_of(self.stride) {
+            self.features.fill(end_ms, row);
+            *weight = if self.seen_run >= SEEN_BINS_MIN {
+                self.stride as f64
+            } else {
+                0.0
+            };
         }
     }
 
     /// Adds the row of the origin `steps` bins ago, whose targets are now all known.
     fn complete(&mut self, slot: usize) {
-        let (row, usable) = &self.rows[slot];
-        if !usable {
+        let (row, weight) = &self.rows[slot];
+        if *weight == 0.0 {
             return;
         }
         let target = |step: usize| self.features.log(self.steps - 1 - step) - row.level;
-        let mut weight = 1.0;
+        let mut weight = *weight;
         if let Some(weights) = &self.weights {
             // Three steps stand for all: near, middle, far.
             let probes = [0, self.steps / 2, self.steps - 1];
             let miss = |&step: &usize| (target(step) - weights[step].apply(row, step)).abs();
             let miss = probes.iter().map(miss).sum::<f64>() / probes.len() as f64;
             let median = self.median_miss.get_or_insert(miss);
-            weight = (HUBER_MISSES * *median / miss.max(f64::MIN_POSITIVE)).min(1.0);
+            weight *= (HUBER_MISSES * *median / miss.max(f64::MIN_POSITIVE)).min(1.0);
             *median *= if miss > *median {
                 1.0 + MISS_STEP
             } else {
@@ -191,7 +204,7 @@ impl RidgeState {
     }
 
     pub(crate) fn state_bytes(&self) -> usize {
-        let row = size_of::<(Row, bool)>() + self.steps * size_of::<[f64; features::OWN]>();
+        let row = size_of::<(Row, f64)>() + self.steps * size_of::<[f64; features::OWN]>();
         self.features.state_bytes()
             + self.moments.state_bytes()
             + self.steps * size_of::<Weights>()

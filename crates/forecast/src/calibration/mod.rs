@@ -11,7 +11,10 @@
 //! Pools are small: an error is kept for one step in `stride`, staggered so that neighbouring steps
 //! keep errors of different origins, and packed into 16 bits at a precision of 0.1 %.
 
+mod pool;
+
 use crate::outlook::{Quantile, Step};
+use pool::{Pool, at_ranks};
 
 /// The most errors kept per step; a pool of three steps then has three times as many.
 const SAMPLES_PER_STEP_MAX: usize = 480;
@@ -36,24 +39,12 @@ pub(crate) struct Calibration {
     offsets: Vec<Option<[f32; 3]>>,
 }
 
-/// Packed residuals of one step; the oldest is overwritten.
-#[derive(Clone, Debug)]
-struct Pool {
-    packed: Vec<i16>,
-    oldest: usize,
-    samples_max: usize,
-}
-
 impl Calibration {
     /// Pools for `steps` that reach back `window_bins`.
     pub(crate) fn new(steps: usize, window_bins: usize) -> Self {
         let stride = window_bins.div_ceil(SAMPLES_PER_STEP_MAX).max(1);
         let samples_max = window_bins.div_ceil(stride);
-        let pool = Pool {
-            packed: Vec::new(),
-            oldest: 0,
-            samples_max,
-        };
+        let pool = Pool::new(samples_max);
         Self {
             stride: stride as u64,
             pools: vec![pool; steps],
@@ -61,41 +52,29 @@ impl Calibration {
         }
     }
 
-    /// Learns that the forecast `point`, made at `origin` for `step`, met `value`.
-    pub(crate) fn record(&mut self, origin: u64, step: usize, point: f64, value: f64, floor: f64) {
-        if (origin + step as u64).is_multiple_of(self.stride) {
-            let residual = (value - point) / spread(point, floor);
-            self.pools[step].push(pack(residual));
-        }
+    /// The steps whose errors at `bin` are kept: with more than one bin to a stride, neighbouring
+    /// steps keep those of different bins.
+    pub(crate) fn keeps(&self, bin: u64) -> impl Iterator<Item = usize> + use<> {
+        let first = (self.stride - bin % self.stride) % self.stride;
+        (first as usize..self.pools.len()).step_by(self.stride as usize)
+    }
+
+    /// Learns that the forecast `point` for `step` met `value`.
+    pub(crate) fn record(&mut self, step: usize, point: f64, value: f64, floor: f64) {
+        let residual = (value - point) / spread(point, floor);
+        self.pools[step].push(residual);
     }
 
     /// Computes a step's quantiles anew; `scratch` only saves an allocation.
     pub(crate) fn refresh(&mut self, step: usize, scratch: &mut Vec<i16>) {
-        scratch.clear();
         let from = step.saturating_sub(NEIGHBOURS);
         let to = (step + NEIGHBOURS + 1).min(self.pools.len());
-        for pool in &self.pools[from..to] {
-            scratch.extend_from_slice(&pool.packed);
-        }
-        let count = scratch.len();
-        if count < POOLED_MIN {
-            self.offsets[step] = None;
-            return;
-        }
-        let mut left = scratch.as_mut_slice();
-        let mut offsets = [0.0; 3];
-        for (quantile, offset) in Quantile::ALL.into_iter().zip(&mut offsets).rev() {
-            let at = rank(quantile, count);
-            *offset = unpack(*left.select_nth_unstable(at).1) as f32;
-            // Lower quantiles lie at or before this rank, so only that part is looked at again.
-            left = &mut left[..=at];
-        }
-        self.offsets[step] = Some(offsets);
-    }
-
-    /// How many steps there are.
-    pub(crate) fn steps(&self) -> usize {
-        self.pools.len()
+        let pools = &self.pools[from..to];
+        let count = pools.iter().map(Pool::len).sum();
+        self.offsets[step] = (count >= POOLED_MIN).then(|| {
+            let ranks = Quantile::ALL.map(|quantile| rank(quantile, count));
+            at_ranks(pools, ranks, scratch).map(|offset| offset as f32)
+        });
     }
 
     /// A step's quantiles around `point`; `None` while there are too few errors.
@@ -123,28 +102,8 @@ impl Calibration {
     }
 
     pub(crate) fn state_bytes(&self) -> usize {
-        let pool = |pool: &Pool| size_of::<Pool>() + pool.packed.capacity() * size_of::<i16>();
-        self.pools.iter().map(pool).sum::<usize>()
+        self.pools.iter().map(Pool::state_bytes).sum::<usize>()
             + self.offsets.len() * size_of::<Option<[f32; 3]>>()
-    }
-}
-
-impl Pool {
-    fn push(&mut self, residual: i16) {
-        if self.packed.len() < self.samples_max {
-            if self.packed.capacity() == self.packed.len() {
-                let room = self
-                    .packed
-                    .len()
-                    .max(32)
-                    .min(self.samples_max - self.packed.len());
-                self.packed.reserve_exact(room);
-            }
-            self.packed.push(residual);
-        } else {
-            self.packed[self.oldest] = residual;
-            self.oldest = (self.oldest + 1) % self.samples_max;
-        }
     }
 }
 
@@ -156,40 +115,13 @@ fn shifted(point: f64, offset: f32, floor: f64) -> f64 {
     (point + f64::from(offset) * spread(point, floor)).max(0.0)
 }
 
-/// Residuals below this are told apart by absolute, above by relative size.
-const PACK_UNIT: f64 = 1e-6;
-/// Codes per e-fold; 32767 of them reach 10^8, more than the root of the largest rate.
-const PACK_CODES: f64 = 1000.0;
-
-fn pack(residual: f64) -> i16 {
-    let code = (residual.abs() / PACK_UNIT).ln_1p() * PACK_CODES;
-    // A cast saturates: the largest residuals share the last code.
-    (code.round().copysign(residual)) as i16
-}
-
-fn unpack(code: i16) -> f64 {
-    let size = (f64::from(code.unsigned_abs()) / PACK_CODES).exp_m1() * PACK_UNIT;
-    size.copysign(f64::from(code))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn packing_keeps_order_and_a_thousandth(a in -1e7..1e7_f64, b in -1e7..1e7_f64) {
-            prop_assert!((unpack(pack(a)) - a).abs() <= a.abs() * 1e-3 + PACK_UNIT);
-            if a <= b {
-                prop_assert!(pack(a) <= pack(b));
-            }
-        }
-    }
 
     fn refreshed(mut calibration: Calibration) -> Calibration {
         let mut scratch = Vec::new();
-        (0..calibration.steps()).for_each(|step| calibration.refresh(step, &mut scratch));
+        (0..calibration.pools.len()).for_each(|step| calibration.refresh(step, &mut scratch));
         calibration
     }
 
@@ -208,7 +140,7 @@ mod tests {
         let mut calibration = Calibration::new(5, 100);
         for origin in 0..100 {
             for step in 0..5 {
-                calibration.record(origin, step, 1.0, 1.0 + step as f64, 0.0);
+                calibration.record(step, 1.0, 1.0 + step as f64, 0.0);
             }
         }
         let calibration = refreshed(calibration);
@@ -238,7 +170,7 @@ mod tests {
         let mut calibration = Calibration::new(3, 1440);
         for origin in 0..5_000 {
             let miss = if origin < 3_000 { 50.0 } else { 1.0 };
-            (0..3).for_each(|step| calibration.record(origin, step, 1.0, 1.0 + miss, 0.0));
+            (0..3).for_each(|step| calibration.record(step, 1.0, 1.0 + miss, 0.0));
         }
         let calibration = refreshed(calibration);
         let q99 = calibration.step(1, 1.0, 0.0).expect("enough errors").q99;

@@ -6,12 +6,15 @@
 //! step per push. Starting from a history replays it through the same code, at a coarser schedule
 //! and with forecasts only where their errors will matter, so that the scoreboard is full at once.
 
+mod replay;
+
 use crate::candidate::{Candidate, pinball};
 use crate::history::History;
 use crate::models::{Machine, climatology};
 use crate::outlook::{Abstention, Forecast, ModelKind, ModelScore, Outlook, RecentError, Step};
 use crate::scoreboard::{Scoreboard, Verdict};
-use crate::{ForecastError, ForecastSettings, Observation, Series};
+use crate::seasons::Seasons;
+use crate::{ForecastError, ForecastSettings, Observation};
 
 /// The methods on trial.
 const TRIED: [ModelKind; 5] = [
@@ -23,16 +26,21 @@ const TRIED: [ModelKind; 5] = [
 ];
 /// The residuals' floor as a share of the week's mean: an idle forecast still has a width.
 const FLOOR_SHARE: f64 = 0.02;
-/// Into how many stretches the judged part of a replay is cut, with a refit before each.
-const REPLAY_REFITS: u64 = 12;
-
+/// The least number of bins whose errors are kept.
+const CALIBRATION_BINS_MIN: usize = 336;
+/// How many times a day every model's quantiles are brought up to date.
+const REFRESHES_PER_DAY: usize = 4;
 /// What a push has to do beyond taking the bin.
 #[derive(Clone, Copy, PartialEq)]
 enum Duty {
     /// Only learn: the bin is too old for its errors to matter.
     Learn,
-    /// Forecast and settle, and refit at this interval.
-    Forecast { refit_interval: u64 },
+    /// Also forecast and settle; refit at this interval.
+    Calibrate { refit_interval: u64 },
+    /// The same, and bring all quantiles up to date after each refit.
+    Judge { refit_interval: u64 },
+    /// The same, but quantiles are brought up to date a few at a time.
+    Live,
 }
 
 /// Forecasts one series. State is bounded: about 110 kB at 5-minute bins and 12 steps.
@@ -46,6 +54,8 @@ pub struct SeriesForecaster {
     level: Option<Step>,
     floor: f64,
     since_refit: u64,
+    /// Whose quantiles are brought up to date next: candidate and step in one number.
+    next_turn: usize,
     scratch: Vec<i16>,
 }
 
@@ -63,7 +73,7 @@ impl SeriesForecaster {
         settings.validate()?;
         let history = History::new(start_ms, settings)?;
         let seasons = history.seasons();
-        let calibration_bins = settings.calibration_days as usize * seasons.day_bins();
+        let calibration_bins = calibration_bins(seasons, settings);
         let candidate = |&kind: &ModelKind| {
             let machine = Machine::new(kind, seasons, settings)?;
             let (steps, decision) = (settings.horizon_steps, settings.decision_quantile);
@@ -85,86 +95,15 @@ impl SeriesForecaster {
             level: None,
             floor: 0.0,
             since_refit: 0,
+            next_turn: 0,
             scratch: Vec::new(),
         })
     }
 
-    /// A forecaster that has seen the last `history_days_max` days of `series`, and how well each
-    /// method would have done in them.
-    pub fn from_history(
-        series: &Series,
-        settings: &ForecastSettings,
-    ) -> Result<Self, ForecastError> {
-        Self::of_models(&TRIED, series, settings)
-    }
-
-    /// The same with other methods than all.
-    pub(crate) fn of_models(
-        models: &[ModelKind],
-        series: &Series,
-        settings: &ForecastSettings,
-    ) -> Result<Self, ForecastError> {
-        if series.bin_ms != settings.bin_ms {
-            return Err(ForecastError::BinMismatch {
-                series_ms: series.bin_ms,
-                settings_ms: settings.bin_ms,
-            });
-        }
-        let mut forecaster = Self::trying(models, series.start_ms, settings)?;
-        let day = forecaster.history.seasons().day_bins();
-        let skipped = series
-            .len()
-            .saturating_sub(settings.history_days_max as usize * day);
-        forecaster.history =
-            History::new(series.start_ms + skipped as i64 * series.bin_ms, settings)?;
-        forecaster.replay(&series.values[skipped..]);
-        Ok(forecaster)
-    }
-
-    fn replay(&mut self, values: &[f64]) {
-        let observations = values.iter().map(|&value| Observation::from(value));
-        let (sum, seen) = observations
-            .clone()
-            .fold((0.0, 0_u32), |(sum, seen), next| match next {
-                Observation::Value(value) => (sum + value, seen + 1),
-                Observation::Gap => (sum, seen),
-            });
-        if seen > 0 {
-            let mean = sum / f64::from(seen);
-            self.candidates
-                .iter_mut()
-                .for_each(|it| it.machine_mut().expect_mean(mean));
-        }
-        // The first judged bin must find its quantiles filled: calibrate a day longer than both.
-        let days = self
-            .settings
-            .calibration_days
-            .max(self.settings.selection_days) as usize
-            + 1;
-        let tried = (days * self.history.seasons().day_bins()).min(values.len());
-        let interval = (tried as u64 / REPLAY_REFITS).max(self.settings.refit_interval_bins as u64);
-        for (at, observation) in observations.enumerate() {
-            let learning = at + tried < values.len();
-            let duty = if learning {
-                Duty::Learn
-            } else {
-                Duty::Forecast {
-                    refit_interval: interval,
-                }
-            };
-            self.take(observation, duty);
-        }
-        self.refit();
-        self.make_forecasts();
-    }
-
     /// Takes the next bin.
     pub fn push(&mut self, observation: impl Into<Observation>) {
-        let refit_interval = self.settings.refit_interval_bins as u64;
-        self.take(observation.into(), Duty::Forecast { refit_interval });
-        for candidate in &mut self.candidates {
-            candidate.refresh_one(&mut self.scratch);
-        }
+        self.take(observation.into(), Duty::Live);
+        self.refresh_some();
     }
 
     /// Takes the bin that starts at `start_ms`; bins that were skipped are gaps.
@@ -195,26 +134,25 @@ impl SeriesForecaster {
 
     fn take(&mut self, observation: Observation, duty: Duty) {
         let bin = self.history.bins_total();
-        if let (Observation::Value(value), Duty::Forecast { .. }) = (observation, duty) {
+        if let (Observation::Value(value), true) = (observation, duty != Duty::Learn) {
             self.settle(bin, value);
         }
         if !self.history.push(observation) {
             return;
         }
-        self.candidates
-            .iter_mut()
-            .for_each(|it| it.machine_mut().push(&self.history));
-        let Duty::Forecast { refit_interval } = duty else {
-            return;
+        for candidate in &mut self.candidates {
+            candidate.machine_mut().push(&self.history);
+        }
+        let refit_interval = match duty {
+            Duty::Learn => return,
+            Duty::Calibrate { refit_interval } | Duty::Judge { refit_interval } => refit_interval,
+            Duty::Live => self.settings.refit_interval_bins as u64,
         };
         self.since_refit += 1;
         if self.level.is_none() || self.since_refit >= refit_interval {
             self.refit();
-            if refit_interval > self.settings.refit_interval_bins as u64 {
-                // Replaying: nobody refreshes step by step.
-                self.candidates
-                    .iter_mut()
-                    .for_each(|it| it.refresh_all(&mut self.scratch));
+            if matches!(duty, Duty::Judge { .. }) {
+                self.refresh_all();
             }
         }
         self.make_forecasts();
@@ -244,6 +182,32 @@ impl SeriesForecaster {
         self.candidates
             .iter_mut()
             .for_each(|it| it.machine_mut().refit(&self.history));
+    }
+
+    fn calibration_bins(&self) -> usize {
+        calibration_bins(self.history.seasons(), &self.settings)
+    }
+
+    fn refresh_all(&mut self) {
+        for candidate in &mut self.candidates {
+            candidate.refresh_all(&mut self.scratch);
+        }
+    }
+
+    /// Brings so many quantiles up to date that all have had their turn every few hours.
+    fn refresh_some(&mut self) {
+        let turns = self.candidates.len() * self.settings.horizon_steps;
+        let pushes = self.history.seasons().day_bins() / REFRESHES_PER_DAY;
+        for _ in 0..turns.div_ceil(pushes) {
+            let (at, step) = (
+                self.next_turn / self.settings.horizon_steps,
+                self.next_turn % self.settings.horizon_steps,
+            );
+            if let Some(candidate) = self.candidates.get_mut(at) {
+                candidate.refresh(step, &mut self.scratch);
+            }
+            self.next_turn = (self.next_turn + 1) % turns.max(1);
+        }
     }
 
     fn make_forecasts(&mut self) {
@@ -381,6 +345,11 @@ impl SeriesForecaster {
                 .map(Candidate::state_bytes)
                 .sum::<usize>()
     }
+}
+
+/// How far back errors are kept: with coarse bins so many that there still is a .99 quantile.
+fn calibration_bins(seasons: Seasons, settings: &ForecastSettings) -> usize {
+    (settings.calibration_days as usize * seasons.day_bins()).max(CALIBRATION_BINS_MIN)
 }
 
 fn percent(ratio: f64) -> String {
