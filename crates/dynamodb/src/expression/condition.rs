@@ -35,7 +35,7 @@ pub(super) enum Test {
     Exists(Path),
     NotExists(Path),
     /// The value's type, by DynamoDB's descriptor.
-    HasType(Path, String),
+    HasType(Operand, String),
     BeginsWith(Operand, Operand),
     Contains(Operand, Operand),
 }
@@ -116,7 +116,8 @@ impl Test {
                 .chain(rest)
                 .filter_map(Operand::path)
                 .collect(),
-            Self::Exists(path) | Self::NotExists(path) | Self::HasType(path, _) => vec![path],
+            Self::HasType(operand, _) => operand.path().into_iter().collect(),
+            Self::Exists(path) | Self::NotExists(path) => vec![path],
         }
     }
 }

@@ -6,8 +6,10 @@ use super::fault::Fault;
 /// What a token is; its text is in the expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A bare name, keyword or function name.
+    /// A bare name or function name.
     Word,
+    /// One of `KEYWORDS`, in any case.
+    Keyword,
     /// `#name`
     NameRef,
     /// `:value`
@@ -31,7 +33,10 @@ pub(super) struct Token<'a> {
 
 const END_TEXT: &str = "<EOF>";
 const LONG_SYMBOLS: [&str; 3] = ["<>", "<=", ">="];
-const SYMBOLS: &str = "()[],.=<>+-";
+/// Words with a meaning of their own in expressions of every kind; they are never names.
+const KEYWORDS: [&str; 9] = [
+    "ADD", "AND", "BETWEEN", "DELETE", "IN", "NOT", "OR", "REMOVE", "SET",
+];
 
 /// Splits `text`; the last token is `End`.
 pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, Fault> {
@@ -79,8 +84,17 @@ fn token_at(text: &str, first: char) -> (Kind, usize) {
             .count()
     };
     match first {
-        'a'..='z' | 'A'..='Z' => (Kind::Word, word_bytes(text)),
-        '0'..='9' => (
+        'a'..='z' | 'A'..='Z' => {
+            let word = &text[..word_bytes(text)];
+            let keyword = KEYWORDS
+                .iter()
+                .any(|keyword| keyword.eq_ignore_ascii_case(word));
+            let kind = if keyword { Kind::Keyword } else { Kind::Word };
+            (kind, word.len())
+        }
+        // Numbers have no leading zeros.
+        '0' => (Kind::Integer, 1),
+        '1'..='9' => (
             Kind::Integer,
             text.bytes().take_while(u8::is_ascii_digit).count(),
         ),
@@ -102,9 +116,8 @@ impl Token<'_> {
         self.kind == Kind::Symbol && self.text == symbol
     }
 
-    /// Keywords are words in any case.
     pub(super) fn is_keyword(&self, keyword: &str) -> bool {
-        self.kind == Kind::Word && self.text.eq_ignore_ascii_case(keyword)
+        self.kind == Kind::Keyword && self.text.eq_ignore_ascii_case(keyword)
     }
 }
 
@@ -112,16 +125,6 @@ impl Token<'_> {
 /// neighbour.
 pub(super) fn syntax_error(text: &str, tokens: &[Token<'_>], at: usize) -> Fault {
     let token = &tokens[at];
-    if token.kind == Kind::Symbol
-        && !LONG_SYMBOLS.contains(&token.text)
-        && !SYMBOLS.contains(token.text)
-    {
-        let near = neighbourhood(text, tokens, at);
-        return Fault::syntax(format!(
-            "Invalid character in the expression; token: \"{}\", near: \"{near}\"",
-            token.text
-        ));
-    }
     let near = neighbourhood(text, tokens, at);
     Fault::syntax(format!(
         "Syntax error; token: \"{}\", near: \"{near}\"",

@@ -10,6 +10,18 @@ use crate::error::ApiError;
 use std::sync::Arc;
 use types::Value;
 
+/// The functions of all kinds of expressions.
+const FUNCTIONS: [&str; 8] = [
+    "attribute_exists",
+    "attribute_not_exists",
+    "attribute_type",
+    "begins_with",
+    "contains",
+    "if_not_exists",
+    "list_append",
+    "size",
+];
+
 /// A position in an expression, and what was found wrong so far.
 pub(super) struct Parser<'a> {
     text: &'a str,
@@ -105,7 +117,7 @@ impl<'a> Parser<'a> {
         lexer::syntax_error(self.text, &self.tokens, self.at)
     }
 
-    /// Counts an operator or function.
+    /// Counts an operator; functions are none.
     pub(super) fn count_operator(&mut self) -> Result<(), Fault> {
         self.operators += 1;
         if self.operators > OPERATORS_MAX {
@@ -125,15 +137,9 @@ impl<'a> Parser<'a> {
         self.peek().kind == Kind::Word && self.peek_second().is_symbol("(")
     }
 
-    /// Whether a path can come next; `keywords` are words that cannot begin one here.
-    pub(super) fn at_path(&self, keywords: &[&str]) -> bool {
-        match self.peek().kind {
-            Kind::NameRef => true,
-            Kind::Word => !keywords
-                .iter()
-                .any(|keyword| self.peek().is_keyword(keyword)),
-            _ => false,
-        }
+    /// Whether a path can come next.
+    pub(super) fn at_path(&self) -> bool {
+        matches!(self.peek().kind, Kind::NameRef | Kind::Word)
     }
 
     /// `name ( "." name | "[" index "]" )*`
@@ -156,7 +162,7 @@ impl<'a> Parser<'a> {
         let levels = path.steps.len() + 1;
         if levels > PATH_STEPS_MAX {
             self.faults.note(Rank::Limit, || {
-                format!("The document path has too many nesting elements; nesting levels: {levels}")
+                format!("The document path has too many nesting levels; nesting levels: {levels}")
             });
         }
         Ok(path)
@@ -253,22 +259,27 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// Whether the parenthesis that comes next encloses a sum, at its own level.
-    pub(super) fn sum_before_closing(&self) -> bool {
-        let mut depth = 0usize;
+    /// How many of the opening parentheses that come next enclose a whole sum.
+    pub(super) fn parentheses_around_sum(&self) -> usize {
+        let mut depth = 0;
         for token in &self.tokens[self.at..] {
             if token.is_symbol("(") {
                 depth += 1;
+            } else if token.is_symbol("+") || token.is_symbol("-") {
+                return depth;
             } else if token.is_symbol(")") {
                 depth -= 1;
-                if depth == 0 {
-                    return false;
-                }
-            } else if depth == 1 && (token.is_symbol("+") || token.is_symbol("-")) {
-                return true;
+            }
+            if depth == 0 {
+                break;
             }
         }
-        false
+        0
+    }
+
+    /// Takes `count` opening parentheses, which are there.
+    pub(super) fn open(&mut self, count: usize) {
+        self.at += count;
     }
 
     pub(super) fn redundant_parentheses(&mut self) {
@@ -286,11 +297,11 @@ impl<'a> Parser<'a> {
         });
     }
 
-    pub(super) fn wrong_operand_type(&mut self, label: &str, operator: &str, kind: &str) {
+    pub(super) fn wrong_operand_type(&mut self, operator: &str, kind: &str) {
         self.faults.note(Rank::OperandType, || {
             format!(
-                "Incorrect operand type for operator or function; {label}: {operator}, \
-                 operand type: {kind}"
+                "Incorrect operand type for operator or function; operator or function: \
+                 {operator}, operand type: {kind}"
             )
         });
     }
@@ -303,9 +314,32 @@ impl<'a> Parser<'a> {
         });
     }
 
-    pub(super) fn unknown_function(&mut self, name: &str) {
+    /// The complaint about a function that `kind` of expression does not have.
+    pub(super) fn unknown_function(&mut self, name: &str, kind: &str) {
         self.faults.note(Rank::UnknownFunction, || {
-            format!("Invalid function name; function: {name}")
+            if FUNCTIONS.contains(&name) {
+                format!("The function is not allowed in {kind} expression; function: {name}")
+            } else {
+                format!("Invalid function name; function: {name}")
+            }
+        });
+    }
+
+    pub(super) fn misused_function(&mut self, name: &str) {
+        self.faults.note(Rank::MisusedFunction, || {
+            format!(
+                "The function is not allowed to be used this way in an expression; function: {name}"
+            )
+        });
+    }
+
+    /// The complaint about `path` standing for two operands of one operator.
+    pub(super) fn not_distinct(&mut self, operator: &str, path: &Path) {
+        self.faults.note(Rank::Distinct, || {
+            format!(
+                "The first operand must be distinct from the remaining operands for this operator \
+                 or function; operator: {operator}, first operand: {path}"
+            )
         });
     }
 }

@@ -57,6 +57,8 @@ enum Expression {
     Operand(Operand),
     Plus(Operand, Operand),
     Minus(Operand, Operand),
+    /// `list_append`
+    Append(Operand, Operand),
 }
 
 /// As deep as function calls nest, which is bounded.
@@ -65,7 +67,6 @@ enum Operand {
     Path(Path),
     Value(Arc<Value>),
     IfNotExists(Path, Box<Operand>),
-    ListAppend(Box<Operand>, Box<Operand>),
 }
 
 impl Update {

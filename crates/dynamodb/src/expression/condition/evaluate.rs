@@ -52,9 +52,9 @@ fn holds(test: &Test, item: &Item) -> bool {
         }
         Test::Exists(path) => path.resolve(item).is_some(),
         Test::NotExists(path) => path.resolve(item).is_none(),
-        Test::HasType(path, kind) => path
-            .resolve(item)
-            .is_some_and(|value| value.type_name() == kind),
+        Test::HasType(operand, kind) => {
+            value(operand, item).is_some_and(|value| value.type_name() == kind)
+        }
         Test::BeginsWith(operand, start) => both(operand, start, item, begins_with),
         Test::Contains(operand, element) => both(operand, element, item, contains),
     }
@@ -104,7 +104,8 @@ pub(super) fn compare(left: &Value, right: &Value) -> Option<Ordering> {
 /// What the function `size` returns, for types that have one.
 pub(super) fn size(value: &Value) -> Option<Number> {
     let size = match value {
-        Value::S(text) => text.len(),
+        // As DynamoDB Local counts, which is written in Java: in units of UTF-16.
+        Value::S(text) => text.encode_utf16().count(),
         Value::B(bytes) => bytes.len(),
         Value::M(map) => map.len(),
         Value::L(list) => list.len(),

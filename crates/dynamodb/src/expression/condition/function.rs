@@ -15,16 +15,21 @@ const CALL_DEPTH_MAX: usize = 8;
 /// In the order of DynamoDB's message.
 const TYPES: [&str; 10] = ["B", "NULL", "SS", "BOOL", "L", "BS", "N", "NS", "S", "M"];
 
-/// An operand, or a call that is a condition by itself.
+/// What a condition begins with.
 pub(super) enum Term {
     Operand(Operand),
-    Call { name: String, test: Test },
+    /// A call of `size`, which is an operand but not a condition.
+    Size(Operand),
+    /// A call that is a condition by itself.
+    Call {
+        name: String,
+        test: Test,
+    },
 }
 
 /// Parses a call: `name "(" operand ("," operand)* ")"`.
 pub(super) fn function(parser: &mut Parser<'_>, depth: usize) -> Result<Term, Fault> {
     let name = parser.next().text.to_owned();
-    parser.count_operator()?;
     if depth >= CALL_DEPTH_MAX {
         return Err(Fault::new(
             Rank::MisusedFunction,
@@ -54,10 +59,10 @@ fn call(parser: &mut Parser<'_>, name: String, operands: &[Operand]) -> Term {
         nothing()
     };
     let test = match (name.as_str(), operands) {
-        ("size", [operand]) => return Term::Operand(size(parser, operand)),
+        ("size", [operand]) => return Term::Size(size(parser, operand)),
         ("size", _) => {
             parser.wrong_operand_count(&name, operands.len());
-            return Term::Operand(Operand::Value(Value::Null.into()));
+            return Term::Size(Operand::Value(Value::Null.into()));
         }
         ("attribute_exists", [operand]) => Test::Exists(path(parser, &name, operand)),
         ("attribute_not_exists", [operand]) => Test::NotExists(path(parser, &name, operand)),
@@ -76,7 +81,7 @@ fn call(parser: &mut Parser<'_>, name: String, operands: &[Operand]) -> Term {
             _,
         ) => wrong_count(parser),
         _ => {
-            parser.unknown_function(&name);
+            parser.unknown_function(&name, "a condition");
             nothing()
         }
     };
@@ -111,7 +116,7 @@ fn size(parser: &mut Parser<'_>, operand: &Operand) -> Operand {
             };
             if size.is_none() {
                 let kind = other.known_type().unwrap_or_default();
-                parser.wrong_operand_type("operator or function", "size", kind);
+                parser.wrong_operand_type("size", kind);
             }
             Operand::Value(Arc::new(Value::N(size.unwrap_or(Number::ZERO))))
         }
@@ -119,19 +124,16 @@ fn size(parser: &mut Parser<'_>, operand: &Operand) -> Operand {
 }
 
 fn attribute_type(parser: &mut Parser<'_>, operand: &Operand, kind: &Operand) -> Test {
-    let path = path(parser, "attribute_type", operand);
     let name = match kind {
         Operand::Value(value) => match &**value {
             Value::S(name) => name.clone(),
             other => {
-                let label = "operator or function";
-                parser.wrong_operand_type(label, "attribute_type", other.type_name());
+                parser.wrong_operand_type("attribute_type", other.type_name());
                 return nothing();
             }
         },
         _ => {
-            let kinds = "{NS,SS,L,BS,N,M,B,BOOL,NULL,S}";
-            parser.wrong_operand_type("operator or function", "attribute_type", kinds);
+            parser.wrong_operand_type("attribute_type", "{NS,SS,L,BS,N,M,B,BOOL,NULL,S}");
             return nothing();
         }
     };
@@ -141,7 +143,7 @@ fn attribute_type(parser: &mut Parser<'_>, operand: &Operand, kind: &Operand) ->
             format!("Invalid attribute type name found; type: {name}, valid types: {{{types}}}")
         });
     }
-    Test::HasType(path, name)
+    Test::HasType(operand.clone(), name)
 }
 
 fn begins_with(parser: &mut Parser<'_>, operand: &Operand, start: &Operand) -> Test {
@@ -151,7 +153,7 @@ fn begins_with(parser: &mut Parser<'_>, operand: &Operand, start: &Operand) -> T
             .known_type()
             .filter(|kind| !matches!(*kind, "S" | "B"))
         {
-            parser.wrong_operand_type("operator or function", "begins_with", kind);
+            parser.wrong_operand_type("begins_with", kind);
         }
     }
     Test::BeginsWith(operand.clone(), start.clone())

@@ -12,10 +12,8 @@ use crate::expression::fault::{Fault, Rank};
 use crate::expression::lexer::Kind;
 use crate::expression::parser::Parser;
 use base64::Engine;
+use std::cmp::Ordering;
 use types::Value;
-
-/// Words that cannot begin an operand.
-const KEYWORDS: &[&str] = &["AND", "OR", "NOT", "BETWEEN", "IN"];
 
 /// What waits for its right side, or for its closing parenthesis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +89,7 @@ impl Builder {
         let compared = at_comparison(parser);
         match term {
             Term::Call { test, .. } if !compared => self.program.push(Op::Test(test)),
-            Term::Operand(Operand::Size(_)) if !compared => misused(parser, "size"),
+            Term::Size(_) if !compared => parser.misused_function("size"),
             term => {
                 let left = operand_of(parser, term);
                 let test = comparison(parser, left)?;
@@ -150,9 +148,9 @@ pub(super) fn operand_or_function(parser: &mut Parser<'_>, depth: usize) -> Resu
         parser
             .value()
             .map(|value| Term::Operand(Operand::Value(value)))
-    } else if parser.at_function() && parser.at_path(KEYWORDS) {
+    } else if parser.at_function() {
         function(parser, depth)
-    } else if parser.at_path(KEYWORDS) {
+    } else if parser.at_path() {
         parser.path().map(|path| Term::Operand(Operand::Path(path)))
     } else {
         Err(parser.unexpected())
@@ -170,20 +168,12 @@ fn operand(parser: &mut Parser<'_>) -> Result<Operand, Fault> {
 /// The operand that a term is; only `size` among the functions is one.
 pub(super) fn operand_of(parser: &mut Parser<'_>, term: Term) -> Operand {
     match term {
-        Term::Operand(operand) => operand,
+        Term::Operand(operand) | Term::Size(operand) => operand,
         Term::Call { name, .. } => {
-            misused(parser, &name);
+            parser.misused_function(&name);
             Operand::Value(Value::Null.into())
         }
     }
-}
-
-fn misused(parser: &mut Parser<'_>, function: &str) {
-    parser.faults.note(Rank::MisusedFunction, || {
-        format!(
-            "The function is not allowed to be used this way in an expression; function: {function}"
-        )
-    });
 }
 
 fn at_comparison(parser: &Parser<'_>) -> bool {
@@ -215,6 +205,7 @@ fn comparison(parser: &mut Parser<'_>, left: Operand) -> Result<Test, Fault> {
             return Err(parser.unexpected());
         }
         let high = operand(parser)?;
+        check_list(parser, "BETWEEN", &left, &[&low, &high]);
         check_bounds(parser, &low, &high);
         return Ok(Test::Between(left, low, high));
     }
@@ -232,6 +223,7 @@ fn in_list(parser: &mut Parser<'_>, left: Operand) -> Result<Test, Fault> {
         list.push(operand(parser)?);
     }
     parser.expect(")")?;
+    check_list(parser, "IN", &left, &list.iter().collect::<Vec<_>>());
     if list.len() > IN_OPERANDS_MAX {
         parser.faults.note(Rank::Limit, || {
             format!(
@@ -248,7 +240,7 @@ fn check_compared(parser: &mut Parser<'_>, left: &Operand, by: Comparator, right
     if !matches!(by, Comparator::Equal | Comparator::NotEqual) {
         for operand in [left, right] {
             if let Some(kind) = operand.known_type().filter(|kind| !is_ordered(kind)) {
-                parser.wrong_operand_type("operator", by.symbol(), kind);
+                parser.wrong_operand_type(by.symbol(), kind);
             }
         }
     }
@@ -267,26 +259,30 @@ pub(super) fn check_distinct(
     right: &Operand,
 ) {
     if let (Operand::Path(path), true) = (left, left == right) {
-        parser.faults.note(Rank::Distinct, || {
-            format!(
-                "The first operand must be distinct from the remaining operands for this operator \
-                 or function; operator: {operator}, first operand: {path}"
-            )
-        });
+        parser.not_distinct(operator, path);
     }
 }
 
-/// The bounds of BETWEEN, if both are values, must be of one type and in order.
+fn check_list(parser: &mut Parser<'_>, operator: &str, left: &Operand, rest: &[&Operand]) {
+    for operand in rest {
+        check_distinct(parser, operator, left, operand);
+    }
+}
+
+/// The bounds of BETWEEN must have an order, and, if both are values, be of one type and in order.
 fn check_bounds(parser: &mut Parser<'_>, low: &Operand, high: &Operand) {
+    for bound in [low, high] {
+        if let Some(kind) = bound.known_type().filter(|kind| !is_ordered(kind)) {
+            parser.wrong_operand_type("BETWEEN", kind);
+        }
+    }
     let (Operand::Value(low), Operand::Value(high)) = (low, high) else {
         return;
     };
     let requires = if low.type_name() != high.type_name() {
         "same data type for lower and upper bounds"
-    } else if evaluate::compare(low, high).is_some_and(|order| order.is_gt()) {
+    } else if evaluate::compare(low, high).is_some_and(Ordering::is_gt) {
         "upper bound to be greater than or equal to lower bound"
-    } else if !is_ordered(low.type_name()) {
-        return parser.wrong_operand_type("operator", "BETWEEN", low.type_name());
     } else {
         return;
     };

@@ -29,7 +29,7 @@ fn thing() -> Json {
         "txt": {"S": "abc"}, "bin": {"B": "AAEC"}, "t": {"BOOL": true}, "nil": {"NULL": true},
         "lst": {"L": [{"S": "b"}, {"N": "5"}, {"M": {"deep": {"L": [{"N": "9"}]}}}]},
         "dict": {"M": {"x": {"S": "b"}}}, "ss": {"SS": ["a", "b"]}, "ns": {"NS": ["5", "6"]},
-        "bs": {"BS": ["AAE="]},
+        "bs": {"BS": ["AAE="]}, "smile": {"S": "😀"},
     })
 }
 
@@ -97,6 +97,8 @@ fn functions_look_into_values() {
         ("size(absent) < :n", false),
         ("size(txt) BETWEEN size(bin) AND :n", true),
         ("size(:ss) = size(ss)", true),
+        ("size(smile) = size(ss)", true),
+        ("attribute_type(:s, :type)", true),
     ] {
         assert_eq!(matches(text, thing()), expected, "{text}");
     }
@@ -138,10 +140,7 @@ fn faults_are_reported_in_dynamodbs_words_and_order() {
             "Syntax error; token: \"OR\", near: \":n OR :n\"",
         ),
         ("AND = :n", "Syntax error; token: \"AND\", near: \"AND =\""),
-        (
-            "n & :n",
-            "Invalid character in the expression; token: \"&\", near: \"n & :n\"",
-        ),
+        ("n & :n", "Syntax error; token: \"&\", near: \"n & :n\""),
         ("((n = :n))", "The expression has redundant parentheses;"),
         ("((n)) = :n", "The expression has redundant parentheses;"),
         (
@@ -211,7 +210,7 @@ fn faults_are_reported_in_dynamodbs_words_and_order() {
         ),
         (
             "n < :t",
-            "Incorrect operand type for operator or function; operator: <, operand type: BOOL",
+            "Incorrect operand type for operator or function; operator or function: <, operand type: BOOL",
         ),
         (
             "n = n",
@@ -229,6 +228,29 @@ fn faults_are_reported_in_dynamodbs_words_and_order() {
             "The BETWEEN operator requires same data type for lower and upper bounds; \
              lower bound operand: AttributeValue: {S:b}, \
              upper bound operand: AttributeValue: {N:5}",
+        ),
+        (
+            "n BETWEEN n AND :n",
+            "The first operand must be distinct from the remaining operands for this operator or \
+             function; operator: BETWEEN, first operand: [n]",
+        ),
+        (
+            "n IN (:s, n)",
+            "The first operand must be distinct from the remaining operands for this operator or \
+             function; operator: IN, first operand: [n]",
+        ),
+        (
+            "size(:s)",
+            "The function is not allowed to be used this way in an expression; function: size",
+        ),
+        (
+            "if_not_exists(n, :n)",
+            "The function is not allowed in a condition expression; function: if_not_exists",
+        ),
+        ("lst[01] = :n", "Syntax error; token: \"1\", near: \"01]\""),
+        (
+            "tree.in = :n",
+            "Syntax error; token: \"in\", near: \".in =\"",
         ),
         // The higher rank wins, wherever it stands.
         ("name = :x OR f(n)", "Invalid function name; function: f"),

@@ -67,6 +67,15 @@ fn evaluate(expression: &Expression, item: &Item) -> Result<Value, ApiError> {
     };
     let sum = match expression {
         Expression::Operand(operand) => return resolve(operand, item),
+        Expression::Append(first, second) => {
+            return match (resolve(first, item)?, resolve(second, item)?) {
+                (Value::L(mut list), Value::L(more)) => {
+                    list.extend(more);
+                    Ok(Value::L(list))
+                }
+                _ => Err(incorrect_type()),
+            };
+        }
         Expression::Plus(left, right) => number(left)?.checked_add(&number(right)?),
         Expression::Minus(left, right) => number(left)?.checked_sub(&number(right)?),
     };
@@ -85,15 +94,6 @@ fn resolve(operand: &Operand, item: &Item) -> Result<Value, ApiError> {
             Some(value) => Ok(value.clone()),
             None => resolve(default, item),
         },
-        Operand::ListAppend(first, second) => {
-            match (resolve(first, item)?, resolve(second, item)?) {
-                (Value::L(mut list), Value::L(more)) => {
-                    list.extend(more);
-                    Ok(Value::L(list))
-                }
-                _ => Err(incorrect_type()),
-            }
-        }
     }
 }
 

@@ -4,16 +4,11 @@ use super::{Action, Change, Expression, Operand};
 use crate::expression::fault::{Fault, Rank};
 use crate::expression::lexer::Kind;
 use crate::expression::parser::Parser;
-use crate::expression::path::Path;
-use std::sync::Arc;
 use types::Value;
 
 /// Deepest nesting of function calls; DynamoDB's own limit is not documented, and calls in calls
 /// are of use in one or two levels.
 const CALL_DEPTH_MAX: usize = 16;
-
-/// Words that cannot begin an operand.
-const KEYWORDS: &[&str] = &["SET", "REMOVE", "ADD", "DELETE"];
 
 type ParseAction = fn(&mut Parser<'_>) -> Result<Action, Fault>;
 
@@ -49,41 +44,26 @@ pub(super) fn actions(parser: &mut Parser<'_>) -> Result<Vec<Action>, Fault> {
     Ok(actions)
 }
 
-fn path(parser: &mut Parser<'_>) -> Result<Path, Fault> {
-    if parser.at_path(KEYWORDS) {
-        parser.path()
-    } else {
-        Err(parser.unexpected())
-    }
-}
-
 fn set(parser: &mut Parser<'_>) -> Result<Action, Fault> {
-    let path = path(parser)?;
+    let path = parser.path()?;
     parser.expect("=")?;
-    parser.count_operator()?;
-    let around = if encloses_sum(parser) {
-        parser.open_around()
-    } else {
-        0
-    };
-    let left = operand(parser, 0)?;
-    let sum = if parser.eat("+") {
-        Some(("+", Expression::Plus as fn(Operand, Operand) -> Expression))
+    let around = parser.parentheses_around_sum();
+    parser.open(around);
+    let left = expression(parser, 0)?;
+    let sum: Option<(_, fn(Operand, Operand) -> Expression)> = if parser.eat("+") {
+        Some(("+", Expression::Plus))
     } else if parser.eat("-") {
-        Some(("-", Expression::Minus as fn(Operand, Operand) -> Expression))
+        Some(("-", Expression::Minus))
     } else {
         None
     };
     let expression = match sum {
-        None => Expression::Operand(left),
+        None => left,
         Some((symbol, sum)) => {
             parser.count_operator()?;
+            let left = operand_of(parser, left);
             let right = operand(parser, 0)?;
-            for operand in [&left, &right] {
-                if let Some(kind) = operand.known_type().filter(|kind| *kind != "N") {
-                    parser.wrong_operand_type("operator or function", symbol, kind);
-                }
-            }
+            check_types(parser, symbol, "N", [&left, &right]);
             sum(left, right)
         }
     };
@@ -94,24 +74,18 @@ fn set(parser: &mut Parser<'_>) -> Result<Action, Fault> {
     })
 }
 
-/// Whether the parenthesis that comes next stands around the whole right side, a sum, and not just
-/// around the first operand.
-fn encloses_sum(parser: &Parser<'_>) -> bool {
-    parser.peek().is_symbol("(") && parser.sum_before_closing()
-}
-
 fn remove(parser: &mut Parser<'_>) -> Result<Action, Fault> {
-    parser.count_operator()?;
     Ok(Action {
-        path: path(parser)?,
+        path: parser.path()?,
         change: Change::Remove,
     })
 }
 
 fn add(parser: &mut Parser<'_>) -> Result<Action, Fault> {
-    let (path, value) = path_and_value(parser)?;
-    let numbers_too = matches!(*value, Value::N(_));
-    check_set(parser, "ADD", &value, numbers_too);
+    let (path, value) = (parser.path()?, parser.value()?);
+    if !matches!(*value, Value::N(_)) {
+        check_set(parser, "ADD", &value);
+    }
     Ok(Action {
         path,
         change: Change::Add(value),
@@ -119,20 +93,15 @@ fn add(parser: &mut Parser<'_>) -> Result<Action, Fault> {
 }
 
 fn delete(parser: &mut Parser<'_>) -> Result<Action, Fault> {
-    let (path, value) = path_and_value(parser)?;
-    check_set(parser, "DELETE", &value, false);
+    let (path, value) = (parser.path()?, parser.value()?);
+    check_set(parser, "DELETE", &value);
     Ok(Action {
         path,
         change: Change::Delete(value),
     })
 }
 
-fn path_and_value(parser: &mut Parser<'_>) -> Result<(Path, Arc<Value>), Fault> {
-    parser.count_operator()?;
-    Ok((path(parser)?, parser.value()?))
-}
-
-fn check_set(parser: &mut Parser<'_>, section: &str, value: &Value, otherwise_fine: bool) {
+fn check_set(parser: &mut Parser<'_>, section: &str, value: &Value) {
     let kind = match value {
         Value::S(_) => "STRING",
         Value::N(_) => "NUMBER",
@@ -143,28 +112,46 @@ fn check_set(parser: &mut Parser<'_>, section: &str, value: &Value, otherwise_fi
         Value::M(_) => "MAP",
         Value::Ss(_) | Value::Ns(_) | Value::Bs(_) => return,
     };
-    if !otherwise_fine {
-        parser.wrong_operand_type("operator", section, kind);
+    parser.faults.note(Rank::OperandType, || {
+        format!(
+            "Incorrect operand type for operator or function; operator: {section}, operand type: \
+             {kind}, typeSet: ALLOWED_FOR_{section}_OPERAND"
+        )
+    });
+}
+
+/// A path, a value or a call, which parentheses may surround; `depth` counts the calls around it.
+fn expression(parser: &mut Parser<'_>, depth: usize) -> Result<Expression, Fault> {
+    let around = parser.open_around();
+    let expression = if parser.peek().kind == Kind::ValueRef {
+        Expression::Operand(Operand::Value(parser.value()?))
+    } else if parser.at_function() {
+        function(parser, depth)?
+    } else {
+        Expression::Operand(Operand::Path(parser.path()?))
+    };
+    parser.close_around(around)?;
+    Ok(expression)
+}
+
+fn operand(parser: &mut Parser<'_>, depth: usize) -> Result<Operand, Fault> {
+    let expression = expression(parser, depth)?;
+    Ok(operand_of(parser, expression))
+}
+
+/// The operand that an expression is; `list_append` only stands alone.
+fn operand_of(parser: &mut Parser<'_>, expression: Expression) -> Operand {
+    match expression {
+        Expression::Operand(operand) => operand,
+        _ => {
+            parser.misused_function("list_append");
+            nothing()
+        }
     }
 }
 
-/// A path, a value or a call, which parentheses may surround.
-fn operand(parser: &mut Parser<'_>, depth: usize) -> Result<Operand, Fault> {
-    let around = parser.open_around();
-    let operand = if parser.peek().kind == Kind::ValueRef {
-        Operand::Value(parser.value()?)
-    } else if parser.at_function() && parser.at_path(KEYWORDS) {
-        function(parser, depth)?
-    } else {
-        Operand::Path(path(parser)?)
-    };
-    parser.close_around(around)?;
-    Ok(operand)
-}
-
-fn function(parser: &mut Parser<'_>, depth: usize) -> Result<Operand, Fault> {
+fn function(parser: &mut Parser<'_>, depth: usize) -> Result<Expression, Fault> {
     let name = parser.next().text;
-    parser.count_operator()?;
     if depth >= CALL_DEPTH_MAX {
         let message = format!("Function calls are nested too deeply; function: {name}");
         return Err(Fault::new(Rank::Limit, message));
@@ -178,44 +165,47 @@ fn function(parser: &mut Parser<'_>, depth: usize) -> Result<Operand, Fault> {
     let count = operands.len();
     let pair = <[Operand; 2]>::try_from(operands).ok();
     Ok(match (name, pair) {
-        ("if_not_exists", Some([Operand::Path(path), default])) => {
-            Operand::IfNotExists(path, Box::new(default))
-        }
-        ("if_not_exists", Some(_)) => {
-            parser.path_required(name);
-            nothing()
+        ("if_not_exists", Some([first, default])) => {
+            Expression::Operand(if_not_exists(parser, first, default))
         }
         ("list_append", Some([first, second])) => {
-            for operand in [&first, &second] {
-                if let Some(kind) = operand.known_type().filter(|kind| *kind != "L") {
-                    parser.wrong_operand_type("operator or function", name, kind);
-                }
-            }
-            Operand::ListAppend(Box::new(first), Box::new(second))
+            check_types(parser, name, "L", [&first, &second]);
+            Expression::Append(first, second)
         }
         ("if_not_exists" | "list_append", None) => {
             parser.wrong_operand_count(name, count);
-            nothing()
+            Expression::Operand(nothing())
         }
         _ => {
-            parser.unknown_function(name);
-            nothing()
+            parser.unknown_function(name, "an update");
+            Expression::Operand(nothing())
         }
     })
+}
+
+fn if_not_exists(parser: &mut Parser<'_>, first: Operand, default: Operand) -> Operand {
+    let Operand::Path(path) = first else {
+        parser.path_required("if_not_exists");
+        return nothing();
+    };
+    if matches!(&default, Operand::Path(other) if *other == path) {
+        parser.not_distinct("if_not_exists", &path);
+    }
+    Operand::IfNotExists(path, Box::new(default))
+}
+
+/// Operands that are values must have the type `expected`.
+fn check_types(parser: &mut Parser<'_>, operator: &str, expected: &str, operands: [&Operand; 2]) {
+    for operand in operands {
+        if let Operand::Value(value) = operand
+            && value.type_name() != expected
+        {
+            parser.wrong_operand_type(operator, value.type_name());
+        }
+    }
 }
 
 /// Stands in for an operand whose fault is noted.
 fn nothing() -> Operand {
     Operand::Value(Value::Null.into())
-}
-
-impl Operand {
-    /// The type, as far as it is known without an item.
-    fn known_type(&self) -> Option<&'static str> {
-        match self {
-            Self::Value(value) => Some(value.type_name()),
-            Self::ListAppend(..) => Some("L"),
-            Self::Path(_) | Self::IfNotExists(..) => None,
-        }
-    }
 }
