@@ -11,6 +11,7 @@ use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use slatedb::admin::{Admin, AdminBuilder};
+use slatedb::compactor::{CompactionSpec, SourceId};
 use slatedb::config::{
     CheckpointOptions, CompactionWorkerOptions, CompactorOptions, FlushOptions, FlushType,
     GarbageCollectorDirectoryOptions, GarbageCollectorOptions, GarbageCollectorScheduleOptions,
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use types::{KeyRange, PartitionId, TableId};
 
+pub(crate) mod files;
 mod flushed_wal;
 
 use flushed_wal::FlushedWal;
@@ -39,6 +41,9 @@ const CACHE_META_PART: u64 = 8;
 const WAL_FLUSHES_MAX: u64 = 4096;
 /// Metadata is collected this many times less often than log files, which are many.
 const SLOW_GARBAGE_FACTOR: u32 = 6;
+/// How many more unsorted files a database must have room for before a reslice begins: one from
+/// the preparation, one from the cutover, one that the engine may be writing by itself.
+const L0_SPARE: usize = 3;
 /// How long the checkpoint that children are cloned from protects its files, until the children
 /// hold checkpoints of their own.
 const CHECKPOINT_LIFETIME: Duration = Duration::from_secs(300);
@@ -57,6 +62,15 @@ pub(crate) struct CloneSource {
     pub(crate) checkpoint: Checkpoint,
     /// The part of it that the clone shall show.
     pub(crate) range: KeyRange,
+}
+
+/// A database that another one borrows files from.
+#[derive(Clone, Debug)]
+pub(crate) struct Lender {
+    pub(crate) path: Path,
+    /// How many of its files the newest state still uses. It stays on the list for a while after
+    /// the last one, for the sake of older states that are pinned.
+    pub(crate) files: usize,
 }
 
 /// A stored state of a database that stays readable.
@@ -188,8 +202,82 @@ impl Engine {
         Ok(())
     }
 
+    /// The databases that the one at `path` borrows files from.
+    pub(crate) async fn lenders(&self, path: &Path) -> Result<Vec<Lender>> {
+        let manifest = self.manifest(path).await?;
+        let lenders = manifest.iter().flat_map(|manifest| manifest.external_dbs());
+        Ok(lenders
+            .map(|lender| Lender {
+                path: Path::from(lender.path.as_str()),
+                files: lender.sst_ids.len(),
+            })
+            .collect())
+    }
+
+    /// Asks for a compaction of all files of an open database into one run of its own; false if
+    /// one is under way already.
+    pub(crate) async fn compact_all(&self, path: &Path) -> Result<bool> {
+        let failed = || StorageError::engine(format!("compacting {path}"));
+        let admin = self.admin(path);
+        let compactions = admin.read_compactions(None).await.map_err(failed())?;
+        let busy = compactions
+            .iter()
+            .flat_map(|compactions| compactions.recent_compactions())
+            .any(|compaction| compaction.active());
+        let Some(manifest) = self.manifest(path).await?.filter(|_| !busy) else {
+            return Ok(false);
+        };
+        let files = manifest.l0().iter().map(|view| SourceId::SstView(view.id));
+        let runs = manifest
+            .compacted()
+            .iter()
+            .map(|run| SourceId::SortedRun(run.id));
+        let into = manifest
+            .compacted()
+            .iter()
+            .map(|run| run.id)
+            .min()
+            .unwrap_or(0);
+        let spec = CompactionSpec::new(files.chain(runs).collect(), into);
+        admin.submit_compaction(spec).await.map_err(failed())?;
+        Ok(true)
+    }
+
+    /// Takes lenders whose files are not used any more off a database's list, also by states of it
+    /// that are still pinned, and removes what it pinned in them.
+    pub(crate) async fn forget_lenders(&self, path: &Path) -> Result<()> {
+        let options = GarbageCollectorOptions {
+            detach_options: Some(GarbageCollectorScheduleOptions::default()),
+            ..no_garbage_options()
+        };
+        let collected = self.admin(path).run_gc_once(options).await;
+        collected.map_err(StorageError::engine(format!("detaching {path}")))
+    }
+
     fn admin(&self, path: &Path) -> Admin {
         AdminBuilder::new(path.clone(), self.store.clone()).build()
+    }
+}
+
+/// When a flush would have to wait for a compaction.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FlushLimits {
+    files: usize,
+    files_per_key: usize,
+}
+
+impl FlushLimits {
+    pub(crate) fn new(settings: &StorageSettings) -> Self {
+        Self {
+            files: settings.l0_files_max,
+            files_per_key: settings.l0_files_per_key_max,
+        }
+    }
+
+    /// Whether a database with this manifest can flush a few times without waiting.
+    pub(crate) fn have_room(&self, manifest: &VersionedManifest) -> bool {
+        manifest.l0().len() + L0_SPARE < self.files
+            && files::l0_depth(manifest) + L0_SPARE < self.files_per_key
     }
 }
 
@@ -264,12 +352,21 @@ fn garbage_options(ours: &StorageSettings) -> GarbageCollectorOptions {
     GarbageCollectorOptions {
         manifest_options: every(slow),
         wal_options: every(poll),
-        wal_fence_options: None,
         compacted_options: every(slow),
         compactions_options: every(slow),
-        detach_options: Some(GarbageCollectorScheduleOptions {
-            interval: Some(slow),
-        }),
+        ..no_garbage_options()
+    }
+}
+
+/// Collecting nothing.
+fn no_garbage_options() -> GarbageCollectorOptions {
+    GarbageCollectorOptions {
+        manifest_options: None,
+        wal_options: None,
+        wal_fence_options: None,
+        compacted_options: None,
+        compactions_options: None,
+        detach_options: None,
         // Needs conditional overwrites, which local files do not have. One process per directory.
         boundary_files_enabled: false,
         ..GarbageCollectorOptions::default()

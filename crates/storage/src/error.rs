@@ -35,10 +35,12 @@ pub enum StorageError {
     /// Somebody else changed a catalog object between our reading and our writing it.
     #[error("{0} was changed by another writer")]
     Conflict(String),
-    /// A cutover did not finish within its bound and was undone.
-    #[error("the cutover took longer than {bound_ms} ms and was undone")]
+    /// A part of a reslice did not finish within its bound; the reslice was undone.
+    #[error("the {step} of the reslice took longer than {bound_ms} ms; it was undone")]
     TooSlow {
-        /// The bound, [`StorageSettings::cutover_ms_max`](crate::StorageSettings).
+        /// `preparation` or `cutover`.
+        step: &'static str,
+        /// The bound, from [`StorageSettings`](crate::StorageSettings).
         bound_ms: u64,
     },
     /// It could not be found out whether a catalog write took place. The table refuses writes

@@ -13,10 +13,11 @@
 //! Waiting for durability is done with usage only, so neither a hot key nor a cutover waits for
 //! the disk on behalf of a writer.
 
-use crate::engine::flush_memtable;
+use crate::engine::{FlushLimits, flush_memtable};
 use crate::error::{Result, StorageError};
 use crate::latch::{Latch, Latches};
 use crate::map::PartitionInfo;
+use crate::size::KnownSizes;
 use crate::uncancelled::uncancelled;
 use bytes::Bytes;
 use object_store::path::Path;
@@ -64,6 +65,9 @@ pub(crate) struct Partition {
     latches: Latches,
     /// The largest sequence number that was handed out here or found at opening.
     accepted_seq: AtomicU64,
+    /// What was handed over since the last flush that was asked for here.
+    handed_bytes: AtomicU64,
+    sizes: KnownSizes,
     committer: Committer,
 }
 
@@ -95,6 +99,8 @@ impl Partition {
             retired: AtomicBool::new(false),
             latches: Latches::default(),
             accepted_seq,
+            handed_bytes: AtomicU64::new(0),
+            sizes: KnownSizes::default(),
         })
     }
 
@@ -116,6 +122,19 @@ impl Partition {
 
     pub(crate) fn accepted_seq(&self) -> u64 {
         self.accepted_seq.load(Ordering::SeqCst)
+    }
+
+    /// About how many bytes are in memory only.
+    pub(crate) fn unflushed_bytes(&self) -> u64 {
+        let flushed = self.db.subscribe().borrow().current_manifest.last_l0_seq();
+        match flushed < self.accepted_seq() {
+            true => self.handed_bytes.load(Ordering::SeqCst),
+            false => 0,
+        }
+    }
+
+    pub(crate) fn sizes(&self) -> &KnownSizes {
+        &self.sizes
     }
 
     /// Whether readers should look for the partition's successor.
@@ -166,9 +185,20 @@ impl Partition {
 
     /// Writes what is in memory into sorted files.
     pub(crate) async fn flush(&self) -> Result<()> {
+        self.handed_bytes.store(0, Ordering::SeqCst);
         flush_memtable(&self.db)
             .await
             .map_err(StorageError::partition(self.id()))
+    }
+
+    /// Waits until a flush would not have to wait for a compaction: until the unsorted files are
+    /// fewer than the limits by some.
+    pub(crate) async fn room_to_flush(&self, limits: &FlushLimits) -> Result<()> {
+        let mut status = self.db.subscribe();
+        let waited = status.wait_for(|status| {
+            status.close_reason.is_some() || limits.have_room(&status.current_manifest)
+        });
+        waited.await.map(|_| ()).map_err(|_| StorageError::Closed)
     }
 
     /// Sends readers to the successors from now on.
@@ -250,14 +280,20 @@ impl KeyWriter {
 impl Partition {
     async fn hand_over(&self, key: Bytes, change: Change) -> Result<WriteHandle> {
         let options = WriteOptions::default();
+        let bytes = key.len() as u64;
         let handed = match change {
             Change::Put(value) => {
+                self.handed_bytes
+                    .fetch_add(bytes + value.len() as u64, Ordering::SeqCst);
                 let put = PutOptions::default();
                 self.db
                     .put_bytes_with_options(key, value, &put, &options)
                     .await
             }
-            Change::Delete => self.db.delete_with_options(key, &options).await,
+            Change::Delete => {
+                self.handed_bytes.fetch_add(bytes, Ordering::SeqCst);
+                self.db.delete_with_options(key, &options).await
+            }
         };
         let handle = handed.map_err(StorageError::partition(self.id()))?;
         self.accepted_seq

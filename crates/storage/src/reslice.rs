@@ -13,6 +13,7 @@
 //! what fails after it is only finished. If the compare-and-set's own outcome cannot be found out,
 //! the gates stay closed for good: a restart reads the catalog and knows.
 
+use crate::engine::FlushLimits;
 use crate::error::{Result, StorageError};
 use crate::faults::FaultPoint;
 use crate::map::PartitionInfo;
@@ -20,8 +21,10 @@ use crate::partition::{Gate, Partition};
 use crate::record::table::{PartitionRecord, ResliceRecord, RetiredRecord, TableRecord};
 use crate::table::{Routes, Table};
 use bytes::Bytes;
+use futures::future::join_all;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
 use types::{KeyRange, PartitionId};
 
 mod cutover;
@@ -30,6 +33,9 @@ pub(crate) mod undo;
 
 use cutover::Cutover;
 use plan::Plan;
+
+/// A memtable that holds less is not worth a file of its own: the cutover flushes it.
+const PREPARE_FLUSH_BYTES_MIN: u64 = 1 << 20;
 
 /// What to make of which partitions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,7 +101,8 @@ impl Table {
             drop(held);
             done
         });
-        run.await.unwrap_or_else(|stopped| Err(StorageError::Interrupted(stopped.to_string())))
+        run.await
+            .unwrap_or_else(|stopped| Err(StorageError::Interrupted(stopped.to_string())))
     }
 }
 
@@ -127,8 +134,9 @@ impl Attempt {
         let intend = |record: &mut TableRecord| {
             let ids = record.take_partition_ids(plan.children.len());
             let numbered = ids.into_iter().zip(&plan.children);
-            let children: Vec<PartitionRecord> =
-                numbered.map(|(id, range)| PartitionRecord::new(id, range, now_ms)).collect();
+            let children: Vec<PartitionRecord> = numbered
+                .map(|(id, range)| PartitionRecord::new(id, range, now_ms))
+                .collect();
             record.reslice = Some(ResliceRecord {
                 sources: source_ids,
                 children: children.clone(),
@@ -137,16 +145,18 @@ impl Attempt {
             Ok(children)
         };
         let children = table.object.update(intend).await?;
-        Ok(Self { table: table.clone(), sources, children })
+        Ok(Self {
+            table: table.clone(),
+            sources,
+            children,
+        })
     }
 
     async fn carry_out(self, begun: Instant) -> Result<ResliceReport> {
         let shared = self.table.shared.clone();
         shared.reached(FaultPoint::ResliceJournaled).await?;
         let preparing = Instant::now();
-        for flushed in futures::future::join_all(self.sources.iter().map(|s| s.flush())).await {
-            flushed?;
-        }
+        self.prepare().await?;
         let prepare_ms = ms_since(preparing);
         shared.reached(FaultPoint::ReslicePrepared).await?;
         let mut cutover = Cutover::begin(&self).await?;
@@ -161,7 +171,11 @@ impl Attempt {
         let pause_ms = ms_since(cutover.begun);
         let report = ResliceReport {
             sources: self.sources.iter().map(|source| source.id()).collect(),
-            children: cutover.children.iter().map(|child| child.info().clone()).collect(),
+            children: cutover
+                .children
+                .iter()
+                .map(|child| child.info().clone())
+                .collect(),
             epoch,
             prepare_ms,
             pause_ms,
@@ -170,6 +184,29 @@ impl Attempt {
         };
         self.release(cutover, epoch).await;
         Ok(report)
+    }
+
+    /// Leaves little to do for the cutover: while traffic runs, waits until the sources' compactions
+    /// have made room, and flushes the memtables that hold much.
+    async fn prepare(&self) -> Result<()> {
+        let settings = &self.table.shared.settings;
+        let limits = FlushLimits::new(settings);
+        let bound_ms = settings.prepare_ms_max;
+        let prepare = |source: Arc<Partition>| async move {
+            source.room_to_flush(&limits).await?;
+            match source.unflushed_bytes() >= PREPARE_FLUSH_BYTES_MIN {
+                true => source.flush().await,
+                false => Ok(()),
+            }
+        };
+        let prepared = join_all(self.sources.iter().cloned().map(prepare));
+        match timeout(Duration::from_millis(bound_ms), prepared).await {
+            Ok(prepared) => prepared.into_iter().collect(),
+            Err(_) => Err(StorageError::TooSlow {
+                step: "preparation",
+                bound_ms,
+            }),
+        }
     }
 
     /// The compare-and-set that makes the children the owners.
@@ -181,10 +218,15 @@ impl Attempt {
             let first = reslice.sources.first().copied();
             let at = record.partitions.iter().position(|p| Some(p.id) == first);
             let at = at.ok_or_else(missing)?;
-            record.partitions.splice(at..at + reslice.sources.len(), reslice.children);
             record
-                .retired
-                .extend(reslice.sources.into_iter().map(|id| RetiredRecord { id, retired_ms }));
+                .partitions
+                .splice(at..at + reslice.sources.len(), reslice.children);
+            record.retired.extend(
+                reslice
+                    .sources
+                    .into_iter()
+                    .map(|id| RetiredRecord { id, retired_ms }),
+            );
             record.epoch += 1;
             Ok(record.epoch)
         };
@@ -209,7 +251,9 @@ impl Attempt {
         let routes = table.routes();
         let mut partitions = routes.partitions.clone();
         let first = sources[0].id();
-        let at = partitions.iter().position(|partition| partition.id() == first);
+        let at = partitions
+            .iter()
+            .position(|partition| partition.id() == first);
         let at = at.expect("only this workflow changes the routes");
         partitions.splice(at..at + sources.len(), cutover.children);
         table.set_routes(Routes::new(table.id(), epoch, partitions));

@@ -39,6 +39,8 @@ pub struct StorageSettings {
     pub garbage_age_ms: u64,
     /// How many bytes a scan fetches ahead of its reader.
     pub scan_ahead_bytes: usize,
+    /// A reslice that cannot begin its cutover within this time is given up.
+    pub prepare_ms_max: u64,
     /// A cutover that holds writes for longer than this is undone.
     pub cutover_ms_max: u64,
     /// How long an unknown outcome of a catalog write is asked for again before the table refuses
@@ -61,6 +63,7 @@ impl Default for StorageSettings {
             garbage_poll_ms: 10_000,
             garbage_age_ms: 30_000,
             scan_ahead_bytes: 64 << 10,
+            prepare_ms_max: 60_000,
             cutover_ms_max: 5_000,
             catalog_decide_ms_max: 10_000,
         }

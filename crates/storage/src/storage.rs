@@ -16,6 +16,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use types::KeyRange;
 
+mod drop;
 mod recovery;
 
 /// What it takes to make a table.

@@ -11,8 +11,12 @@ use crate::table::Shared;
 
 /// Undoes the unpublished reslice in a table's record, if there is one. Its children are not open.
 pub(crate) async fn undo_unpublished(shared: &Shared, object: &TableObject) -> Result<()> {
-    let Some(record) = object.record().await else { return Ok(()) };
-    let Some(reslice) = record.reslice else { return Ok(()) };
+    let Some(record) = object.record().await else {
+        return Ok(());
+    };
+    let Some(reslice) = record.reslice else {
+        return Ok(());
+    };
     shared.reached(FaultPoint::UndoStarted).await?;
     for child in &reslice.children {
         let path = Engine::path(record.id, child.id);

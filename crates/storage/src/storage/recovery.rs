@@ -1,10 +1,20 @@
 //! What happens at start: every table of the catalog is brought to rest and opened.
+//!
+//! A reslice that was not published is undone, a drop that was begun is finished, and databases
+//! that the catalog does not name are deleted. A reslice that was published needs nothing: its
+//! children are the partitions, and its parents wait for [`maintain`](crate::maintain).
 
+use super::drop::finish_drop;
 use crate::catalog::Catalog;
-use crate::error::Result;
-use crate::record::table::TableState;
+use crate::engine::{DATA, Engine};
+use crate::error::{Result, StorageError};
+use crate::record::table::{TableRecord, TableState};
+use crate::reslice::undo::undo_unpublished;
 use crate::table::open::Expect;
 use crate::table::{Shared, Table};
+use object_store::ObjectStore;
+use object_store::path::Path;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Opens all tables, by name.
@@ -14,15 +24,59 @@ pub(super) async fn open_tables(
 ) -> Result<Vec<Arc<Table>>> {
     let mut names = catalog.table_names().await?;
     names.sort();
-    let mut tables = Vec::new();
+    let mut resting = Vec::new();
     for name in names {
         let object = catalog.table(&name).await?;
-        let Some(record) = object.record().await else {
-            continue;
-        };
-        if record.state == TableState::Active {
-            tables.push(Table::open(shared.clone(), object, record, Expect::Database).await?);
+        undo_unpublished(shared, &object).await?;
+        match object.record().await {
+            Some(record) if record.state == TableState::Active => resting.push((object, record)),
+            Some(record) if record.state == TableState::Dropping => {
+                finish_drop(shared, &object).await?;
+            }
+            _ => {}
         }
     }
+    let records: Vec<&TableRecord> = resting.iter().map(|(_, record)| record).collect();
+    sweep_orphans(shared, &records).await?;
+    let mut tables = Vec::new();
+    for (object, record) in resting {
+        tables.push(Table::open(shared.clone(), object, record, Expect::Database).await?);
+    }
     Ok(tables)
+}
+
+/// Deletes databases that belong to nobody: of a table whose making was interrupted, or written by
+/// a clone that ended after it had been undone.
+async fn sweep_orphans(shared: &Shared, records: &[&TableRecord]) -> Result<()> {
+    let named: HashSet<Path> = records
+        .iter()
+        .flat_map(|record| record.databases().map(|id| Engine::path(record.id, id)))
+        .collect();
+    for table in directories(shared, &Path::from(DATA)).await? {
+        for database in directories(shared, &table).await? {
+            if !named.contains(&database) {
+                tracing::info!(%database, "deleting a database that belongs to no table");
+                shared.engine.delete(&database).await?;
+                shared.directory.remove_empty(database.as_ref())?;
+            }
+        }
+        if !records
+            .iter()
+            .any(|record| table == Path::from(format!("{DATA}/{}", record.id)))
+        {
+            shared.engine.delete_files(&table).await?;
+            shared.directory.remove_empty(table.as_ref())?;
+        }
+    }
+    Ok(())
+}
+
+async fn directories(shared: &Shared, below: &Path) -> Result<Vec<Path>> {
+    let listed = shared
+        .catalog
+        .store()
+        .list_with_delimiter(Some(below))
+        .await;
+    let listed = listed.map_err(StorageError::store(format!("listing {below}")))?;
+    Ok(listed.common_prefixes)
 }

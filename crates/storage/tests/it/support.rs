@@ -7,7 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use storage::{
-    Components, Decision, Direction, NewTable, Reslice, ResliceReport, Storage, StorageSettings, Table,
+    Components, Decision, Direction, NewTable, Reslice, ResliceReport, Storage, StorageSettings,
+    Table,
 };
 use types::{KeyRange, ManualClock, PartitionId};
 
@@ -82,13 +83,27 @@ pub(crate) async fn reslice(
     boundaries: &[&str],
 ) -> storage::Result<ResliceReport> {
     let sources = sources.iter().map(|id| PartitionId(*id)).collect();
-    let boundaries = boundaries.iter().map(|b| Bytes::copy_from_slice(b.as_bytes())).collect();
-    table.reslice(Reslice { sources, boundaries }).await
+    let boundaries = boundaries
+        .iter()
+        .map(|b| Bytes::copy_from_slice(b.as_bytes()))
+        .collect();
+    table
+        .reslice(Reslice {
+            sources,
+            boundaries,
+        })
+        .await
 }
 
 /// The boundaries between a table's partitions.
 pub(crate) fn boundaries(table: &Table) -> Vec<String> {
     let map = table.partition_map();
-    let starts = map.partitions.iter().skip(1).map(|p| p.range.start.to_vec());
-    starts.map(|start| String::from_utf8(start).unwrap()).collect()
+    let starts = map
+        .partitions
+        .iter()
+        .skip(1)
+        .map(|p| p.range.start.to_vec());
+    starts
+        .map(|start| String::from_utf8(start).unwrap())
+        .collect()
 }

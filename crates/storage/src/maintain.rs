@@ -1,0 +1,117 @@
+//! Housekeeping that may wait for a quiet hour: letting go of retired parents.
+//!
+//! A child of a reslice borrows its parents' files. To make it independent, its files are compacted
+//! into files of its own; then the engine's collector takes the parents off the child's list, and
+//! a parent that is on nobody's list is deleted. Each call does what can be done at the moment and
+//! does not wait: a compaction takes effect for a later call.
+//!
+//! Grandparents need no special care: a child's list names every database that it borrows from,
+//! however old, and a retired database counts for nobody.
+
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::faults::FaultPoint;
+use crate::partition::Partition;
+use crate::record::table::{RetiredRecord, TableRecord};
+use crate::storage::Storage;
+use crate::table::Table;
+use object_store::path::Path;
+use std::collections::HashSet;
+use std::sync::Arc;
+use types::PartitionId;
+
+/// What a call of [`Storage::maintain`] found and did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MaintainReport {
+    /// Partitions that still borrow files from retired parents.
+    pub borrowing: u64,
+    /// Compactions that were asked for, to end the borrowing.
+    pub compactions: u64,
+    /// Retired parents that are kept because somebody borrows from them.
+    pub parents_kept: u64,
+    /// Retired parents that were deleted.
+    pub parents_deleted: u64,
+}
+
+impl Storage {
+    /// Moves every partition a step towards files of its own, and deletes retired parents that
+    /// nobody needs. Best called in a trough of the load, now and then. Tables in which another
+    /// workflow is under way are left for the next call.
+    pub async fn maintain(&self) -> Result<MaintainReport> {
+        let mut report = MaintainReport::default();
+        for table in self.tables() {
+            let Ok(_workflow) = table.workflow.clone().try_lock_owned() else {
+                continue;
+            };
+            let lenders = detach(&table, &mut report).await?;
+            delete_unneeded(&table, &lenders, &mut report).await?;
+        }
+        Ok(report)
+    }
+}
+
+/// Asks the partitions to become independent; answers which databases they still need.
+async fn detach(table: &Table, report: &mut MaintainReport) -> Result<HashSet<Path>> {
+    let mut lenders = HashSet::new();
+    for partition in &table.routes().partitions {
+        let needed = detach_partition(table, partition, report).await?;
+        report.borrowing += u64::from(!needed.is_empty());
+        lenders.extend(needed);
+    }
+    Ok(lenders)
+}
+
+async fn detach_partition(
+    table: &Table,
+    partition: &Arc<Partition>,
+    report: &mut MaintainReport,
+) -> Result<Vec<Path>> {
+    let engine = &table.shared.engine;
+    let before = engine.lenders(partition.path()).await?;
+    if before.is_empty() {
+        return Ok(Vec::new());
+    }
+    if before.iter().any(|lender| lender.files > 0) {
+        report.compactions += u64::from(engine.compact_all(partition.path()).await?);
+    } else {
+        engine.forget_lenders(partition.path()).await?;
+    }
+    let left = engine.lenders(partition.path()).await?;
+    Ok(left.into_iter().map(|lender| lender.path).collect())
+}
+
+/// Deletes retired databases that are closed and on nobody's list.
+async fn delete_unneeded(
+    table: &Table,
+    lenders: &HashSet<Path>,
+    report: &mut MaintainReport,
+) -> Result<()> {
+    let Some(record) = table.object.record().await else {
+        return Ok(());
+    };
+    // Parents whose last readers have not left are still open.
+    let all_closed = table.closing.try_write().is_ok();
+    for RetiredRecord { id, .. } in record.retired {
+        let path = Engine::path(table.id(), id);
+        if !all_closed || lenders.contains(&path) {
+            report.parents_kept += 1;
+            continue;
+        }
+        delete_retired(table, id, &path).await?;
+        report.parents_deleted += 1;
+    }
+    Ok(())
+}
+
+async fn delete_retired(table: &Table, id: PartitionId, path: &Path) -> Result<()> {
+    let shared = &table.shared;
+    shared.reached(FaultPoint::RetireDeleting).await?;
+    shared.engine.delete(path).await?;
+    shared.directory.remove_empty(path.as_ref())?;
+    shared.reached(FaultPoint::RetireDeleted).await?;
+    let forget = |record: &mut TableRecord| {
+        record.retired.retain(|retired| retired.id != id);
+        Ok(())
+    };
+    table.object.update(forget).await
+}

@@ -1,0 +1,60 @@
+//! Dropping a table: the catalog says it first, then the data go.
+//!
+//! From the first write on the table is gone for everybody; what is left to do is done again at
+//! the next start if the process dies.
+
+use super::Storage;
+use crate::catalog::TableObject;
+use crate::engine::{DATA, Engine};
+use crate::error::{Result, StorageError};
+use crate::faults::FaultPoint;
+use crate::record::table::{TableRecord, TableState};
+use crate::table::Shared;
+
+impl Storage {
+    /// Deletes a table and its data. Waits for a reslice that is under way; requests that are
+    /// under way finish, later ones find no table. If this fails half-way, the table is gone and
+    /// the next start deletes the rest; its name is not free before that.
+    pub async fn drop_table(&self, name: &str) -> Result<()> {
+        let _changing = self.changing.lock().await;
+        let missing = || StorageError::NoSuchTable(name.to_owned());
+        let table = self.table(name).ok_or_else(missing)?;
+        let _workflow = table.workflow.lock().await;
+        let dropping = |record: &mut TableRecord| {
+            record.state = TableState::Dropping;
+            Ok(())
+        };
+        table.object.update(dropping).await?;
+        table.mark_dropped();
+        self.change_tables(|tables| tables.retain(|other| other.name() != name));
+        self.shared.reached(FaultPoint::DropJournaled).await?;
+        table.close().await?;
+        finish_drop(&self.shared, &table.object).await
+    }
+}
+
+/// Deletes the data of a table that is being dropped. None of its databases is open.
+pub(super) async fn finish_drop(shared: &Shared, object: &TableObject) -> Result<()> {
+    let Some(record) = object.record().await else {
+        return Ok(());
+    };
+    for id in record.databases() {
+        shared
+            .engine
+            .delete_files(&Engine::path(record.id, id))
+            .await?;
+    }
+    shared
+        .directory
+        .remove_empty(&format!("{DATA}/{}", record.id))?;
+    shared.reached(FaultPoint::DropDeleted).await?;
+    let dropped = |record: &mut TableRecord| {
+        record.state = TableState::Dropped;
+        record.definition = serde_json::Value::Null;
+        record.partitions.clear();
+        record.reslice = None;
+        record.retired.clear();
+        Ok(())
+    };
+    object.update(dropped).await
+}
