@@ -3,7 +3,9 @@
 //! Losses are pinball losses at the decision quantile, relative to those of the climatology over
 //! the same bins, so that methods that started at different times compare. The best speaks, with
 //! hysteresis; one that loses to a seasonal naive is replaced at once. If not even the best beats
-//! constant quantiles by a margin, nothing is known about timing and nobody speaks.
+//! constant quantiles by a margin, and by more than chance explains, nothing is known about timing
+//! and nobody speaks. Chance is judged as by F. X. Diebold and R. S. Mariano (*Comparing predictive
+//! accuracy*, 1995): the lead's mean against its standard error, over blocks as long as a horizon.
 
 use crate::ForecastSettings;
 use crate::candidate::Outcome;
@@ -16,6 +18,11 @@ const BLOCK_BINS: u32 = 12;
 /// A method is not judged by fewer bins than a third of a day, between these bounds.
 const JUDGED_BINS_MIN: usize = 24;
 const JUDGED_BINS_ENOUGH: usize = 96;
+
+/// The window holds at least this many bins, however coarse they are.
+const WINDOW_BINS_MIN: usize = 240;
+/// The lead over the climatology must be this many standard errors.
+const STANDARD_ERRORS_MIN: f64 = 2.0;
 
 /// Sums of one method over some bins, beside the climatology's over the same bins.
 #[derive(Clone, Copy, Debug, Default)]
@@ -81,7 +88,7 @@ impl Scoreboard {
         seasons: Seasons,
         settings: &ForecastSettings,
     ) -> Self {
-        let window_bins = settings.selection_days as usize * seasons.day_bins();
+        let window_bins = window_bins(seasons, settings);
         let judged = (seasons.day_bins() / 3).clamp(JUDGED_BINS_MIN, JUDGED_BINS_ENOUGH) as u32;
         Self {
             blocks: VecDeque::new(),
@@ -156,7 +163,7 @@ impl Scoreboard {
             };
         };
         let ratio = best_tally.ratio();
-        if ratio > 1.0 - self.gate_margin {
+        if ratio > 1.0 - self.gate_margin || !self.is_beyond_chance(best) {
             return Verdict::NothingToKnow {
                 best,
                 ratio,
@@ -176,6 +183,25 @@ impl Scoreboard {
         Verdict::Speak {
             model: kept.unwrap_or(best),
         }
+    }
+
+    /// Whether the model's lead over the climatology is more than its variation explains.
+    fn is_beyond_chance(&self, model: ModelKind) -> bool {
+        let Some(at) = self.kinds.iter().position(|&kind| kind == model) else {
+            return false;
+        };
+        let blocks = self
+            .blocks
+            .iter()
+            .map(|block| &block[at])
+            .filter(|tally| tally.bins > 0);
+        let leads = blocks.map(|tally| tally.climatology - tally.pinball);
+        let (count, sum, squares) = leads.fold((0.0, 0.0, 0.0), |(count, sum, squares), lead| {
+            (count + 1.0, sum + lead, squares + lead * lead)
+        });
+        let mean = sum / count;
+        let variance = (squares / count - mean * mean).max(0.0) / (count - 1.0);
+        count > 1.0 && mean > STANDARD_ERRORS_MIN * variance.sqrt()
     }
 
     fn naive_ratio(&self) -> Option<f64> {
@@ -218,4 +244,9 @@ impl Scoreboard {
     pub(crate) fn state_bytes(&self) -> usize {
         (self.blocks.len() + 2) * self.kinds.len() * size_of::<Tally>()
     }
+}
+
+/// How far back losses choose the model.
+pub(crate) fn window_bins(seasons: Seasons, settings: &ForecastSettings) -> usize {
+    (settings.selection_days as usize * seasons.day_bins()).max(WINDOW_BINS_MIN)
 }

@@ -17,7 +17,7 @@ use crate::outlook::{Quantile, Step};
 use pool::{Pool, at_ranks};
 
 /// The most errors kept per step; a pool of three steps then has three times as many.
-const SAMPLES_PER_STEP_MAX: usize = 480;
+const SAMPLES_PER_STEP_MAX: usize = 288;
 /// With fewer errors in the pool there are no quantiles.
 const POOLED_MIN: usize = 48;
 /// A step's pool is joined with those of this many steps on either side.

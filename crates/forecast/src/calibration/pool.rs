@@ -72,9 +72,12 @@ pub(super) fn at_ranks<const N: usize>(
     ranks: [usize; N],
     scratch: &mut Vec<i16>,
 ) -> [f64; N] {
-    let codes = || pools.iter().flat_map(|pool| pool.packed.iter().copied());
     let mut counts = [0_u32; BUCKETS];
-    codes().for_each(|code| counts[bucket(code)] += 1);
+    for pool in pools {
+        pool.packed
+            .iter()
+            .for_each(|&code| counts[bucket(code)] += 1);
+    }
 
     let mut wanted = [false; BUCKETS];
     let mut positions = [0; N];
@@ -93,10 +96,12 @@ pub(super) fn at_ranks<const N: usize>(
     scratch.clear();
     scratch.resize(before, 0);
     let mut kept = 0;
-    codes().for_each(|code| {
-        scratch[kept] = code;
-        kept += usize::from(wanted[bucket(code)]);
-    });
+    for pool in pools {
+        for &code in &pool.packed {
+            scratch[kept] = code;
+            kept += usize::from(wanted[bucket(code)]);
+        }
+    }
     scratch[..kept].sort_unstable();
     positions.map(|position| unpack(scratch[position]))
 }

@@ -6,6 +6,7 @@
 
 use super::{Duty, SeriesForecaster};
 use crate::outlook::ModelKind;
+use crate::scoreboard;
 use crate::{ForecastError, ForecastSettings, Observation, Series};
 
 /// Into how many stretches the part with forecasts is cut, with a refit before each.
@@ -53,7 +54,7 @@ impl SeriesForecaster {
             }
         }
         let seasons = self.history.seasons();
-        let judged = self.settings.selection_days as usize * seasons.day_bins();
+        let judged = scoreboard::window_bins(seasons, &self.settings);
         // The first judged bin must find its quantiles filled: forecast a day longer than both.
         let tried = judged.max(self.calibration_bins()) + seasons.day_bins();
         let refit_interval =
