@@ -1,6 +1,6 @@
 //! One bin of time: what was counted in each cell. Open rows are added to, closed rows are compact.
 //!
-//! Memory of a closed row: 56 bytes, and 2 + 4 × (channels in use) bytes for every cell with load in
+//! Memory of a closed row: 48 bytes, and 2 + 4 × (channels in use) bytes for every cell with load in
 //! the bin, that is 18 for a table that is only written to and 22 to 26 for a mixed one. Cells and bins
 //! without load cost nothing. A busy cell thus takes about 18 × 8,064 = 145 kB for 28 days of history
 //! and 38 kB more for the three windows.
@@ -12,55 +12,6 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-
-/// What can be asked of a range of keys over time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Channel {
-    /// Read units per second that were asked for.
-    ReadUnits,
-    /// Write units per second that were asked for.
-    WriteUnits,
-    /// Requests per second, retries not counted.
-    Requests,
-    /// Bytes read and written per second.
-    Bytes,
-    /// Requests refused per second, retries not counted.
-    Throttles,
-    /// How far the busiest second of a bin lies above the bin's mean, in read and write units
-    /// together: 1 for even load, and for none. Of a range that spans several cells the peaks are
-    /// taken to be independent, so that their squared distances from the mean add up.
-    PeakToMean,
-}
-
-impl Channel {
-    /// All channels, in the order of the API.
-    pub const ALL: [Self; 6] = [
-        Self::ReadUnits,
-        Self::WriteUnits,
-        Self::Requests,
-        Self::Bytes,
-        Self::Throttles,
-        Self::PeakToMean,
-    ];
-
-    /// The name in the API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ReadUnits => "read_units",
-            Self::WriteUnits => "write_units",
-            Self::Requests => "requests",
-            Self::Bytes => "bytes",
-            Self::Throttles => "throttles",
-            Self::PeakToMean => "peak_to_mean",
-        }
-    }
-
-    /// The value of a bin in which nothing came.
-    pub(crate) fn of_nothing(self) -> f64 {
-        if self == Self::PeakToMean { 1.0 } else { 0.0 }
-    }
-}
 
 /// Channels as rows store them: five sums, and the highest units in one second.
 pub(crate) const STORED: usize = 6;
@@ -279,20 +230,24 @@ impl OpenRow {
     pub(crate) fn close(&self, map: &Arc<CellMap>) -> Row {
         let mut cells = self.touched.clone();
         cells.sort_unstable();
-        let used = |stored: &usize| self.active().any(|(_, counts)| counts[*stored] != 0.0);
+        let counts = |cell: &u16| &self.counts[usize::from(*cell)];
+        let used = |stored: &usize| cells.iter().any(|cell| counts(cell)[*stored] != 0.0);
         let stored: Vec<usize> = (0..STORED).filter(used).collect();
-        let value = |stored: usize, cell: &u16| self.counts[usize::from(*cell)][stored] as f32;
-        let values = stored
-            .iter()
-            .flat_map(|stored| cells.iter().map(|cell| value(*stored, cell)));
+        let mut values = Vec::with_capacity(stored.len() * cells.len());
+        for stored in &stored {
+            values.extend(cells.iter().map(|cell| counts(cell)[*stored] as f32));
+        }
         Row {
             map: map.clone(),
             channels: stored
                 .iter()
                 .fold(0, |channels, stored| channels | 1 << stored),
-            values: values.collect(),
+            values: values.into(),
             cells: (cells.len() < map.len()).then(|| cells.into()),
             covered_s: self.covered_s,
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,6 +68,19 @@ impl Sketch {
         self.seconds += other.seconds;
     }
 
+    /// A sketch of the same size that knows nothing.
+    pub(crate) fn empty(&self) -> Self {
+        Self {
+            hitters: self.hitters.empty(),
+            clients: Distinct::default(),
+            sample: self.sample.empty(),
+            units: 0.0,
+            requests: 0,
+            retries: 0,
+            seconds: 0,
+        }
+    }
+
     /// Forgets everything and keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.hitters.clear();

@@ -4,9 +4,10 @@
 //! counted in; questions are asked about ranges of keys, and answered from whatever cells each row
 //! has. Nothing is ever re-binned, so refining and coarsening cells costs nothing and loses nothing.
 
+use crate::Channel;
 use crate::cells::CellMap;
 use crate::overlap::Overlap;
-use crate::row::{BYTES, Channel, READ, REQUESTS, Row, THROTTLES, WRITE};
+use crate::row::{BYTES, READ, REQUESTS, Row, THROTTLES, WRITE};
 use crate::series::RateSeries;
 use crate::shape::KeyShape;
 use std::collections::VecDeque;

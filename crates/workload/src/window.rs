@@ -120,11 +120,15 @@ impl Sketches {
             above.merge(&low[level]);
         }
         let closed = &mut self.closed[level];
-        closed.push_back(self.open[level].clone());
-        if closed.len() > slices {
-            closed.pop_front();
-        }
-        self.open[level].clear();
+        // The slice that is forgotten gives its memory to the one that begins.
+        let forgotten = if closed.len() < slices {
+            None
+        } else {
+            closed.pop_front()
+        };
+        let mut next = forgotten.unwrap_or_else(|| self.open[level].empty());
+        next.clear();
+        closed.push_back(std::mem::replace(&mut self.open[level], next));
     }
 
     /// The keys sampled in a window, each with the demand that it stands for. Every slice gives its
@@ -148,3 +152,6 @@ impl Sketches {
         merged
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -126,6 +126,11 @@ impl Hitters {
         self.purge();
     }
 
+    /// Counters of the same number, for other keys.
+    pub(crate) fn empty(&self) -> Self {
+        Self::new(self.max)
+    }
+
     pub(crate) fn clear(&mut self) {
         self.counters.clear();
         self.missed_max = 0.0;

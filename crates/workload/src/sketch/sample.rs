@@ -122,6 +122,11 @@ impl Sample {
         }
     }
 
+    /// An empty sample of the same size.
+    pub(crate) fn empty(&self) -> Self {
+        Self::new(self.max)
+    }
+
     pub(crate) fn clear(&mut self) {
         self.heap.clear();
         self.seen = 0;
