@@ -1,7 +1,7 @@
 //! The storage crate from outside: what it promises, on a real directory.
 
 mod basics;
+mod crash;
 mod housekeeping;
 mod reslice;
-mod scratch;
 mod support;
