@@ -3,7 +3,9 @@
 mod decode;
 mod encode;
 
-pub(crate) use decode::{decode_item, decode_value, not_a, unexpected_list, unexpected_object};
+pub(crate) use decode::{
+    check_name, decode_item, decode_value, not_a, too_deep, unexpected_list, unexpected_object,
+};
 pub(crate) use encode::ItemJson;
 
 use crate::error::ApiError;

@@ -10,7 +10,11 @@ pub const ITEM_BYTES_MAX: usize = 400 * 1024;
 pub const PARTITION_KEY_BYTES_MAX: usize = 2048;
 /// Longest sort key value.
 pub const SORT_KEY_BYTES_MAX: usize = 1024;
-/// Deepest nesting of lists and maps: a top-level value has depth 1.
+/// Longest name of an attribute.
+pub const ATTRIBUTE_NAME_BYTES_MAX: usize = 65_535;
+/// Longest name of a key attribute.
+pub const KEY_NAME_BYTES_MAX: usize = 255;
+/// Deepest nesting of lists and maps, as `Value::depth` counts.
 pub const NESTING_DEPTH_MAX: usize = 32;
 /// Most significant decimal digits of a number.
 pub const NUMBER_DIGITS_MAX: u32 = 38;

@@ -78,14 +78,15 @@ impl Value {
         }
     }
 
-    /// How deep lists and maps are nested: 1 for a value without any.
+    /// How deep lists and maps are nested: 1 for a value without any, one more for each level of
+    /// them, whether there is something inside or not.
     pub fn depth(&self) -> usize {
         let deepest = match self {
             Self::M(map) => map.values().map(Self::depth).max(),
             Self::L(list) => list.iter().map(Self::depth).max(),
             _ => return 1,
         };
-        1 + deepest.unwrap_or(0)
+        1 + deepest.unwrap_or(1)
     }
 }
 
@@ -157,7 +158,8 @@ mod tests {
     #[test]
     fn depth_counts_levels() {
         assert_eq!(Value::Null.depth(), 1);
-        assert_eq!(Value::L(vec![]).depth(), 1);
+        assert_eq!(Value::L(vec![]).depth(), 2);
+        assert_eq!(Value::L(vec![Value::Null]).depth(), 2);
         assert_eq!(
             Value::L(vec![Value::L(vec![Value::Null]), Value::Null]).depth(),
             3

@@ -3,7 +3,7 @@
 use crate::error::ApiError;
 use crate::json;
 use crate::params::Params;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use types::Value;
@@ -25,24 +25,13 @@ impl Placeholders {
         expressions: &[(&str, bool)],
     ) -> Result<Self, ApiError> {
         let names = params.object("ExpressionAttributeNames")?;
-        let values = params.object("ExpressionAttributeValues")?;
         let any = expressions.iter().any(|(_, present)| *present);
         if names.is_some() && !any {
             return Err(ApiError::validation(
                 "ExpressionAttributeNames can only be specified when using expressions",
             ));
         }
-        // Projections have no values.
-        let with_values = || {
-            expressions
-                .iter()
-                .filter(|(name, _)| *name != "ProjectionExpression")
-        };
-        if values.is_some() && !with_values().any(|(_, present)| *present) {
-            return Err(values_without_expression(
-                with_values().map(|(name, _)| *name).collect(),
-            ));
-        }
+        let values = Self::take_values(params, expressions)?;
         let mut placeholders = Self::default();
         if let Some(names) = names {
             non_empty("ExpressionAttributeNames", names.len())?;
@@ -51,6 +40,7 @@ impl Placeholders {
                 let Json::String(name) = json else {
                     return Err(json::not_a("String", &json));
                 };
+                json::check_name(&name).map_err(|error| in_name(&key, &error))?;
                 placeholders.names.insert(key, name);
             }
         }
@@ -63,6 +53,26 @@ impl Placeholders {
             }
         }
         Ok(placeholders)
+    }
+
+    /// Projections have no values: a request that has none but them does not have the parameter.
+    fn take_values(
+        params: &mut Params,
+        expressions: &[(&str, bool)],
+    ) -> Result<Option<Map<String, Json>>, ApiError> {
+        let with_values: Vec<_> = expressions
+            .iter()
+            .filter(|(name, _)| *name != "ProjectionExpression")
+            .collect();
+        if with_values.is_empty() {
+            return Ok(None);
+        }
+        let values = params.object("ExpressionAttributeValues")?;
+        if values.is_some() && !with_values.iter().any(|(_, present)| *present) {
+            let names: Vec<&str> = with_values.iter().map(|(name, _)| *name).collect();
+            return Err(values_without_expression(&names));
+        }
+        Ok(values)
     }
 
     /// What `#name` stands for.
@@ -100,7 +110,7 @@ impl Placeholders {
     }
 }
 
-fn values_without_expression(expressions: Vec<&str>) -> ApiError {
+fn values_without_expression(expressions: &[&str]) -> ApiError {
     let are = if expressions.len() == 1 { "is" } else { "are" };
     ApiError::validation(format!(
         "ExpressionAttributeValues can only be specified when using expressions: {} {are} null",
@@ -125,6 +135,13 @@ fn check_key(parameter: &str, sigil: char, key: &str) -> Result<(), ApiError> {
             "{parameter} contains invalid key: Syntax error; key: \"{key}\""
         ))),
     }
+}
+
+fn in_name(key: &str, error: &ApiError) -> ApiError {
+    ApiError::validation(format!(
+        "ExpressionAttributeNames contains invalid value: {} for key {key}",
+        error.message()
+    ))
 }
 
 fn in_value(key: &str, error: ApiError) -> ApiError {
@@ -206,6 +223,10 @@ mod tests {
             (
                 json!({"ExpressionAttributeNames": {"a": "a"}}),
                 "ExpressionAttributeNames contains invalid key: Syntax error; key: \"a\"",
+            ),
+            (
+                json!({"ExpressionAttributeNames": {"#a": ""}}),
+                "ExpressionAttributeNames contains invalid value: Empty attribute name for key #a",
             ),
             (
                 json!({"ExpressionAttributeValues": {":": {"S": "a"}}}),

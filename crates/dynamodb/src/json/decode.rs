@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use serde_json::{Map, Value as Json};
 use std::collections::{BTreeMap, BTreeSet};
-use types::limits::NESTING_DEPTH_MAX;
+use types::limits::{ATTRIBUTE_NAME_BYTES_MAX, NESTING_DEPTH_MAX};
 use types::{Error, Item, Number, Value};
 
 /// Reads an object of attribute values.
@@ -20,17 +20,40 @@ pub(crate) fn decode_value(json: Json) -> Result<Value, ApiError> {
 }
 
 fn attributes(map: Map<String, Json>, depth: usize) -> Result<BTreeMap<String, Value>, ApiError> {
-    map.into_iter()
-        .map(|(name, json)| Ok((name, value(json, depth)?)))
-        .collect()
+    let attribute = |(name, json): (String, Json)| {
+        check_name(&name)?;
+        Ok((name, value(json, depth)?))
+    };
+    map.into_iter().map(attribute).collect()
+}
+
+/// Refuses names that no attribute may have.
+pub(crate) fn check_name(name: &str) -> Result<(), ApiError> {
+    if name.is_empty() {
+        return Err(ApiError::validation("Empty attribute name"));
+    }
+    if name.len() > ATTRIBUTE_NAME_BYTES_MAX {
+        return Err(ApiError::validation(
+            "Attribute name is too large, must be less than 65536 bytes",
+        ));
+    }
+    Ok(())
+}
+
+/// The refusal of items that are nested too deeply.
+pub(crate) fn too_deep() -> ApiError {
+    ApiError::validation(
+        "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels \
+         beyond supported limit",
+    )
 }
 
 fn value(json: Json, depth: usize) -> Result<Value, ApiError> {
-    if depth > NESTING_DEPTH_MAX {
-        return Err(ApiError::validation(
-            "Nesting Levels have exceeded supported limits",
-        ));
-    }
+    let json = if json.is_null() {
+        Json::Object(Map::new())
+    } else {
+        json
+    };
     // Members that are null count as absent, as everywhere in DynamoDB's protocol.
     let mut members = object(json)?
         .into_iter()
@@ -55,6 +78,7 @@ fn value(json: Json, depth: usize) -> Result<Value, ApiError> {
         "NULL" => Err(ApiError::invalid_parameter(
             "Null attribute value types must have the value of true",
         )),
+        "M" | "L" if depth == NESTING_DEPTH_MAX => Err(too_deep()),
         "M" => attributes(object(content)?, depth + 1).map(Value::M),
         "L" => {
             let elements = array(content)?

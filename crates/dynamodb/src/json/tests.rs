@@ -60,6 +60,14 @@ fn bad_values_are_refused_with_dynamodbs_words() {
             format!("Supplied AttributeValue is empty, {one_type}"),
         ),
         (
+            Json::Null,
+            format!("Supplied AttributeValue is empty, {one_type}"),
+        ),
+        (
+            json!({"M": {"": {"S": "x"}}}),
+            "Empty attribute name".into(),
+        ),
+        (
             json!({"X": 1}),
             format!("Supplied AttributeValue is empty, {one_type}"),
         ),
@@ -174,12 +182,25 @@ fn items_nest_as_deep_as_dynamodbs_and_no_deeper() {
     let refused = decode_nested(33).unwrap_err();
     assert_eq!(
         refused.message(),
-        "Nesting Levels have exceeded supported limits"
+        "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels \
+         beyond supported limit"
     );
     assert_eq!(
         decode_nested(100_000).unwrap_err().kind(),
         ErrorKind::Serialization
     );
+}
+
+#[test]
+fn names_are_bounded() {
+    let named = |bytes: usize| {
+        let mut map = Map::new();
+        map.insert("n".repeat(bytes), json!({"S": ""}));
+        decode(Json::Object(map))
+    };
+    assert!(named(65_535).is_ok());
+    assert!(named(65_536).unwrap_err().message().contains("65536"));
+    assert_eq!(named(0).unwrap_err().message(), "Empty attribute name");
 }
 
 #[test]

@@ -87,10 +87,10 @@ impl Query {
             Some(start) => self.rest(table, range, start, condition.sort.is_some())?,
             None => range,
         };
+        page_options::check_paths(table, &self.options)?;
         if let Some(filter) = &self.options.filter {
             check_filter(table, filter)?;
         }
-        page_options::check_paths(table, &self.options)?;
         Ok(PagePlan::new(table, range, self.forward, self.options))
     }
 

@@ -259,9 +259,7 @@ impl Write {
             return Err(ApiError::validation(message));
         }
         if item.0.values().map(Value::depth).max() > Some(NESTING_DEPTH_MAX) {
-            return Err(ApiError::validation(
-                "Nesting Levels have exceeded supported limits",
-            ));
+            return Err(json::too_deep());
         }
         let change = Change::Put(item.encode());
         let returned = match self.returns.values {

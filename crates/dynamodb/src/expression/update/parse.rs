@@ -10,6 +10,7 @@ use types::Value;
 /// are of use in one or two levels.
 const CALL_DEPTH_MAX: usize = 16;
 
+type Sum = fn(Operand, Operand) -> Expression;
 type ParseAction = fn(&mut Parser<'_>) -> Result<Action, Fault>;
 
 const SECTIONS: [(&str, ParseAction); 4] = [
@@ -50,7 +51,7 @@ fn set(parser: &mut Parser<'_>) -> Result<Action, Fault> {
     let around = parser.parentheses_around_sum();
     parser.open(around);
     let left = expression(parser, 0)?;
-    let sum: Option<(_, fn(Operand, Operand) -> Expression)> = if parser.eat("+") {
+    let sum: Option<(&str, Sum)> = if parser.eat("+") {
         Some(("+", Expression::Plus))
     } else if parser.eat("-") {
         Some(("-", Expression::Minus))

@@ -6,6 +6,7 @@ use crate::json::Body;
 use crate::params::{self, Params};
 use crate::table::Tag;
 use serde_json::Value as Json;
+use types::limits::KEY_NAME_BYTES_MAX;
 use types::{KeyAttribute, KeySchema, KeyType};
 
 /// Most tags of a table.
@@ -31,6 +32,24 @@ fn elements<T>(
     Ok(elements)
 }
 
+/// The required name of a key attribute.
+fn attribute_name(params: &mut Params, path: &str) -> Result<Option<String>, ApiError> {
+    let name = required_string(params, path, "AttributeName")?;
+    let path = format!("{path}.attributeName");
+    if let Some(name) = &name {
+        if name.is_empty() {
+            let rule = "Member must have length greater than or equal to 1";
+            params.violation(Some(name), &path, rule);
+        }
+        if name.len() > KEY_NAME_BYTES_MAX {
+            let rule =
+                format!("Member must have length less than or equal to {KEY_NAME_BYTES_MAX}");
+            params.violation(Some(name), &path, &rule);
+        }
+    }
+    Ok(name)
+}
+
 fn required_string(
     params: &mut Params,
     path: &str,
@@ -50,7 +69,7 @@ pub(super) fn attribute_definitions(params: &mut Params) -> Result<Vec<KeyAttrib
         return Ok(Vec::new());
     };
     elements(params, list, "attributeDefinitions", |inner, path| {
-        let name = required_string(inner, path, "AttributeName")?;
+        let name = attribute_name(inner, path)?;
         let types = [("B", KeyType::B), ("N", KeyType::N), ("S", KeyType::S)];
         let key_type = inner.choice_at("AttributeType", path, &types)?;
         Ok(name
@@ -74,7 +93,7 @@ pub(super) fn key_schema(params: &mut Params) -> Result<Vec<KeyElement>, ApiErro
         params.violation(Some("[…]"), "keySchema", rule);
     }
     elements(params, list, "keySchema", |inner, path| {
-        let name = required_string(inner, path, "AttributeName")?;
+        let name = attribute_name(inner, path)?;
         let role = inner.choice_at("KeyType", path, &[("HASH", true), ("RANGE", false)])?;
         Ok(name.zip(role))
     })

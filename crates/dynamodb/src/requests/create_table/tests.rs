@@ -97,6 +97,19 @@ fn constraints_are_checked_all_at_once() {
 }
 
 #[test]
+fn names_of_keys_are_bounded() {
+    let named = |name: String| {
+        request(json!({
+            "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"}],
+            "KeySchema": [{"AttributeName": name, "KeyType": "HASH"}],
+        }))
+    };
+    assert!(named("n".repeat(255)).is_ok());
+    assert!(refusal(named("n".repeat(256))).contains("less than or equal to 255"));
+    assert!(refusal(named(String::new())).contains("greater than or equal to 1"));
+}
+
+#[test]
 fn inconsistent_requests_are_refused_in_dynamodbs_words() {
     let invalid = "One or more parameter values were invalid: ";
     let key = |name: &str, role: &str| json!({"AttributeName": name, "KeyType": role});

@@ -33,6 +33,8 @@ fn a_projection_cuts_the_item() {
         "Key": key("a", 1), "ProjectionExpression": "p, #x.z",
         "ExpressionAttributeNames": {"#x": "x"}, "ConsistentRead": true,
         "ReturnConsumedCapacity": "TOTAL",
+        // GetItem does not have this parameter, and DynamoDB ignores what it does not have.
+        "ExpressionAttributeValues": {":v": {"S": "x"}},
     });
     let expected = json!({
         "Item": {"p": {"S": "a"}, "x": {"M": {"z": {"S": "2"}}}},
@@ -209,7 +211,8 @@ fn an_update_cannot_nest_deeper_than_an_item() {
     );
     assert_eq!(
         refused["message"],
-        "Nesting Levels have exceeded supported limits"
+        "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels \
+         beyond supported limit"
     );
     assert_eq!(
         store.run(Update, update("SET x = :v", json!({":v": deep}), "NONE")),
