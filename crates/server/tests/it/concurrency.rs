@@ -26,7 +26,7 @@ async fn a_counter_counts_every_add() {
             reply["Attributes"]["n"]["N"]
                 .as_str()
                 .unwrap()
-                .parse()
+                .parse::<u64>()
                 .unwrap()
         })
         .buffer_unordered(CLIENTS)

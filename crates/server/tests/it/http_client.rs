@@ -54,18 +54,6 @@ impl Reply {
             .unwrap_or_else(|| panic!("no error in {json}"));
         name.rsplit('#').next().unwrap().to_owned()
     }
-
-    /// The error's text.
-    pub(crate) fn message(&self) -> String {
-        let json = self.json();
-        let text = json
-            .get("message")
-            .or(json.get("Message"))
-            .unwrap_or(&Value::Null);
-        text.as_str()
-            .unwrap_or_else(|| panic!("no message in {json}"))
-            .to_owned()
-    }
 }
 
 impl RawClient {

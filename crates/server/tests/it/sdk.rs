@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{
     ReturnValue, ReturnValuesOnConditionCheckFailure, ScalarAttributeType, TableStatus,
     WriteRequest,
 };
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 
 use crate::sdk_client::client;
 use crate::support::TestServer;
@@ -65,6 +65,7 @@ fn put(number: usize) -> WriteRequest {
     let request = PutRequest::builder()
         .item("pk", s(format!("k{}", number % COLLECTIONS)))
         .item("sk", n(number))
+        .item("odd", n(number / COLLECTIONS % 2))
         .item("text", s("x".repeat(200)))
         .build()
         .unwrap();
@@ -170,15 +171,15 @@ async fn queries_page_in_both_directions_and_segments_tile_the_table() {
         .query()
         .table_name("things")
         .key_condition_expression("pk = :pk AND sk BETWEEN :a AND :b")
-        .filter_expression("sk <> :no")
+        .filter_expression("odd = :one")
         .expression_attribute_values(":pk", s("k7"))
         .expression_attribute_values(":a", n(1000))
         .expression_attribute_values(":b", n(1999))
-        .expression_attribute_values(":no", n(1007))
+        .expression_attribute_values(":one", n(1))
         .send()
         .await
         .unwrap();
-    assert_eq!((some.count, some.scanned_count), (9, 10));
+    assert_eq!((some.count, some.scanned_count), (5, 10));
 
     let mut seen = BTreeSet::new();
     for segment in 0..7 {
