@@ -2,6 +2,7 @@
 //!
 //! This is the one place that asks the operating system for the time of day.
 
+use std::sync::OnceLock;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use types::Clock;
 
@@ -19,24 +20,31 @@ impl Clock for WallClock {
     }
 }
 
-/// A clock that starts at a given moment and runs `speed` times as fast as the real one.
+/// A clock that stands at a given moment until it is started, and then runs `speed` times as fast as
+/// the real one.
 #[derive(Debug)]
 pub(crate) struct ScaledClock {
     start_ms: i64,
-    begun: Instant,
     speed: f64,
+    begun: OnceLock<Instant>,
 }
 
 impl ScaledClock {
-    /// A clock that shows `start_ms` now.
-    pub(crate) fn starting_at(start_ms: i64, speed: f64) -> Self {
-        Self { start_ms, begun: Instant::now(), speed }
+    /// A clock that stands at `start_ms`.
+    pub(crate) fn standing_at(start_ms: i64, speed: f64) -> Self {
+        Self { start_ms, speed, begun: OnceLock::new() }
+    }
+
+    /// Lets it run; a second call changes nothing.
+    pub(crate) fn start(&self) {
+        self.begun.get_or_init(Instant::now);
     }
 }
 
 impl Clock for ScaledClock {
     fn now_ms(&self) -> i64 {
-        self.start_ms + (self.begun.elapsed().as_secs_f64() * self.speed * 1e3) as i64
+        let elapsed = self.begun.get().map_or(0.0, |begun| begun.elapsed().as_secs_f64());
+        self.start_ms + (elapsed * self.speed * 1e3) as i64
     }
 
     fn speed(&self) -> f64 {

@@ -30,6 +30,9 @@ pub(crate) struct Config {
     pub(crate) planner: PlannerSettings,
     /// `[manager]`: the loop.
     pub(crate) manager: ManagerSettings,
+    /// How many of the last milliseconds count as "now"; a clock that runs fast needs more of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) controller_now_ms: Option<i64>,
 }
 
 /// Why a configuration was refused.

@@ -10,6 +10,7 @@ mod clock;
 mod config;
 mod demo;
 mod serve;
+mod service;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

@@ -17,7 +17,10 @@ use serde::Serialize;
 use std::sync::Arc;
 use storage::Table;
 use types::{Strategy, Units};
-use workload::{VectorView, Window, WindowView};
+use workload::{VectorView, ViewSize, Window, WindowView};
+
+/// How fine the windows' documents are: enough for a chart, little enough for a browser.
+const WINDOW_SIZE: ViewSize = ViewSize { bins_max: 360, cells_max: 256 };
 
 /// `GET tables`.
 #[derive(Debug, Serialize)]
@@ -263,7 +266,7 @@ impl Manager {
         let table = self.shared.table(name)?;
         let collector = self.shared.collector.lock();
         collector
-            .window_view(table.id(), window, &self.shared.components.clients)
+            .window_view(table.id(), window, WINDOW_SIZE)
             .ok_or_else(|| ManagerError::NoSuchTable(name.to_owned()))
     }
 

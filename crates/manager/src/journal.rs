@@ -36,7 +36,7 @@ pub enum State {
 /// A decision and what became of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    version: u32,
+    pub(crate) version: u32,
     /// What was decided, on what grounds.
     pub decision: Decision,
     /// How far it has come.

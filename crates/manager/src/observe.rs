@@ -82,11 +82,7 @@ fn look(shared: &Shared) -> Vec<(TableId, Vec<Entry>)> {
             }
             decided.push((*id, entries));
         }
-        let snapshot = Snapshot {
-            view: tick.view.clone(),
-            scores: tick.scores.to_vec(),
-            plan: tick.plan,
-        };
+        let snapshot = Snapshot { view: tick.view.clone(), scores: tick.scores.to_vec() };
         snapshots.insert(*id, Arc::new(snapshot));
     }
     shared.snapshots.store(Arc::new(snapshots));

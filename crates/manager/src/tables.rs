@@ -5,7 +5,6 @@
 
 use crate::maps::MapHistory;
 use planner::controller::{Controller, PartitionFacts};
-use planner::plan::Plan;
 use planner::policy::Policy;
 use planner::score::Score;
 use planner::view::TableView;
@@ -32,7 +31,6 @@ pub(crate) struct TableState {
 pub(crate) struct Snapshot {
     pub(crate) view: TableView,
     pub(crate) scores: Vec<Score>,
-    pub(crate) plan: Plan,
 }
 
 impl Snapshot {
