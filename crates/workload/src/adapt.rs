@@ -23,8 +23,8 @@ const COLD_TIMES_MEAN: f64 = 0.5;
 const CELLS_PER_PARTITION: usize = 16;
 /// Cells looked at in one go; the next time goes on from there.
 const CUTS_MAX: usize = 1_024;
-/// Fewer sampled keys in a cell say nothing about where its load lies.
-const SAMPLES_MIN: usize = 8;
+/// Fewer sampled keys in a cell say nothing about where its load lies, and that it is hot may be chance.
+const SAMPLES_MIN: usize = 24;
 
 /// What the decision is made from.
 #[derive(Debug)]
@@ -269,14 +269,13 @@ impl<'a> Cells<'a> {
         }
     }
 
-    /// The cut that divides a cell's load best. Without enough samples hashes are divided in the
-    /// middle; of other keys nothing is known, and they are left alone.
+    /// The cut that divides a cell's load best; `None` without enough samples to say so, or if all
+    /// are of one key.
     fn middle(&self, whole: &KeyRange) -> Option<Cut> {
         let grain = self.inputs.grain;
         let samples = self.samples_in(whole);
         if samples.len() < SAMPLES_MIN {
-            let boundary = axis::midpoint(whole, grain).filter(|_| grain == Grain::Hash)?;
-            return Some(self.cut_at(whole, boundary));
+            return None;
         }
         let between = candidates(samples, grain);
         let inside = between.into_iter().filter_map(|(boundary, left_share)| {

@@ -1,4 +1,4 @@
-//! Arithmetic on the key axis: where a key lies inside a range, and which key lies in its middle.
+//! Arithmetic on the key axis: where a key lies inside a range, and which key lies between two others.
 //!
 //! Keys are read as fractions to the base 256 after the bytes that both ends share, eight bytes deep.
 //! That is exact for hashes and a fair guess for anything else: where load really lies inside a range
@@ -41,31 +41,13 @@ pub(crate) fn position(range: &KeyRange, key: &[u8]) -> f64 {
         return 1.0;
     }
     let shared = shared_bytes(range);
-    let Range { start, end } = numbers(range, shared, DEPTH_BYTES);
-    let at = number(key, shared, DEPTH_BYTES).clamp(start, end);
+    let Range { start, end } = numbers(range, shared);
+    let at = number(key, shared).clamp(start, end);
     if end == start {
         0.5
     } else {
         (at - start) as f64 / (end - start) as f64
     }
-}
-
-/// A key strictly inside `range`, in the middle as bytes go; `None` if there is none of this grain.
-pub(crate) fn midpoint(range: &KeyRange, grain: Grain) -> Option<Bytes> {
-    let shared = shared_bytes(range);
-    let depth = grain.bytes_max().checked_sub(shared)?.min(DEPTH_BYTES);
-    let Range { start, end } = numbers(range, shared, depth);
-    let middle = start + (end.checked_sub(start)?) / 2;
-    let mut key = prefix(range, shared);
-    key.extend_from_slice(&middle.to_be_bytes()[size_of::<u128>() - depth..]);
-    if grain == Grain::Key {
-        let kept = key
-            .iter()
-            .rposition(|byte| *byte != 0)
-            .map_or(0, |last| last + 1);
-        key.truncate(kept);
-    }
-    strictly_inside(range, key.into())
 }
 
 /// `key` if it cuts `range` in two.
@@ -128,23 +110,19 @@ fn shared_bytes(range: &KeyRange) -> usize {
     }
 }
 
-fn prefix(range: &KeyRange, shared: usize) -> Vec<u8> {
-    range.start[..shared].to_vec()
-}
-
-/// Both ends of the range as numbers of `depth` bytes after the shared ones.
-fn numbers(range: &KeyRange, shared: usize, depth: usize) -> Range<u128> {
+/// Both ends of the range as numbers of eight bytes after the shared ones.
+fn numbers(range: &KeyRange, shared: usize) -> Range<u128> {
     let end = match &range.end {
-        Some(end) => number(end, shared, depth),
-        None => 1 << (8 * depth),
+        Some(end) => number(end, shared),
+        None => 1 << (8 * DEPTH_BYTES),
     };
-    number(&range.start, shared, depth)..end
+    number(&range.start, shared)..end
 }
 
-/// `depth` bytes of `key` from `from` on, big-endian, as if it went on with zeros.
-fn number(key: &[u8], from: usize, depth: usize) -> u128 {
+/// Eight bytes of `key` from `from` on, big-endian, as if it went on with zeros.
+fn number(key: &[u8], from: usize) -> u128 {
     let byte = |at: usize| u128::from(key.get(at).copied().unwrap_or(0));
-    (from..from + depth).fold(0, |number, at| number << 8 | byte(at))
+    (from..from + DEPTH_BYTES).fold(0, |number, at| number << 8 | byte(at))
 }
 
 #[cfg(test)]
@@ -172,24 +150,6 @@ mod tests {
         );
         let last = range(&[0xff, 0xff, 0x80], None);
         assert_eq!(position(&last, &[0xff, 0xff, 0xc0]), 0.5);
-    }
-
-    #[test]
-    fn midpoints_are_of_the_grain() {
-        let whole = KeyRange::full();
-        assert_eq!(
-            midpoint(&whole, Grain::Hash).unwrap().as_ref(),
-            [0x80, 0, 0, 0, 0, 0, 0, 0]
-        );
-        assert_eq!(midpoint(&whole, Grain::Key).unwrap().as_ref(), [0x80]);
-        let neighbours = range(&7u64.to_be_bytes(), Some(&8u64.to_be_bytes()));
-        assert_eq!(
-            midpoint(&neighbours, Grain::Hash),
-            None,
-            "one hash cannot be divided"
-        );
-        assert!(midpoint(&neighbours, Grain::Key).is_some(), "its items can");
-        assert_eq!(midpoint(&range(b"a", Some(b"a\0")), Grain::Key), None);
     }
 
     #[test]
@@ -228,16 +188,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn a_midpoint_lies_strictly_inside(range in any_range()) {
-            for grain in [Grain::Hash, Grain::Key] {
-                if let Some(middle) = midpoint(&range, grain) {
-                    prop_assert!(middle > range.start && range.contains(&middle));
-                    prop_assert!(position(&range, &middle) <= 1.0);
-                }
-            }
-        }
-
         #[test]
         fn positions_rise_with_the_keys(range in any_range(), keys in [any::<[u8; 5]>(), any::<[u8; 5]>()]) {
             let [low, high] = if keys[0] <= keys[1] { keys } else { [keys[1], keys[0]] };
