@@ -206,6 +206,7 @@ fn comparison(parser: &mut Parser<'_>, left: Operand) -> Result<Test, Fault> {
         }
         let high = operand(parser)?;
         check_list(parser, "BETWEEN", &left, &[&low, &high]);
+        check_ordered(parser, "BETWEEN", &[&left, &low, &high]);
         check_bounds(parser, &low, &high);
         return Ok(Test::Between(left, low, high));
     }
@@ -238,10 +239,15 @@ fn in_list(parser: &mut Parser<'_>, left: Operand) -> Result<Test, Fault> {
 fn check_compared(parser: &mut Parser<'_>, left: &Operand, by: Comparator, right: &Operand) {
     check_distinct(parser, by.symbol(), left, right);
     if !matches!(by, Comparator::Equal | Comparator::NotEqual) {
-        for operand in [left, right] {
-            if let Some(kind) = operand.known_type().filter(|kind| !is_ordered(kind)) {
-                parser.wrong_operand_type(by.symbol(), kind);
-            }
+        check_ordered(parser, by.symbol(), &[left, right]);
+    }
+}
+
+/// Operands of operators that compare must have a type that has an order.
+fn check_ordered(parser: &mut Parser<'_>, operator: &str, operands: &[&Operand]) {
+    for operand in operands {
+        if let Some(kind) = operand.known_type().filter(|kind| !is_ordered(kind)) {
+            parser.wrong_operand_type(operator, kind);
         }
     }
 }
@@ -269,13 +275,8 @@ fn check_list(parser: &mut Parser<'_>, operator: &str, left: &Operand, rest: &[&
     }
 }
 
-/// The bounds of BETWEEN must have an order, and, if both are values, be of one type and in order.
+/// The bounds of BETWEEN, if both are values, must be of one type and in order.
 fn check_bounds(parser: &mut Parser<'_>, low: &Operand, high: &Operand) {
-    for bound in [low, high] {
-        if let Some(kind) = bound.known_type().filter(|kind| !is_ordered(kind)) {
-            parser.wrong_operand_type("BETWEEN", kind);
-        }
-    }
     let (Operand::Value(low), Operand::Value(high)) = (low, high) else {
         return;
     };

@@ -230,6 +230,11 @@ fn faults_are_reported_in_dynamodbs_words_and_order() {
              upper bound operand: AttributeValue: {N:5}",
         ),
         (
+            ":t BETWEEN n AND :n",
+            "Incorrect operand type for operator or function; \
+             operator or function: BETWEEN, operand type: BOOL",
+        ),
+        (
             "n BETWEEN n AND :n",
             "The first operand must be distinct from the remaining operands for this operator or \
              function; operator: BETWEEN, first operand: [n]",

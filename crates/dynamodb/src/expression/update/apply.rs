@@ -23,10 +23,7 @@ pub(super) fn apply(actions: &[Action], item: &Item) -> Result<Item, ApiError> {
             Change::Set(expression) => Some(evaluate(expression, item)?),
             Change::Remove => None,
             Change::Add(value) => Some(added(old, value)?),
-            Change::Delete(value) => match deleted(old, value)? {
-                None if old.is_none() => continue,
-                rest => rest,
-            },
+            Change::Delete(value) => deleted(old, value)?,
         };
         match new {
             Some(value) => writes.push(Write { path, value }),

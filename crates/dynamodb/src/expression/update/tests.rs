@@ -159,6 +159,7 @@ fn updates_that_do_not_fit_the_item_are_refused() {
         ("SET lst.a = :one", path_error),
         ("SET tree.k.x = :one", path_error),
         ("REMOVE absent.a", path_error),
+        ("DELETE absent.a :ss", path_error),
         (
             "SET h = :huge + :huge",
             "Number overflow. Attempting to store a number with magnitude larger than supported \
