@@ -128,12 +128,17 @@ impl Bins {
 
     /// Closes the next second, and every longer bin that ends with it.
     pub(crate) fn close_second(&mut self, map: &Arc<CellMap>, watched: bool) {
-        let mut row = self.open.pop_front().unwrap_or_default();
+        let opened = self.open.pop_front();
+        let reusable = opened.is_some();
+        let mut row = opened.unwrap_or_default();
         row.covered_s = u16::from(watched);
         self.seconds.push(closed(&row, map));
         self.levels[0].open.fold(&row, true);
-        row.clear();
-        self.spare.push(row);
+        // Only what was taken from the spare rows goes back to them: quiet time must not add any.
+        if reusable {
+            row.clear();
+            self.spare.push(row);
+        }
         self.second += 1;
         for level in 0..self.levels.len() {
             if self.second % self.levels[level].bin_s != 0 {
@@ -219,5 +224,24 @@ fn closed(row: &OpenRow, map: &Arc<CellMap>) -> Row {
         Row::empty(map.clone(), row.covered_s)
     } else {
         row.close(map)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::vector_at;
+
+    #[test]
+    fn rows_are_used_again_and_quiet_time_needs_none() {
+        let map = Arc::new(CellMap::new([]));
+        let mut bins = Bins::new(0);
+        for second in 0..2_000 {
+            if second % 3 == 0 {
+                bins.count(0, 1, &vector_at(second * 1_000));
+            }
+            bins.close_second(&map, true);
+            assert!(bins.spare.len() + bins.open.len() <= 1);
+        }
     }
 }
