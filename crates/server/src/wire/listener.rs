@@ -134,7 +134,6 @@ fn protocol(settings: &HttpSettings) -> http1::Builder {
     protocol
         .timer(TokioTimer::new())
         .keep_alive(true)
-        .pipeline_flush(true)
         .max_headers(settings.headers_max)
         .max_header_size(settings.header_bytes_max)
         .header_read_timeout(Duration::from_millis(settings.header_read_ms_max));

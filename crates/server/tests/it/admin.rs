@@ -14,6 +14,9 @@ use workload::WorkloadSettings;
 use crate::http_client::{RawClient, Reply};
 use crate::support::TestServer;
 
+/// Requests made while waiting for the manager, each about a millisecond.
+const TRIES_MAX: usize = 20_000;
+
 const JSON: (&str, &str) = ("content-type", "application/json");
 
 /// A server with a manager that acts by hand only, and the admin listener.
@@ -44,9 +47,11 @@ impl Administered {
             policy,
             verdict_after_ms: 3_600_000,
         };
-        let manager = Manager::start(ManagerSettings::default(), components)
-            .await
-            .unwrap();
+        let settings = ManagerSettings {
+            tick_ms: 20,
+            ..Default::default()
+        };
+        let manager = Manager::start(settings, components).await.unwrap();
         let metrics = MetricsExport::new(
             Arc::clone(server.handle.metrics()),
             Arc::clone(server.handle.recorder()),
@@ -88,6 +93,16 @@ impl Administered {
         self.manager.stop().await.unwrap();
         self.server.stop().await;
     }
+}
+
+/// What `look` finds, when it finds something: the manager works at its own pace.
+async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    for _ in 0..TRIES_MAX {
+        if let Some(found) = look().await {
+            return found;
+        }
+    }
+    panic!("not found in {TRIES_MAX} tries");
 }
 
 /// The one line that says why not.
@@ -152,20 +167,13 @@ async fn documents_show_tables_and_their_load() {
             .must("PutItem", json!({"TableName": "things", "Item": item}))
             .await;
     }
-    // The manager collects as the clock goes on.
-    let mut tries = 0;
-    let window = loop {
+    // The manager collects as the clock goes on; complete minutes are shown.
+    let collected = async || {
         admin.server.clock.advance_ms(1000);
-        let reply = admin
-            .raw
-            .get("/api/v1/tables/things/workload?window=5m")
-            .await;
-        if reply.status == StatusCode::OK && reply.json()["requests"] == 50 {
-            break reply.json();
-        }
-        tries += 1;
-        assert!(tries < 2000, "never collected: {:?}", reply.body);
+        let window = admin.document("tables/things/workload?window=1d").await;
+        (window["requests"] == 50).then_some(window)
     };
+    let window = eventually(collected).await;
     assert_eq!(window["distinct_clients"], 1.0);
     assert_eq!(
         admin.document("tables").await["tables"][0]["name"],
@@ -197,6 +205,12 @@ async fn a_reslice_by_hand_is_carried_out_and_mistakes_are_explained() {
     let path = "/api/v1/tables/things/reslice";
     let partitions = admin.document("tables/things/partitions").await;
     let id = partitions["partitions"][0]["id"].clone();
+    // It can be split when the manager has come to know the table.
+    let known = async || {
+        let forecast = admin.document("tables/things/forecast").await;
+        (!forecast["partitions"].as_array()?.is_empty()).then_some(())
+    };
+    eventually(known).await;
     let split = json!({"action": "split", "partition": id, "into": 2});
 
     let done = admin.post(path, &[JSON], split.clone()).await;
