@@ -138,7 +138,7 @@ mod tests {
     fn quantiles_come_from_the_steps_own_and_neighbouring_errors() {
         // Step s of 5 always misses by s; with point and floor that make the spread 1.
         let mut calibration = Calibration::new(5, 100);
-        for origin in 0..100 {
+        for _ in 0..100 {
             for step in 0..5 {
                 calibration.record(step, 1.0, 1.0 + step as f64, 0.0);
             }
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn a_larger_forecast_is_wider_by_the_root() {
         let mut calibration = Calibration::new(1, 100);
-        (0..100).for_each(|origin| calibration.record(origin, 0, 100.0, 110.0, 0.0));
+        (0..100).for_each(|_| calibration.record(0, 100.0, 110.0, 0.0));
         let calibration = refreshed(calibration);
         let q90 = calibration.step(0, 400.0, 0.0).expect("enough errors").q90;
         assert!((q90 - 420.0).abs() < 0.1, "{q90}");
@@ -168,20 +168,39 @@ mod tests {
     #[test]
     fn only_the_window_counts_and_memory_is_bounded() {
         let mut calibration = Calibration::new(3, 1440);
-        for origin in 0..5_000 {
-            let miss = if origin < 3_000 { 50.0 } else { 1.0 };
-            (0..3).for_each(|step| calibration.record(step, 1.0, 1.0 + miss, 0.0));
+        for bin in 0..5_000 {
+            let miss = if bin < 3_000 { 50.0 } else { 1.0 };
+            for step in calibration.keeps(bin) {
+                calibration.record(step, 1.0, 1.0 + miss, 0.0);
+            }
         }
         let calibration = refreshed(calibration);
         let q99 = calibration.step(1, 1.0, 0.0).expect("enough errors").q99;
         assert!((q99 - 2.0).abs() < 0.01, "old errors still count: {q99}");
-        assert!(calibration.state_bytes() < 3 * 480 * 2 + 400);
+        assert!(calibration.state_bytes() < 3 * SAMPLES_PER_STEP_MAX * 2 + 400);
+    }
+
+    #[test]
+    fn neighbouring_steps_keep_errors_of_different_bins() {
+        let calibration = Calibration::new(12, 1440);
+        let mut kept = [0; 12];
+        for bin in 0..1440 {
+            let steps: Vec<usize> = calibration.keeps(bin).collect();
+            assert!(steps.windows(2).all(|pair| pair[1] - pair[0] > NEIGHBOURS));
+            steps.into_iter().for_each(|step| kept[step] += 1);
+        }
+        assert_eq!(
+            kept, [SAMPLES_PER_STEP_MAX; 12],
+            "every step has the same number"
+        );
+        let every_bin = Calibration::new(12, 240);
+        assert_eq!(every_bin.keeps(77).count(), 12, "a short window keeps all");
     }
 
     #[test]
     fn too_few_errors_make_no_quantile() {
         let mut calibration = Calibration::new(1, 1_000);
-        calibration.record(0, 0, 1.0, 2.0, 0.0);
+        calibration.record(0, 1.0, 2.0, 0.0);
         assert_eq!(refreshed(calibration).step(0, 1.0, 0.0), None);
     }
 }

@@ -1,0 +1,90 @@
+//! Rolling origins: what was known when, beside what then came.
+
+use super::BacktestSettings;
+use crate::seasons::Seasons;
+use crate::{ForecastError, ForecastSettings, Series, SeriesForecaster};
+use std::time::Instant;
+
+/// One moment of a backtest.
+#[derive(Debug)]
+pub struct Origin<'a> {
+    /// When the first bin that is not known yet starts.
+    pub start_ms: i64,
+    /// The forecaster, which has seen everything before.
+    pub forecaster: &'a SeriesForecaster,
+    /// What came in the bins of the horizon, first the one that starts at `start_ms`.
+    pub actual: &'a [f64],
+}
+
+/// What rolling over a series took.
+#[derive(Clone, Debug)]
+pub struct Rolled {
+    /// The days before the test.
+    pub train: Series,
+    /// How many origins were visited.
+    pub origins: u64,
+    /// How long starting from `train` took, in milliseconds.
+    pub start_ms: f64,
+    /// How long all pushes took together, in microseconds.
+    pub push_us: f64,
+}
+
+/// Visits every origin in the test days whose whole horizon lies in the series.
+pub fn roll(
+    series: &Series,
+    settings: &ForecastSettings,
+    backtest: &BacktestSettings,
+    mut visit: impl FnMut(&Origin<'_>),
+) -> Result<Rolled, ForecastError> {
+    settings.validate()?;
+    let (train, tested) = cut(series, settings, backtest)?;
+    let started = Instant::now();
+    let mut forecaster = SeriesForecaster::from_history(&train, settings)?;
+    let start_ms = started.elapsed().as_secs_f64() * 1e3;
+    let (mut origins, mut push_us) = (0, 0.0);
+    for actual in tested.windows(settings.horizon_steps) {
+        let start_ms = forecaster.next_start_ms();
+        visit(&Origin {
+            start_ms,
+            forecaster: &forecaster,
+            actual,
+        });
+        origins += 1;
+        let started = Instant::now();
+        forecaster.push(actual[0]);
+        push_us += started.elapsed().as_secs_f64() * 1e6;
+    }
+    Ok(Rolled {
+        train,
+        origins,
+        start_ms,
+        push_us,
+    })
+}
+
+/// The days before the test, and the values of the test.
+fn cut<'a>(
+    series: &'a Series,
+    settings: &ForecastSettings,
+    backtest: &BacktestSettings,
+) -> Result<(Series, &'a [f64]), ForecastError> {
+    let day = Seasons::new(settings.bin_ms)?.day_bins();
+    let tested = (backtest.test_days as usize * day).min(series.len() / 2);
+    let train = series.len() - tested;
+    if train < settings.history_days_min as usize * day || tested < settings.horizon_steps {
+        return Err(ForecastError::TooShort {
+            method: "a backtest",
+            needed: format!(
+                "{} days to learn from and as many to test on; there are {:.1} days in all",
+                settings.history_days_min,
+                series.len() as f64 / day as f64
+            ),
+        });
+    }
+    let before = Series::new(
+        series.start_ms,
+        series.bin_ms,
+        series.values[..train].to_vec(),
+    );
+    Ok((before, &series.values[train..]))
+}
