@@ -52,7 +52,12 @@ impl DataDirectory {
 
     /// Lets another process have the directory.
     pub(crate) fn unlock(&self) {
-        self.lock.lock().take();
+        if let Some(file) = self.lock.lock().take() {
+            // Closing the file would do, but not if a process that was just forked still has it.
+            if let Err(error) = file.unlock() {
+                tracing::warn!(directory = %self.root.display(), %error, "unlocking failed");
+            }
+        }
     }
 
     /// Makes the directory entries below `path` survive a power cut. After a kill the newest
@@ -71,6 +76,12 @@ impl DataDirectory {
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl Drop for DataDirectory {
+    fn drop(&mut self) {
+        self.unlock();
     }
 }
 

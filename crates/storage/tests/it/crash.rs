@@ -20,8 +20,11 @@ use victim::Victim;
 
 /// How many times a process is killed at random.
 const RANDOM_KILLS: u64 = 20;
-/// The longest that a process lives after it has begun to work.
-const LIFE_MS_MAX: u64 = 600;
+/// How many writes, or how many reslices, a process lives to see, at most; then it has up to some
+/// milliseconds.
+const WRITES_MAX: usize = 300;
+const RESLICES_MAX: usize = 3;
+const LAST_MS_MAX: u64 = 60;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_random_while_reslicing_under_load() {
@@ -39,7 +42,11 @@ async fn killed_at_random_while_reslicing_under_load() {
         );
         let mut victim = Victim::start(&job);
         victim.wait_until_ready();
-        std::thread::sleep(Duration::from_millis(random.random_range(0..LIFE_MS_MAX)));
+        match round % 2 {
+            0 => victim.wait_for_several("@ack", random.random_range(1..=WRITES_MAX)),
+            _ => victim.wait_for_several("@resliced", random.random_range(1..=RESLICES_MAX)),
+        }
+        std::thread::sleep(Duration::from_millis(random.random_range(0..LAST_MS_MAX)));
         ledger.add(victim.kill());
         let storage = open(root.path()).await;
         let table = storage.table(TABLE).unwrap();

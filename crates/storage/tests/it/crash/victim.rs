@@ -4,10 +4,10 @@ use super::child::{JOB, Job};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a process may take for what it is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A child process and what it has said.
 pub(crate) struct Victim {
@@ -47,18 +47,21 @@ impl Victim {
     }
 
     pub(crate) fn wait_until_ready(&mut self) {
-        self.wait_for("@ready");
+        self.wait_for_several("@ready", 1);
     }
 
     pub(crate) fn wait_for_the_point(&mut self) {
-        self.wait_for("@point");
+        self.wait_for_several("@point", 1);
     }
 
-    fn wait_for(&mut self, wanted: &str) {
-        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
-            let found = line == wanted;
+    /// Waits for so many lines that begin with `wanted`.
+    pub(crate) fn wait_for_several(&mut self, wanted: &str, mut count: usize) {
+        let since = Instant::now();
+        let left = || PATIENCE.saturating_sub(since.elapsed());
+        while let Ok(line) = self.lines.recv_timeout(left()) {
+            count -= usize::from(line.starts_with(wanted));
             self.said.push(line);
-            if found {
+            if count == 0 {
                 return;
             }
         }
@@ -71,7 +74,16 @@ impl Victim {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
         // The pipe ends with the process; what was written before is still in it.
-        self.said.extend(self.lines.iter());
-        self.said
+        let mut said = std::mem::take(&mut self.said);
+        said.extend(self.lines.iter());
+        said
+    }
+}
+
+impl Drop for Victim {
+    /// A failed test leaves no process behind.
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
