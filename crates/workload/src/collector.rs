@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use types::{KeyRange, PartitionId, Strategy, TableId};
 
 /// What is known of the load of all tables.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Collector {
     pub(crate) settings: CollectorSettings,
     pub(crate) tables: BTreeMap<TableId, TableLoad>,

@@ -1,4 +1,20 @@
 //! Workload vectors, recorder, collector, windows, cells, history and trace files.
+//!
+//! A request leaves one [`Vector`] in the [`Recorder`], after [`Demand`] has told whether it is new or
+//! a retry. Once a second the [`Collector`]'s owner drains the recorder: vectors are counted per cell
+//! of the key axis and second, seconds add up to the bins of the three [`Window`]s and of 28 days of
+//! history. Each is a [`Timeline`], which answers for any range of keys. In reading order:
+//!
+//! - `vector`, `recorder`, `demand`, `clients`: the path of a request; no locks, no allocation
+//! - `axis`, `cells`, `shape`, `overlap`: arithmetic on the key axis
+//! - `row`, `bins`, `timeline`, `series`: counting over time
+//! - `adapt`: which cells to have (a pure decision); `sketch`, `window`: what sums do not show
+//! - `table`, `collector`: all of it for one table, and for all
+//! - `view`, `export`: as documents; `envelope`, `stored`, `chunk`, `snapshot`: as stored bytes
+//! - `tabular`, `trace`, `rates`: files with recorded workloads
+//!
+//! Time and randomness come from the caller, and there is no I/O but reading trace files: the service,
+//! the simulator and an import of history run the same code.
 
 mod adapt;
 mod axis;
@@ -11,6 +27,7 @@ mod collector;
 mod demand;
 mod envelope;
 mod error;
+mod export;
 mod overlap;
 mod rates;
 mod recorder;
@@ -45,6 +62,7 @@ pub use series::RateSeries;
 pub use settings::{CollectorSettings, DemandSettings, RecorderSettings, WorkloadSettings};
 pub use timeline::Timeline;
 pub use trace::{TraceEvent, TraceOp, TraceReader};
+pub(crate) use vector::KeyHex;
 pub use vector::{
     KeyPrefix, Outcome, RANGE_KEY_PREFIX_BYTES, RangeKeyPrefix, RequestType,
     STORAGE_KEY_PREFIX_BYTES, StorageKeyPrefix, Vector,

@@ -120,9 +120,7 @@ impl<const N: usize> Ord for KeyPrefix<N> {
 
 impl<const N: usize> fmt::Debug for KeyPrefix<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for byte in self.as_bytes() {
-            write!(f, "{byte:02x}")?;
-        }
+        write!(f, "{}", KeyHex(self.as_bytes()))?;
         f.write_str(if self.truncated { "…" } else { "" })
     }
 }
@@ -143,6 +141,15 @@ impl<'de, const N: usize> Deserialize<'de> for KeyPrefix<N> {
             truncated,
             ..Self::new(&bytes)
         })
+    }
+}
+
+/// Bytes of a key, shown in hexadecimal.
+pub(crate) struct KeyHex<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Display for KeyHex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

@@ -3,7 +3,7 @@
 //! Keys are written in hexadecimal, since storage keys are bytes; JSON numbers are rounded to 32 bits.
 
 use crate::sketch::Weighted;
-use crate::{Channel, ClientNames, Collector, HotKey, Timeline, Vector, Window};
+use crate::{Channel, ClientNames, Collector, HotKey, KeyHex, Timeline, Vector, Window};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use types::{KeyRange, PartitionId, TableId};
@@ -279,12 +279,7 @@ impl VectorView {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        write!(text, "{byte:02x}").expect("a String takes every write");
-    }
-    text
+    KeyHex(bytes).to_string()
 }
 
 #[cfg(test)]
