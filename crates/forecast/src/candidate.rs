@@ -148,3 +148,65 @@ impl Candidate {
             + self.points.len() * size_of::<f64>()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ForecastSettings, Observation};
+
+    #[test]
+    fn pinball_charges_a_low_quantile_more() {
+        assert!((pinball(Quantile::Q90, 10.0, 12.0) - 1.8).abs() < 1e-12);
+        assert!((pinball(Quantile::Q90, 12.0, 10.0) - 0.2).abs() < 1e-12);
+        assert_eq!(pinball(Quantile::Q50, 3.0, 3.0), 0.0);
+    }
+
+    /// A last-value candidate of two steps over hourly bins, pushed a load that rises by 1.
+    fn rising(bins: u64) -> (Candidate, Vec<Option<Outcome>>) {
+        let settings = ForecastSettings {
+            bin_ms: 3_600_000,
+            ..ForecastSettings::default()
+        };
+        let mut history = History::new(0, &settings).expect("an hour");
+        let machine = Machine::LastValue;
+        let mut candidate = Candidate::new(ModelKind::LastValue, machine, 2, 100, Quantile::Q90);
+        let mut outcomes = Vec::new();
+        let mut scratch = Vec::new();
+        for bin in 0..bins {
+            // Far from zero, so that the spread hardly changes as the load rises.
+            let value = 1e6 + bin as f64;
+            outcomes.push(candidate.settle(bin, value, 0.0));
+            history.push(Observation::Value(value));
+            candidate.refresh_all(&mut scratch);
+            candidate.forecast(&history, 0.0);
+        }
+        (candidate, outcomes)
+    }
+
+    #[test]
+    fn every_step_is_settled_against_the_forecast_that_was_made_for_it() {
+        // The first step always misses by 1, the second by 2: the .9 quantile of both is 2 above.
+        let (candidate, outcomes) = rising(100);
+        let steps = candidate.latest(100, 2, 0.0).expect("calibrated");
+        assert_eq!(steps[0].point, 1e6 + 99.0);
+        assert!(
+            (steps[0].q90 - steps[0].point - 2.0).abs() < 0.01,
+            "{:?}",
+            steps[0]
+        );
+        // Forecast 2 above: the first step is then 1 too high, the second right or nearly so.
+        let outcome = outcomes[99].expect("both steps were calibrated");
+        assert!((outcome.pinball - 0.05).abs() < 0.01, "{outcome:?}");
+        assert!(
+            outcomes[..20].iter().all(Option::is_none),
+            "too few errors to be judged"
+        );
+    }
+
+    #[test]
+    fn a_forecast_of_another_origin_is_not_the_latest() {
+        let (candidate, _) = rising(60);
+        assert!(candidate.latest(60, 2, 0.0).is_some());
+        assert_eq!(candidate.latest(61, 2, 0.0), None);
+    }
+}

@@ -8,7 +8,7 @@
 //! the model is rebuilt from the re-binned matrix.
 
 use crate::seasons::Seasons;
-use crate::{ForecastError, Observation};
+use crate::{ForecastError, Observation, VALUE_MAX};
 use serde::{Deserialize, Serialize};
 
 /// Settings of a [`ShareModel`].
@@ -248,8 +248,9 @@ impl ShareModel {
         let (_, sums, bins) = &mut self.under_way;
         *bins += 1;
         for ((recent, sum), &load) in self.recent.iter_mut().zip(sums).zip(loads) {
-            *recent = keep * *recent + (1.0 - keep) * load as f32;
-            *sum += load as f32;
+            let load = load.min(VALUE_MAX) as f32;
+            *recent = keep * *recent + (1.0 - keep) * load;
+            *sum += load;
         }
     }
 

@@ -85,7 +85,7 @@ impl RidgeState {
     /// Takes the bin that `history` has just taken.
     pub(crate) fn push(&mut self, history: &History) {
         let day = self.seasons.day_bins() as u64;
-        if history.bins_total() % day == 0 && self.epsilon_is_off(history) {
+        if history.bins_total().is_multiple_of(day) && self.epsilon_is_off(history) {
             self.rebuild(history);
         } else if let (Some((value, seen)), Some(epsilon)) = (history.last(), self.epsilon) {
             self.absorb(value, seen, history.next_start_ms(), epsilon);

@@ -106,13 +106,13 @@ impl Scoreboard {
         }
     }
 
-    /// Takes one bin's outcomes, in the order of the methods. Returns whether the choice was
+    /// Takes one bin's outcomes, in the order of the methods. At the end of a block the choice is
     /// made anew.
     pub(crate) fn push(
         &mut self,
         outcomes: impl Iterator<Item = Option<Outcome>>,
         climatology: f64,
-    ) -> bool {
+    ) {
         for (tally, outcome) in self.current.iter_mut().zip(outcomes) {
             if let Some(outcome) = outcome {
                 let Outcome { pinball, covered } = outcome;
@@ -125,12 +125,10 @@ impl Scoreboard {
             }
         }
         self.current_bins += 1;
-        if self.current_bins < BLOCK_BINS {
-            return false;
+        if self.current_bins == BLOCK_BINS {
+            self.close_block();
+            self.verdict = self.judge();
         }
-        self.close_block();
-        self.verdict = self.judge();
-        true
     }
 
     fn close_block(&mut self) {
@@ -250,3 +248,6 @@ impl Scoreboard {
 pub(crate) fn window_bins(seasons: Seasons, settings: &ForecastSettings) -> usize {
     (settings.selection_days as usize * seasons.day_bins()).max(WINDOW_BINS_MIN)
 }
+
+#[cfg(test)]
+mod tests;
