@@ -1,8 +1,8 @@
 //! The service's surface: the DynamoDB API over HTTP, admission control, the admin API.
 //!
-//! In reading order: [`wire`] speaks HTTP and knows no operation; [`service`] turns requests into
-//! operations of crate `dynamodb`; [`execution`] carries them out on crate `storage`, as the pure
-//! decisions of `dynamodb` say; [`admission`] says which requests a partition has capacity for;
+//! In reading order: `wire` speaks HTTP and knows no operation; `service` turns requests into
+//! operations of crate `dynamodb`; `execution` carries them out on crate `storage`, as the pure
+//! decisions of `dynamodb` say; `admission` says which requests a partition has capacity for;
 //! every data request leaves one workload vector. [`admin`] serves what the manager and the
 //! [`metrics`] know to people and scripts.
 //!

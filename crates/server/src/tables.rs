@@ -87,6 +87,20 @@ impl Tables {
             .map(|(_, units)| units)
     }
 
+    /// Stops serving tables that storage does not have any more.
+    pub(crate) fn forget_dropped(&self) {
+        self.served.rcu(|served| {
+            let mut served = HashMap::clone(served);
+            served.retain(|_, table| self.is_there(table));
+            served
+        });
+    }
+
+    fn is_there(&self, served: &ServedTable) -> bool {
+        let there = self.storage.table(served.table.name());
+        there.is_some_and(|table| table.id() == served.table.id())
+    }
+
     /// Begins to serve a table, and forgets those that are gone. If two requests do so at once, the
     /// first one's buckets are used.
     fn serve(&self, table: Arc<Table>) -> Result<Arc<ServedTable>, ApiError> {
@@ -104,15 +118,9 @@ impl Tables {
             definition,
             admission,
         });
-        let present: Vec<TableId> = self
-            .storage
-            .tables()
-            .iter()
-            .map(|table| table.id())
-            .collect();
         self.served.rcu(|served| {
             let mut served = HashMap::clone(served);
-            served.retain(|id, _| present.contains(id));
+            served.retain(|_, other| self.is_there(other));
             served.entry(id).or_insert_with(|| Arc::clone(&new));
             served
         });

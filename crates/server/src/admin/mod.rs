@@ -3,6 +3,7 @@
 //! It wraps the manager's documents in HTTP and decides nothing. Loopback only, like the DynamoDB
 //! API; what changes something is refused to web pages of other origins ([`routes`]).
 
+mod answer;
 mod routes;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -11,28 +11,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue};
+use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use manager::{HandAction, Manager, ManagerError};
-use serde::Serialize;
+use manager::{HandAction, Manager};
 use workload::Window;
 
 use super::AdminComponents;
+use super::answer::{Answer, Document, HTML, JSON, Refusal, TEXT, response};
 use crate::metrics::MetricsExport;
 use crate::settings::HttpSettings;
-use crate::wire::{BodyError, BodyReader, Handler};
+use crate::wire::{BodyReader, Handler};
 
 /// The page at `/`.
 const PAGE: &str = include_str!("../../assets/index.html");
 
 /// How much past a heat map shows unless it is asked for more or less: the page's half day.
 const HEATMAP_PAST_MINUTES: u32 = 720;
-
-const HTML: &str = "text/html; charset=utf-8";
-const JSON: &str = "application/json";
-const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Answers the requests of the admin listener.
 #[derive(Debug)]
@@ -41,27 +37,6 @@ pub(super) struct Routes {
     ready: Arc<AtomicBool>,
     bodies: BodyReader,
     request_max: Duration,
-}
-
-/// A reply, or the status and the one line that say why there is none.
-type Answer = Result<Document, Refusal>;
-
-/// What is sent.
-struct Document {
-    content_type: &'static str,
-    body: Bytes,
-}
-
-/// What is refused, and why.
-struct Refusal {
-    status: StatusCode,
-    reason: String,
-}
-
-/// The body of every admin error.
-#[derive(Serialize)]
-struct ErrorBody<'a> {
-    error: &'a str,
 }
 
 impl Routes {
@@ -128,7 +103,7 @@ impl Routes {
                 let action: HandAction = serde_json::from_slice(body).map_err(|error| {
                     Refusal::new(StatusCode::BAD_REQUEST, format!("not an action: {error}"))
                 })?;
-                json(
+                Document::json(
                     &self
                         .components
                         .manager
@@ -145,16 +120,18 @@ impl Routes {
 fn document(manager: &Manager, path: &str, query: &str) -> Answer {
     let segments: Vec<&str> = path.split('/').collect();
     match segments[..] {
-        ["tables"] => json(&manager.tables_document()),
-        ["decisions"] => json(&manager.decisions_document(parameter(query, "table"))),
-        ["workflows"] => json(&manager.workflows_document()),
-        ["tables", table, "partitions"] => json(&manager.partitions_document(table)?),
-        ["tables", table, "vectors"] => json(&manager.vectors_document(table)?),
-        ["tables", table, "forecast"] => json(&manager.forecast_document(table)?),
-        ["tables", table, "plan"] => json(&manager.plan_document(table)?),
-        ["tables", table, "workload"] => json(&manager.window_document(table, window(query)?)?),
+        ["tables"] => Document::json(&manager.tables_document()),
+        ["decisions"] => Document::json(&manager.decisions_document(parameter(query, "table"))),
+        ["workflows"] => Document::json(&manager.workflows_document()),
+        ["tables", table, "partitions"] => Document::json(&manager.partitions_document(table)?),
+        ["tables", table, "vectors"] => Document::json(&manager.vectors_document(table)?),
+        ["tables", table, "forecast"] => Document::json(&manager.forecast_document(table)?),
+        ["tables", table, "plan"] => Document::json(&manager.plan_document(table)?),
+        ["tables", table, "workload"] => {
+            Document::json(&manager.window_document(table, window(query)?)?)
+        }
         ["tables", table, "heatmap"] => {
-            json(&manager.heatmap_document(table, past_minutes(query)?)?)
+            Document::json(&manager.heatmap_document(table, past_minutes(query)?)?)
         }
         _ => Err(Refusal::not_found(path)),
     }
@@ -224,67 +201,6 @@ fn is_loopback(host: &str) -> bool {
     name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
-fn json(document: &impl Serialize) -> Answer {
-    let body = serde_json::to_vec(document).map_err(|error| {
-        tracing::error!(%error, "an admin document could not be encoded");
-        Refusal::internal("the document could not be encoded; see the log")
-    })?;
-    Ok(Document::new(JSON, body))
-}
-
-impl Document {
-    fn new(content_type: &'static str, body: impl Into<Bytes>) -> Self {
-        Self {
-            content_type,
-            body: body.into(),
-        }
-    }
-}
-
-impl Refusal {
-    fn new(status: StatusCode, reason: impl Into<String>) -> Self {
-        Self {
-            status,
-            reason: reason.into(),
-        }
-    }
-
-    fn not_found(path: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, format!("there is nothing at {path}"))
-    }
-
-    fn internal(reason: impl Into<String>) -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, reason)
-    }
-}
-
-impl From<ManagerError> for Refusal {
-    fn from(error: ManagerError) -> Self {
-        let status = match &error {
-            ManagerError::NoSuchTable(_) => StatusCode::NOT_FOUND,
-            ManagerError::Refused(_) => StatusCode::BAD_REQUEST,
-            ManagerError::Busy(_) => StatusCode::CONFLICT,
-            _ => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        Self::new(status, error.to_string())
-    }
-}
-
-impl From<BodyError> for Refusal {
-    fn from(error: BodyError) -> Self {
-        match error {
-            BodyError::TooLarge => Self::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "the request body is too large",
-            ),
-            BodyError::Broken => Self::new(
-                StatusCode::BAD_REQUEST,
-                "the request body could not be read",
-            ),
-        }
-    }
-}
-
 impl Handler for Routes {
     type Body = Full<Bytes>;
 
@@ -294,26 +210,11 @@ impl Handler for Routes {
         _peer: SocketAddr,
     ) -> Response<Self::Body> {
         let answer = tokio::time::timeout(self.request_max, self.answer(request)).await;
-        let answer = answer.unwrap_or_else(|_| {
+        response(answer.unwrap_or_else(|_| {
             Err(Refusal::internal(
                 "the request took too long; it may go on in the background",
             ))
-        });
-        let (status, content_type, body) = match answer {
-            Ok(document) => (StatusCode::OK, document.content_type, document.body),
-            Err(refusal) => {
-                let body = serde_json::to_vec(&ErrorBody {
-                    error: &refusal.reason,
-                });
-                (refusal.status, JSON, body.unwrap_or_default().into())
-            }
-        };
-        let mut response = Response::new(Full::new(body));
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        response
+        }))
     }
 }
 

@@ -89,6 +89,7 @@ impl Executor {
                 StorageError::Busy(_) => ApiError::table_in_use(name, "updated"),
                 error => storage_failed(error),
             })?;
+        self.tables.forget_dropped();
         let (status, size) = (TableStatus::Deleting, TableSize::default());
         Ok(table_description_response(&served.definition, status, size))
     }
