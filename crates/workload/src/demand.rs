@@ -112,69 +112,85 @@ impl Demand {
         let refused = outcome == Outcome::Throttled;
         match *attempt {
             Attempt::Named { call, first } => {
-                let known = self.find(call, now_ms, self.retry_ms_max);
-                self.remember(call, now_ms, refused);
-                first || known.is_none()
+                let look = self.look(call, now_ms);
+                self.remember(look, call, now_ms, refused);
+                first || look.age_ms > self.retry_ms_max
             }
             Attempt::Nameless { request } => {
-                let known = self.find(request, now_ms, self.nameless_retry_ms_max);
+                let look = self.look(request, now_ms);
+                let known = look.age_ms <= self.nameless_retry_ms_max;
                 if refused {
-                    self.remember(request, now_ms, true);
-                } else if let Some(slot) = known {
+                    self.remember(look, request, now_ms, true);
+                } else if known {
                     // Served at last: the next request on this key is a new one.
-                    slot.store(0, Ordering::Relaxed);
+                    look.slot.store(0, Ordering::Relaxed);
                 }
-                known.is_none()
+                !known
             }
         }
     }
 
-    /// The slots in which `hash` may lie. The place comes from its lower bits, the mark in the slot
-    /// from its upper ones.
-    fn set(&self, hash: u64) -> &[AtomicU64; SLOTS_PER_SET] {
-        &self.sets[hash as usize & (self.sets.len() - 1)].0
-    }
-
-    fn find(&self, hash: u64, now_ms: i64, age_ms_max: i64) -> Option<&AtomicU64> {
+    /// Finds a request's slot, or else the one that it would take. The place comes from the lower bits
+    /// of the hash, the mark in the slot from the upper ones.
+    fn look(&self, hash: u64, now_ms: i64) -> Look<'_> {
+        let set = &self.sets[hash as usize & (self.sets.len() - 1)].0;
         let (mark, now) = (mark(hash), tick(now_ms));
-        self.set(hash).iter().find(|slot| {
+        let mut cheapest = (u64::MAX, &set[0], Seen(0));
+        for slot in set {
             let seen = Seen(slot.load(Ordering::Relaxed));
-            seen.mark() == mark && seen.age_ms(now) <= age_ms_max
-        })
+            if seen.mark() == mark {
+                return Look {
+                    slot,
+                    seen,
+                    age_ms: seen.age_ms(now),
+                };
+            }
+            let worth = self.worth_of(seen, now);
+            if worth < cheapest.0 {
+                cheapest = (worth, slot, seen);
+            }
+        }
+        let (_, slot, seen) = cheapest;
+        Look {
+            slot,
+            seen,
+            age_ms: i64::MAX,
+        }
     }
 
-    fn remember(&self, hash: u64, now_ms: i64, refused: bool) {
-        let new = Seen::new(hash, now_ms, refused);
-        let set = self.set(hash);
+    fn remember<'a>(&'a self, mut look: Look<'a>, hash: u64, now_ms: i64, refused: bool) {
+        let new = Seen::new(hash, now_ms, refused).0;
         for _ in 0..STORE_TRIES_MAX {
-            let slots = set
-                .iter()
-                .map(|slot| (slot, Seen(slot.load(Ordering::Relaxed))));
-            let worth = |seen: Seen| self.worth_of(seen, mark(hash), tick(now_ms));
-            let cheapest = slots.min_by_key(|(_, old)| worth(*old));
-            let Some((slot, old)) = cheapest else { return };
-            if slot
-                .compare_exchange(old.0, new.0, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok()
-            {
+            let swapped =
+                look.slot
+                    .compare_exchange(look.seen.0, new, Ordering::Relaxed, Ordering::Relaxed);
+            if swapped.is_ok() {
                 return;
             }
+            look = self.look(hash, now_ms);
         }
     }
 
-    /// What is lost by overwriting a slot: least for the same request, then for an empty or old slot,
-    /// then for a served request (which is rarely tried again), the older the less.
-    fn worth_of(&self, seen: Seen, mark: u64, now: u64) -> u64 {
+    /// What is lost by giving a slot to another request: least of an empty or old one, then of a served
+    /// request (which is rarely tried again), the older the less.
+    fn worth_of(&self, seen: Seen, now: u64) -> u64 {
         let age_ms = seen.age_ms(now);
-        if seen.mark() == mark {
-            0
-        } else if seen.0 == 0 || age_ms > self.retry_ms_max {
-            1
-        } else {
-            let class = if seen.refused() { 3 } else { 2 };
-            class * AGE_MS_LIMIT - age_ms as u64
+        if seen.0 == 0 || age_ms > self.retry_ms_max {
+            return 0;
         }
+        let class = if seen.refused() { 2 } else { 1 };
+        class * AGE_MS_LIMIT - age_ms as u64
     }
+}
+
+/// Where a request is remembered, or would be.
+#[derive(Clone, Copy)]
+struct Look<'a> {
+    slot: &'a AtomicU64,
+    /// What the slot held.
+    seen: Seen,
+    /// How long ago the request was seen; longer than anything if it is not known.
+    age_ms: i64,
 }
 
 /// A slot: 40 bits of the request's hash, 23 bits of time, one bit "was refused". Zero is empty.
