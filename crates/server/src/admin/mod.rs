@@ -1,7 +1,7 @@
 //! The admin listener: the page, the admin API under `/api/v1`, metrics and health.
 //!
 //! It wraps the manager's documents in HTTP and decides nothing. Loopback only, like the DynamoDB
-//! API; what changes something is refused to web pages of other origins ([`routes`]).
+//! API; what changes something is refused to web pages of other origins (`routes`).
 
 mod answer;
 mod routes;
