@@ -4,6 +4,7 @@
 //! [`Components`]. The defaults were measured on two cores and a local disk; docs/storage.md says
 //! what each is a trade of.
 
+use crate::error::{Result, StorageError};
 use crate::faults::{Faults, NoFaults};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -70,7 +71,35 @@ impl Default for StorageSettings {
     }
 }
 
+/// The smallest limit on unsorted files under which flushes and reslices get along.
+const L0_FILES_MIN: usize = 8;
+
 impl StorageSettings {
+    /// Refuses what could not work.
+    pub(crate) fn check(&self) -> Result<()> {
+        let refuse = |reason: String| Err(StorageError::Refused(format!("settings: {reason}")));
+        if self.unflushed_bytes_max <= self.memtable_bytes {
+            return refuse(format!(
+                "unflushed_bytes_max ({}) must be greater than memtable_bytes ({})",
+                self.unflushed_bytes_max, self.memtable_bytes
+            ));
+        }
+        if self.l0_files_max.min(self.l0_files_per_key_max) < L0_FILES_MIN {
+            return refuse(format!(
+                "l0_files_max and l0_files_per_key_max: at least {L0_FILES_MIN}"
+            ));
+        }
+        let polls = [
+            self.compaction_poll_ms,
+            self.garbage_poll_ms,
+            self.cutover_ms_max,
+        ];
+        if polls.contains(&0) || self.compactions_max == 0 {
+            return refuse("polls, bounds and compactions_max must not be 0".to_owned());
+        }
+        Ok(())
+    }
+
     /// The defaults for a data directory.
     pub fn at(directory: impl Into<PathBuf>) -> Self {
         Self {
@@ -100,5 +129,61 @@ impl Components {
             faults: Arc::new(NoFaults),
             seed,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_fine_and_survive_a_file() {
+        let settings = StorageSettings::at("/data");
+        settings.check().unwrap();
+        let text = serde_json::to_string(&settings).unwrap();
+        assert_eq!(
+            serde_json::from_str::<StorageSettings>(&text).unwrap(),
+            settings
+        );
+        let partial: StorageSettings = serde_json::from_str(r#"{"cache_bytes": 5}"#).unwrap();
+        assert_eq!(
+            partial,
+            StorageSettings {
+                cache_bytes: 5,
+                ..StorageSettings::default()
+            }
+        );
+    }
+
+    #[test]
+    fn what_could_not_work_is_refused_by_name() {
+        let default = StorageSettings::default();
+        for (settings, name) in [
+            (
+                StorageSettings {
+                    unflushed_bytes_max: 1,
+                    ..default.clone()
+                },
+                "unflushed_bytes_max",
+            ),
+            (
+                StorageSettings {
+                    l0_files_per_key_max: 2,
+                    ..default.clone()
+                },
+                "l0_files_per_key_max",
+            ),
+            (
+                StorageSettings {
+                    compaction_poll_ms: 0,
+                    ..default.clone()
+                },
+                "polls",
+            ),
+        ] {
+            let error = settings.check().unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
+        assert!(serde_json::from_str::<StorageSettings>(r#"{"cache_byte": 5}"#).is_err());
     }
 }

@@ -45,6 +45,7 @@ pub struct Storage {
 impl Storage {
     /// Opens a data directory, or makes one, and finishes or undoes what a crash interrupted.
     pub async fn open(settings: StorageSettings, components: Components) -> Result<Arc<Self>> {
+        settings.check()?;
         let root = settings.directory.clone();
         let opened = tokio::task::spawn_blocking(move || DataDirectory::open(&root));
         let directory = Arc::new(opened.await.map_err(|_| StorageError::Closed)??);

@@ -150,6 +150,8 @@ impl<R: Record> VersionedObject<R> {
         loop {
             match self.was_written(version, nonce).await {
                 Ok(true) => return Ok(()),
+                // Nothing was there when we looked, but something was when we wrote: look again.
+                Ok(false) if already_exists(&problem) => {}
                 Ok(false) => return Err(problem),
                 Err(error @ StorageError::Conflict(_)) => return Err(error),
                 Err(error) => problem = error,
@@ -210,6 +212,12 @@ impl<R: Record> VersionedObject<R> {
             tracing::warn!(object = %self.prefix, %problem, "could not remove old versions");
         }
     }
+}
+
+fn already_exists(problem: &StorageError) -> bool {
+    let exists =
+        |source: &object_store::Error| matches!(source, object_store::Error::AlreadyExists { .. });
+    matches!(problem, StorageError::Store { source, .. } if exists(source))
 }
 
 async fn read_newest<R: Record>(context: &CatalogContext, prefix: &str) -> Result<Newest<R>> {

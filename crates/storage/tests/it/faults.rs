@@ -1,0 +1,278 @@
+//! Steps that fail: what was not published is undone, what was is finished, and writes go on.
+
+use crate::support::{components, get, keys, load, open, put, reslice, settings, table};
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use storage::{
+    Components, Decision, Direction, FaultPoint, Faults, Storage, StorageError, StorageSettings,
+    Verdict,
+};
+use tokio::sync::Semaphore;
+use types::KeyRange;
+
+/// What happens at the n-th passing of a point.
+#[derive(Debug)]
+enum Effect {
+    Fail,
+    /// Waits until it is released.
+    Wait(Arc<Semaphore>),
+    /// Puts a directory where a file is about to be written, which then cannot be read either.
+    Block(PathBuf),
+}
+
+/// A hook that does one thing once.
+#[derive(Debug, Default)]
+struct Once(Mutex<Option<(FaultPoint, u64, Effect)>>);
+
+impl Once {
+    fn arm(&self, point: FaultPoint, nth: u64, effect: Effect) {
+        *self.0.lock() = Some((point, nth, effect));
+    }
+
+    fn due(&self, reached: FaultPoint) -> Option<Effect> {
+        let mut armed = self.0.lock();
+        let (point, nth, _) = armed.as_mut()?;
+        *nth -= u64::from(*point == reached);
+        if *nth > 0 {
+            return None;
+        }
+        armed.take().map(|(_, _, effect)| effect)
+    }
+}
+
+#[async_trait]
+impl Faults for Once {
+    async fn reached(&self, point: FaultPoint) -> Verdict {
+        match self.due(point) {
+            Some(Effect::Fail) => return Verdict::Fail,
+            Some(Effect::Wait(release)) => drop(release.acquire().await.unwrap()),
+            Some(Effect::Block(path)) => std::fs::create_dir_all(path).unwrap(),
+            None => {}
+        }
+        Verdict::Proceed
+    }
+}
+
+async fn open_with(settings: StorageSettings) -> (Arc<Storage>, Arc<Once>) {
+    let hook = Arc::new(Once::default());
+    let components = Components {
+        faults: hook.clone(),
+        ..components()
+    };
+    (Storage::open(settings, components).await.unwrap(), hook)
+}
+
+fn databases(root: &Path) -> usize {
+    std::fs::read_dir(root.join("data/t1")).unwrap().count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reslice_that_fails_at_any_step_is_undone_and_can_be_repeated() {
+    let root = tempfile::tempdir().unwrap();
+    let (storage, hook) = open_with(settings(root.path())).await;
+    let orders = table(&storage, "orders", &[]).await;
+    let load = load::Load::start(&orders, 4);
+    load.wait_for(20).await;
+    let map = orders.partition_map();
+    for (point, nth) in [
+        (FaultPoint::CatalogWriting, 1),
+        (FaultPoint::ResliceJournaled, 1),
+        (FaultPoint::ReslicePrepared, 1),
+        (FaultPoint::ResliceGated, 1),
+        (FaultPoint::ResliceSealed, 1),
+        (FaultPoint::ResliceFirstCloned, 1),
+        (FaultPoint::ResliceCloned, 1),
+        (FaultPoint::ResliceOpened, 1),
+        (FaultPoint::CatalogWriting, 2),
+    ] {
+        hook.arm(point, nth, Effect::Fail);
+        let failed = reslice(&orders, &[1], &["w02"]).await.unwrap_err();
+        assert!(
+            matches!(failed, StorageError::Injected(at) if at == point),
+            "{point}: {failed}"
+        );
+        assert_eq!(orders.partition_map(), map, "{point}");
+        assert_eq!(
+            databases(root.path()),
+            1,
+            "{point}: the children are deleted"
+        );
+        load.wait_for(20).await;
+    }
+    reslice(&orders, &[1], &["w02"]).await.unwrap();
+    load.wait_for(20).await;
+    load::check(&orders, &load.stop().await).await;
+    storage.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_undo_is_repeated_by_the_next_attempt() {
+    let root = tempfile::tempdir().unwrap();
+    let (storage, hook) = open_with(settings(root.path())).await;
+    let orders = table(&storage, "orders", &[]).await;
+    put(&orders, "a", "1").await;
+    // The failure at the fourth catalog write is the undo's own: intent, publication, undo.
+    hook.arm(FaultPoint::CatalogWriting, 2, Effect::Fail);
+    assert!(reslice(&orders, &[1], &["m"]).await.is_err());
+    hook.arm(FaultPoint::UndoStarted, 1, Effect::Fail);
+    reslice(&orders, &[1], &["m"]).await.unwrap();
+    put(&orders, "z", "1").await;
+    assert_eq!(
+        keys(&orders, KeyRange::full(), Direction::Forward).await,
+        ["a", "z"]
+    );
+    storage.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_outcome_of_publishing_is_read_again() {
+    let root = tempfile::tempdir().unwrap();
+    let (storage, hook) = open_with(settings(root.path())).await;
+    let orders = table(&storage, "orders", &[]).await;
+    let load = load::Load::start(&orders, 4);
+    for (nth, sources, boundaries) in [(1, &[1][..], &["w02"][..]), (2, &[2, 3], &[])] {
+        hook.arm(FaultPoint::CatalogWritten, nth, Effect::Fail);
+        reslice(&orders, sources, boundaries).await.unwrap();
+        load.wait_for(20).await;
+    }
+    load::check(&orders, &load.stop().await).await;
+    storage.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outcome_that_cannot_be_found_out_stops_writes_until_a_restart() {
+    let root = tempfile::tempdir().unwrap();
+    let impatient = StorageSettings {
+        catalog_decide_ms_max: 20,
+        ..settings(root.path())
+    };
+    let (storage, hook) = open_with(impatient).await;
+    let orders = table(&storage, "orders", &[]).await;
+    put(&orders, "a", "1").await;
+    let blocked = root
+        .path()
+        .join("catalog/tables/orders/00000000000000000003");
+    hook.arm(
+        FaultPoint::CatalogWriting,
+        2,
+        Effect::Block(blocked.clone()),
+    );
+    let failed = reslice(&orders, &[1], &["m"]).await.unwrap_err();
+    assert!(matches!(failed, StorageError::Undecided(_)), "{failed}");
+    let write = orders
+        .read_modify_write(b"a", |_| Decision::Delete(()))
+        .await;
+    assert!(
+        matches!(write, Err(StorageError::Undecided(_))),
+        "{write:?}"
+    );
+    assert_eq!(get(&orders, "a").await.as_deref(), Some("1"), "reads go on");
+    storage.close().await.unwrap();
+
+    std::fs::remove_dir(blocked).unwrap();
+    let storage = open(root.path()).await;
+    let orders = storage.table("orders").unwrap();
+    assert_eq!(load::ids(&orders), [1], "it was not published");
+    put(&orders, "a", "2").await;
+    reslice(&orders, &[1], &["m"]).await.unwrap();
+    assert_eq!(get(&orders, "a").await.as_deref(), Some("2"));
+    storage.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cutover_that_passes_its_bound_lets_the_writers_go_on() {
+    let root = tempfile::tempdir().unwrap();
+    let bounded = StorageSettings {
+        cutover_ms_max: 300,
+        ..settings(root.path())
+    };
+    let (storage, hook) = open_with(bounded).await;
+    let orders = table(&storage, "orders", &[]).await;
+    put(&orders, "a", "1").await;
+    for point in [
+        FaultPoint::ResliceGated,
+        FaultPoint::ResliceCloned,
+        FaultPoint::ResliceOpened,
+    ] {
+        let release = Arc::new(Semaphore::new(0));
+        hook.arm(point, 1, Effect::Wait(release.clone()));
+        let table = orders.clone();
+        let resliced = tokio::spawn(async move { reslice(&table, &[1], &["m"]).await });
+        // The cutover stands still; what is written now is held until the bound has passed.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let held = tokio::time::timeout(Duration::from_secs(20), put(&orders, "a", "2"));
+        held.await.expect("the gate is opened again");
+        assert!(
+            !resliced.is_finished(),
+            "the children are cleared away when they can be"
+        );
+        release.add_permits(1);
+        let failed = resliced.await.unwrap().unwrap_err();
+        assert!(
+            matches!(
+                failed,
+                StorageError::TooSlow {
+                    step: "cutover",
+                    ..
+                }
+            ),
+            "{failed}"
+        );
+        assert_eq!(load::ids(&orders), [1]);
+        assert_eq!(databases(root.path()), 1);
+    }
+    storage.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_go_on_while_writes_are_held() {
+    let root = tempfile::tempdir().unwrap();
+    let (storage, hook) = open_with(settings(root.path())).await;
+    let orders = table(&storage, "orders", &[]).await;
+    put(&orders, "a", "1").await;
+    let release = Arc::new(Semaphore::new(0));
+    hook.arm(FaultPoint::ResliceOpened, 1, Effect::Wait(release.clone()));
+    let table = orders.clone();
+    let resliced = tokio::spawn(async move { reslice(&table, &[1], &["m"]).await });
+    while databases(root.path()) < 3 {
+        tokio::task::yield_now().await;
+    }
+    let writer = orders.clone();
+    let held = tokio::spawn(async move { put(&writer, "a", "2").await });
+    for _ in 0..20 {
+        assert_eq!(get(&orders, "a").await.as_deref(), Some("1"));
+        assert_eq!(
+            keys(&orders, KeyRange::full(), Direction::Backward).await,
+            ["a"]
+        );
+    }
+    assert!(!held.is_finished());
+    release.add_permits(1);
+    held.await.unwrap();
+    assert_eq!(resliced.await.unwrap().unwrap().children.len(), 2);
+    assert_eq!(
+        get(&orders, "a").await.as_deref(),
+        Some("2"),
+        "it went on at the child"
+    );
+    storage.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_database_is_named_and_not_made_anew() {
+    let root = tempfile::tempdir().unwrap();
+    let storage = open(root.path()).await;
+    table(&storage, "orders", &["m"]).await;
+    storage.close().await.unwrap();
+    std::fs::remove_dir_all(root.path().join("data/t1/p2")).unwrap();
+    let error = Storage::open(settings(root.path()), components())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, StorageError::Corrupt { path, .. } if path == "data/t1/p2"),
+        "{error}"
+    );
+}
