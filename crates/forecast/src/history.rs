@@ -8,7 +8,7 @@ use crate::seasons::Seasons;
 use crate::{ForecastError, ForecastSettings, Observation};
 
 /// How many days of values stay readable: a week to look back to from every bin of a week.
-const RETAINED_DAYS: usize = 14;
+pub(crate) const RETAINED_DAYS: usize = 14;
 
 /// The observed past of one series.
 #[derive(Clone, Debug)]

@@ -7,12 +7,13 @@
 //! and with forecasts only where their errors will matter, so that the scoreboard is full at once.
 
 mod replay;
+mod speak;
 
 use crate::candidate::{Candidate, pinball};
-use crate::history::History;
+use crate::history::{History, RETAINED_DAYS};
 use crate::models::{Machine, climatology};
-use crate::outlook::{Abstention, Forecast, ModelKind, ModelScore, Outlook, RecentError, Step};
-use crate::scoreboard::{Scoreboard, Verdict};
+use crate::outlook::{ModelKind, RecentError, Step};
+use crate::scoreboard::Scoreboard;
 use crate::seasons::Seasons;
 use crate::{ForecastError, ForecastSettings, Observation};
 
@@ -30,6 +31,7 @@ const FLOOR_SHARE: f64 = 0.02;
 const CALIBRATION_BINS_MIN: usize = 336;
 /// How many times a day every model's quantiles are brought up to date.
 const REFRESHES_PER_DAY: usize = 4;
+
 /// What a push has to do beyond taking the bin.
 #[derive(Clone, Copy, PartialEq)]
 enum Duty {
@@ -43,7 +45,7 @@ enum Duty {
     Live,
 }
 
-/// Forecasts one series. State is bounded: about 110 kB at 5-minute bins and 12 steps.
+/// Forecasts one series. State is bounded: about 120 kB at 5-minute bins and 12 steps.
 #[derive(Clone, Debug)]
 pub struct SeriesForecaster {
     settings: ForecastSettings,
@@ -106,7 +108,8 @@ impl SeriesForecaster {
         self.refresh_some();
     }
 
-    /// Takes the bin that starts at `start_ms`; bins that were skipped are gaps.
+    /// Takes the bin that starts at `start_ms`; bins that were skipped are gaps. A start inside a
+    /// bin counts as that bin's. After more than two weeks of gaps the forecaster starts anew.
     pub fn push_at(
         &mut self,
         start_ms: i64,
@@ -120,11 +123,10 @@ impl SeriesForecaster {
             });
         }
         let skipped = ahead_ms / self.settings.bin_ms;
-        let retained = 14 * self.history.seasons().day_bins() as i64;
-        if skipped > retained {
+        let retained = RETAINED_DAYS * self.history.seasons().day_bins();
+        if skipped > retained as i64 {
             // Nothing that is known reaches across such a hole.
-            let fresh = Self::new(start_ms, &self.settings)?;
-            *self = fresh;
+            *self = Self::new(start_ms, &self.settings)?;
         } else {
             (0..skipped).for_each(|_| self.push(Observation::Gap));
         }
@@ -221,96 +223,6 @@ impl SeriesForecaster {
         self.history.next_start_ms()
     }
 
-    /// What is known of the next `horizon_steps` bins, at most the settings' `horizon_steps`.
-    pub fn forecast(&self, horizon_steps: usize) -> Outlook {
-        if let Some(reason) = self.too_little_seen() {
-            return self.abstain(reason);
-        }
-        match self.scoreboard.verdict() {
-            Verdict::TooEarly { bins_needed } => self.abstain(format!(
-                "no model has been tried long enough: {bins_needed} forecast bins are needed"
-            )),
-            Verdict::NothingToKnow { best, ratio, bins } => self.abstain(format!(
-                "nothing to know about timing: over the last {bins} bins the best model, {best}, \
-                 had {} % of the loss of constant quantiles, and {:.0} % is the bar",
-                percent(ratio),
-                100.0 * (1.0 - self.settings.gate_margin),
-            )),
-            Verdict::Speak { model } => match self.spoken(model, horizon_steps) {
-                Some(forecast) => Outlook::Forecast(forecast),
-                None => self.abstain(format!("{model} has no forecast for the next bins")),
-            },
-        }
-    }
-
-    fn too_little_seen(&self) -> Option<String> {
-        let day = self.history.seasons().day_bins();
-        let (seen, needed) = (
-            self.history.bins_total(),
-            u64::from(self.settings.history_days_min) * day as u64,
-        );
-        if seen < needed {
-            let hours = |bins: u64| bins as f64 * 24.0 / day as f64;
-            return Some(format!(
-                "too little history: {:.1} hours of the {:.0} that are needed",
-                hours(seen),
-                hours(needed)
-            ));
-        }
-        let last_day = self.history.seen_of_last(day);
-        (last_day * 2 < day).then(|| {
-            format!("too many gaps: only {last_day} of the last day's {day} bins were seen")
-        })
-    }
-
-    fn abstain(&self, reason: String) -> Outlook {
-        Outlook::Abstain(Abstention {
-            start_ms: self.next_start_ms(),
-            reason,
-            level: self.level,
-        })
-    }
-
-    fn spoken(&self, model: ModelKind, horizon_steps: usize) -> Option<Forecast> {
-        let steps = self.model_forecast(model, horizon_steps)?;
-        let recent_error = self.scoreboard.recent_error(model)?;
-        let against = |rival: f64| percent(recent_error.pinball / rival);
-        let naive = match recent_error.seasonal_naive {
-            Some(naive) if naive > 0.0 => {
-                format!("{} % of the seasonal naive's and ", against(naive))
-            }
-            _ => String::new(),
-        };
-        let reason = format!(
-            "{model}: over the last {} bins its loss at the {} quantile was {naive}{} % of constant \
-             quantiles'",
-            recent_error.bins,
-            self.settings.decision_quantile.level(),
-            against(recent_error.climatology),
-        );
-        let (start_ms, bin_ms) = (self.next_start_ms(), self.settings.bin_ms);
-        Some(Forecast {
-            start_ms,
-            bin_ms,
-            steps,
-            model,
-            reason,
-            recent_error,
-        })
-    }
-
-    /// What one model says, whatever the gate thinks of it; `None` while it cannot.
-    pub fn model_forecast(&self, model: ModelKind, horizon_steps: usize) -> Option<Vec<Step>> {
-        if model == ModelKind::Climatology {
-            return Some(vec![
-                self.level?;
-                horizon_steps.min(self.settings.horizon_steps)
-            ]);
-        }
-        let candidate = self.candidates.iter().find(|it| it.kind() == model)?;
-        candidate.latest(self.history.bins_total(), horizon_steps, self.floor)
-    }
-
     pub(crate) fn recent_error(&self, model: ModelKind) -> Option<RecentError> {
         self.scoreboard.recent_error(model)
     }
@@ -318,19 +230,6 @@ impl SeriesForecaster {
     /// The length of a bin.
     pub fn bin_ms(&self) -> i64 {
         self.settings.bin_ms
-    }
-
-    /// How every model did lately, best first.
-    pub fn scores(&self) -> Vec<ModelScore> {
-        let score = |&model: &ModelKind| {
-            Some(ModelScore {
-                model,
-                recent_error: self.scoreboard.recent_error(model)?,
-            })
-        };
-        let mut scores: Vec<ModelScore> = TRIED.iter().filter_map(score).collect();
-        scores.sort_by(|a, b| a.recent_error.pinball.total_cmp(&b.recent_error.pinball));
-        scores
     }
 
     /// How many bytes of state there are, about.
@@ -350,12 +249,4 @@ impl SeriesForecaster {
 /// How far back errors are kept: with coarse bins so many that there still is a .99 quantile.
 fn calibration_bins(seasons: Seasons, settings: &ForecastSettings) -> usize {
     (settings.calibration_days as usize * seasons.day_bins()).max(CALIBRATION_BINS_MIN)
-}
-
-fn percent(ratio: f64) -> String {
-    if ratio.is_finite() {
-        format!("{:.0}", 100.0 * ratio)
-    } else {
-        "over 100".into()
-    }
 }
