@@ -11,7 +11,7 @@ use storage::{
     Verdict,
 };
 use tokio::sync::Semaphore;
-use types::KeyRange;
+use types::{KeyRange, PartitionId};
 
 /// What happens at the n-th passing of a point.
 #[derive(Debug)]
@@ -23,23 +23,20 @@ enum Effect {
     Block(PathBuf),
 }
 
-/// A hook that does one thing once.
+/// A hook that does each thing once.
 #[derive(Debug, Default)]
-struct Once(Mutex<Option<(FaultPoint, u64, Effect)>>);
+struct Once(Mutex<Vec<(FaultPoint, u64, Effect)>>);
 
 impl Once {
     fn arm(&self, point: FaultPoint, nth: u64, effect: Effect) {
-        *self.0.lock() = Some((point, nth, effect));
+        self.0.lock().push((point, nth, effect));
     }
 
     fn due(&self, reached: FaultPoint) -> Option<Effect> {
         let mut armed = self.0.lock();
-        let (point, nth, _) = armed.as_mut()?;
-        *nth -= u64::from(*point == reached);
-        if *nth > 0 {
-            return None;
-        }
-        armed.take().map(|(_, _, effect)| effect)
+        let at = armed.iter().position(|(point, ..)| *point == reached)?;
+        armed[at].1 -= 1;
+        (armed[at].1 == 0).then(|| armed.remove(at).2)
     }
 }
 
@@ -114,11 +111,19 @@ async fn a_failed_undo_is_repeated_by_the_next_attempt() {
     let (storage, hook) = open_with(settings(root.path())).await;
     let orders = table(&storage, "orders", &[]).await;
     put(&orders, "a", "1").await;
-    // The failure at the fourth catalog write is the undo's own: intent, publication, undo.
-    hook.arm(FaultPoint::CatalogWriting, 2, Effect::Fail);
-    assert!(reslice(&orders, &[1], &["m"]).await.is_err());
-    hook.arm(FaultPoint::UndoStarted, 1, Effect::Fail);
-    reslice(&orders, &[1], &["m"]).await.unwrap();
+    hook.arm(FaultPoint::ResliceOpened, 1, Effect::Fail);
+    hook.arm(FaultPoint::UndoDeleted, 1, Effect::Fail);
+    let failed = reslice(&orders, &[1], &["m"]).await.unwrap_err();
+    assert!(
+        matches!(failed, StorageError::Injected(FaultPoint::UndoDeleted)),
+        "{failed}"
+    );
+    let report = reslice(&orders, &[1], &["m"]).await.unwrap();
+    assert_eq!(
+        report.children[0].id,
+        PartitionId(4),
+        "numbers are not used again"
+    );
     put(&orders, "z", "1").await;
     assert_eq!(
         keys(&orders, KeyRange::full(), Direction::Forward).await,
