@@ -4,13 +4,13 @@ use crate::Manager;
 use crate::act::{self, Busy};
 use crate::error::ManagerError;
 use crate::journal::Entry;
-use crate::tables::Snapshot;
+use crate::tables::{Snapshot, strategy_of};
 use bytes::Bytes;
 use planner::decision::Decision;
 use planner::plan::{Action, Kind, Plan, Trigger};
 use serde::{Deserialize, Serialize};
 use storage::{PartitionInfo, PartitionMap, Table};
-use types::{KeyRange, PartitionId, Units};
+use types::{KeyRange, PartitionId, Strategy, Units};
 
 /// `POST tables/{t}/reslice`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -120,7 +120,7 @@ fn plan(
     let (sources, boundaries) = match wish {
         HandAction::Split { partition, into } => {
             let source = sources(&map, &[*partition])?;
-            let cuts = even_cuts(snapshot, &source[0], *into)?;
+            let cuts = even_cuts(strategy_of(table), snapshot, &source[0], *into)?;
             (source, cuts)
         }
         HandAction::Merge { partitions } if partitions.len() < 2 => {
@@ -172,14 +172,22 @@ fn sources(map: &PartitionMap, ids: &[PartitionId]) -> Result<Vec<PartitionInfo>
 }
 
 /// Boundaries between cells that divide a partition's recent load evenly, or its cells where there
-/// is no load.
+/// is no load. A partition with too few cells is cut evenly by hash, if it is in hash order.
 fn even_cuts(
+    strategy: Strategy,
     snapshot: Option<&Snapshot>,
     source: &PartitionInfo,
     into: usize,
 ) -> Result<Vec<Bytes>, ManagerError> {
     let view = snapshot.and_then(|s| s.view.partitions.iter().find(|p| p.id == source.id));
     let cells = view.map(|view| view.cells.as_slice()).unwrap_or_default();
+    if into >= 2
+        && cells.len() < into
+        && strategy.is_hash_order()
+        && let Some(cuts) = even_hashes(&source.range, into)
+    {
+        return Ok(cuts);
+    }
     if into < 2 || cells.len() < into {
         return Err(ManagerError::Refused(format!(
             "{} can be split into 2 to {} parts for now (the number of its cells), not {into}",
@@ -205,6 +213,22 @@ fn even_cuts(
     Ok(cuts)
 }
 
+/// Hashes that divide a range of hash order evenly; `None` if it is too narrow for that.
+fn even_hashes(range: &KeyRange, into: usize) -> Option<Vec<Bytes>> {
+    let hash = |key: &Bytes| {
+        let mut first = [0; 8];
+        let length = key.len().min(8);
+        first[..length].copy_from_slice(&key[..length]);
+        u128::from(u64::from_be_bytes(first))
+    };
+    let start = hash(&range.start);
+    let width = range.end.as_ref().map_or(1 << 64, hash) - start;
+    let cut = |part: usize| start + width * part as u128 / into as u128;
+    let cuts: Vec<Bytes> =
+        (1..into).map(|part| Bytes::from((cut(part) as u64).to_be_bytes().to_vec())).collect();
+    range.cut(&cuts).map(|_| cuts)
+}
+
 fn unhex(text: &str) -> Result<Bytes, ManagerError> {
     let refuse = || ManagerError::Refused(format!("{text:?} is not a key in hexadecimal digits"));
     if !text.is_ascii() || text.len() % 2 != 0 {
@@ -227,6 +251,15 @@ mod tests {
         for bad in ["0", "0g", "é0"] {
             assert!(unhex(bad).unwrap_err().to_string().contains("hexadecimal"), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_range_of_hashes_is_cut_evenly_or_not_at_all() {
+        let cuts = even_hashes(&KeyRange::full(), 4).unwrap();
+        assert_eq!(cuts[0].as_ref(), 0x4000_0000_0000_0000_u64.to_be_bytes());
+        assert_eq!(cuts[2].as_ref(), 0xc000_0000_0000_0000_u64.to_be_bytes());
+        let narrow = KeyRange::new(vec![0; 8], Some(vec![0, 0, 0, 0, 0, 0, 0, 1].into()));
+        assert_eq!(even_hashes(&narrow, 2), None);
     }
 
     #[test]
