@@ -9,12 +9,12 @@ use crate::faults::FaultPoint;
 use crate::record::table::{PartitionRecord, TableRecord, TableState};
 use crate::settings::{Components, StorageSettings};
 use crate::table::open::Expect;
-use crate::table::{Shared, Table};
+use crate::table::{Life, Shared, Table};
 use crate::versioned::CatalogContext;
 use bytes::Bytes;
 use std::sync::Arc;
 use tokio::sync::watch;
-use types::KeyRange;
+use types::{KeyRange, TableId};
 
 mod drop;
 mod recovery;
@@ -89,35 +89,18 @@ impl Storage {
             return Err(StorageError::TableExists(new.name));
         }
         let object = self.catalog.table(&new.name).await?;
+        let before = object.record().await;
+        if before.is_some_and(|before| before.state != TableState::Dropped) {
+            return Err(StorageError::TableExists(new.name));
+        }
         let id = self.catalog.take_table_id().await?;
         self.shared.reached(FaultPoint::CreateNumbered).await?;
-        let now_ms = self.shared.clock.now_ms();
-        let mut record = TableRecord {
-            id,
-            name: new.name,
-            created_ms: now_ms,
-            state: TableState::Active,
-            definition: new.definition,
-            epoch: 1,
-            next_partition: 1,
-            partitions: Vec::new(),
-            reslice: None,
-            retired: Vec::new(),
-        };
-        let ids = record.take_partition_ids(ranges.len());
-        let numbered = ids.into_iter().zip(&ranges);
-        record.partitions = numbered
-            .map(|(id, range)| PartitionRecord::new(id, range, now_ms))
-            .collect();
+        let record = first_record(id, new, &ranges, self.shared.clock.now_ms());
         // The databases come first: what the catalog names is there, always.
-        let table =
-            Table::open(self.shared.clone(), object, record.clone(), Expect::Nothing).await?;
-        let created = async {
-            self.shared.reached(FaultPoint::CreatePrepared).await?;
-            table.object.create(record).await
-        };
-        if let Err(error) = created.await {
-            table.close().await?;
+        let shared = self.shared.clone();
+        let table = Table::open(shared, object, record.clone(), Expect::Nothing).await?;
+        if let Err(error) = self.publish(&table, record).await {
+            table.close(Life::Dropped).await?;
             return Err(error);
         }
         self.change_tables(|tables| {
@@ -156,13 +139,21 @@ impl Storage {
     pub async fn close(&self) -> Result<()> {
         let _changing = self.changing.lock().await;
         let tables = self.tables();
-        for table in &tables {
+        let close = |table: Arc<Table>| async move {
             // A workflow that has begun runs to its end.
-            drop(table.workflow.lock().await);
-        }
-        let closed = futures::future::join_all(tables.iter().map(|table| table.close())).await;
+            let _workflow = table.workflow.lock().await;
+            table.close(Life::Closed).await
+        };
+        let closed = futures::future::join_all(tables.into_iter().map(close)).await;
         self.shared.directory.unlock();
         closed.into_iter().collect()
+    }
+
+    /// Writes a new table's record. If that fails, its databases belong to nobody and are deleted
+    /// at the next start.
+    async fn publish(&self, table: &Table, record: TableRecord) -> Result<()> {
+        self.shared.reached(FaultPoint::CreatePrepared).await?;
+        table.object.create(record).await
     }
 
     fn change_tables(&self, change: impl FnOnce(&mut Vec<Arc<Table>>)) {
@@ -172,6 +163,30 @@ impl Storage {
             *tables = Arc::new(changed);
         });
     }
+}
+
+/// The record of a new table whose partitions own `ranges`.
+fn first_record(id: TableId, new: NewTable, ranges: &[KeyRange], now_ms: i64) -> TableRecord {
+    let mut record = TableRecord {
+        id,
+        name: new.name,
+        created_ms: now_ms,
+        state: TableState::Active,
+        definition: new.definition,
+        epoch: 1,
+        next_partition: 1,
+        partitions: Vec::new(),
+        reslice: None,
+        retired: Vec::new(),
+    };
+    let numbered = record
+        .take_partition_ids(ranges.len())
+        .into_iter()
+        .zip(ranges);
+    record.partitions = numbered
+        .map(|(id, range)| PartitionRecord::new(id, range, now_ms))
+        .collect();
+    record
 }
 
 impl std::fmt::Debug for Storage {

@@ -17,7 +17,6 @@ use crate::versioned::CatalogContext;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
 use types::{Clock, KeyRange, PartitionId, TableId};
 
@@ -65,11 +64,19 @@ pub struct Table {
     pub(crate) object: TableObject,
     routes: ArcSwap<Routes>,
     map: watch::Sender<Arc<PartitionMap>>,
-    dropped: AtomicBool,
+    state: ArcSwap<Life>,
     /// Held by whatever changes the table's partitions.
     pub(crate) workflow: Arc<tokio::sync::Mutex<()>>,
     /// Held, shared, by retired partitions that are still being closed.
     pub(crate) closing: Arc<tokio::sync::RwLock<()>>,
+}
+
+/// Whether a table still answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    Serving,
+    Dropped,
+    Closed,
 }
 
 /// The partition map and the open partitions, in the same order.
@@ -189,9 +196,10 @@ impl Table {
     }
 
     fn check_alive(&self) -> Result<()> {
-        match self.dropped.load(Ordering::SeqCst) {
-            true => Err(StorageError::NoSuchTable(self.name.clone())),
-            false => Ok(()),
+        match **self.state.load() {
+            Life::Serving => Ok(()),
+            Life::Dropped => Err(StorageError::NoSuchTable(self.name.clone())),
+            Life::Closed => Err(StorageError::Closed),
         }
     }
 
@@ -207,17 +215,14 @@ impl Table {
     }
 
     /// Turns all requests away, waits until those under way are done, and closes the databases.
-    pub(crate) async fn close(&self) -> Result<()> {
+    /// The caller holds the workflow, so that the partitions stay as they are.
+    pub(crate) async fn close(&self, why: Life) -> Result<()> {
+        self.state.store(Arc::new(why));
         let routes = self.routes.load_full();
         let closes = routes.partitions.iter().map(|partition| partition.close());
         let closed = futures::future::join_all(closes).await;
         drop(self.closing.write().await);
         closed.into_iter().collect()
-    }
-
-    /// Makes the table disappear for those who still hold it.
-    pub(crate) fn mark_dropped(&self) {
-        self.dropped.store(true, Ordering::SeqCst);
     }
 }
 

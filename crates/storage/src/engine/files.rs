@@ -116,7 +116,7 @@ pub(crate) fn l0_depth(manifest: &VersionedManifest) -> usize {
 fn shown_part(view: &SsTableView) -> (KeyRange, bool) {
     let info = &view.sst.info;
     let first = info.first_entry.clone().unwrap_or_default();
-    let whole = KeyRange::new(first, info.last_entry.as_ref().map(|last| after(last)));
+    let whole = KeyRange::new(first, info.last_entry.as_ref().map(after));
     let Some(visible) = view.visible_range() else {
         return (whole, false);
     };

@@ -9,7 +9,7 @@ use crate::engine::{DATA, Engine};
 use crate::error::{Result, StorageError};
 use crate::faults::FaultPoint;
 use crate::record::table::{TableRecord, TableState};
-use crate::table::Shared;
+use crate::table::{Life, Shared};
 
 impl Storage {
     /// Deletes a table and its data. Waits for a reslice that is under way; requests that are
@@ -25,10 +25,9 @@ impl Storage {
             Ok(())
         };
         table.object.update(dropping).await?;
-        table.mark_dropped();
         self.change_tables(|tables| tables.retain(|other| other.name() != name));
+        table.close(Life::Dropped).await?;
         self.shared.reached(FaultPoint::DropJournaled).await?;
-        table.close().await?;
         finish_drop(&self.shared, &table.object).await
     }
 }

@@ -1,6 +1,6 @@
 //! Making a table and opening one that exists.
 
-use super::{Routes, Shared, Table};
+use super::{Life, Routes, Shared, Table};
 use crate::catalog::TableObject;
 use crate::engine::Engine;
 use crate::error::{Result, StorageError};
@@ -10,7 +10,6 @@ use crate::record::table::{PartitionRecord, TableRecord};
 use arc_swap::ArcSwap;
 use futures::StreamExt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use tokio::sync::watch;
 use types::TableId;
 
@@ -46,7 +45,7 @@ impl Table {
             object,
             map: watch::Sender::new(routes.map.clone()),
             routes: ArcSwap::from_pointee(routes),
-            dropped: AtomicBool::new(false),
+            state: ArcSwap::from_pointee(Life::Serving),
             workflow: Arc::default(),
             closing: Arc::default(),
         }))

@@ -128,3 +128,19 @@ async fn a_definition_is_replaced_and_kept() {
     );
     storage.close().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_store_turns_every_call_away() {
+    let root = tempfile::tempdir().unwrap();
+    let storage = open(root.path()).await;
+    let orders = table(&storage, "orders", &["m"]).await;
+    put(&orders, "a", "1").await;
+    let mut scan = orders.scan(KeyRange::full(), Direction::Forward);
+    storage.close().await.unwrap();
+    assert!(matches!(orders.get(b"a").await, Err(StorageError::Closed)));
+    let write = orders
+        .read_modify_write(b"a", |_| Decision::Delete(()))
+        .await;
+    assert!(matches!(write, Err(StorageError::Closed)));
+    assert!(matches!(scan.next().await, Err(StorageError::Closed)));
+}

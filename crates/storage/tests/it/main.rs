@@ -1,8 +1,11 @@
 //! The storage crate from outside: what it promises, on a real directory.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod basics;
 mod concurrency;
 mod crash;
+mod engine_facts;
 mod faults;
 mod housekeeping;
 mod model;
