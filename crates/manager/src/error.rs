@@ -23,6 +23,9 @@ pub enum ManagerError {
     /// The loop's thread ended early.
     #[error("the manager's loop failed: {0}")]
     Loop(#[from] tokio::task::JoinError),
+    /// A table cannot be watched with the settings there are.
+    #[error(transparent)]
+    Planner(#[from] planner::PlannerError),
     /// The manager has been stopped.
     #[error("the manager has been stopped")]
     Stopped,

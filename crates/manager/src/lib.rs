@@ -96,9 +96,18 @@ impl Manager {
         self.shared.snapshots.load().get(&table)?.expected_load(range)
     }
 
-    /// Runs `import` on the collector: how a trace becomes history. The loop waits meanwhile.
-    pub async fn import<R: Send>(&self, import: impl FnOnce(&mut Collector) -> R + Send) -> R {
+    /// Gives a table a past: forgets what was counted of it so far and runs `import` on the
+    /// collector, which takes vectors in the order of time. The loop waits meanwhile.
+    ///
+    /// # Errors
+    /// If there is no such table.
+    pub async fn import<R: Send>(
+        &self,
+        table: &str,
+        import: impl FnOnce(&mut Collector) -> R + Send,
+    ) -> Result<R, ManagerError> {
+        let table = self.shared.table(table)?;
         self.shared.follow_catalog().await;
-        tokio::task::block_in_place(|| import(&mut self.shared.collector.lock()))
+        tokio::task::block_in_place(|| self.shared.import(&table, import))
     }
 }

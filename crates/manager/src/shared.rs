@@ -176,6 +176,22 @@ impl Shared {
         Ok(TableState::new(table.clone(), strategy_of(table), controller, self.settings.maps_max))
     }
 
+    /// Counts a table from nothing, with a new controller, and lets `import` fill in its past.
+    pub(crate) fn import<R>(
+        &self,
+        table: &Arc<Table>,
+        import: impl FnOnce(&mut Collector) -> R,
+    ) -> Result<R, ManagerError> {
+        let now_ms = self.components.clock.now_ms();
+        let mut tables = self.tables.lock();
+        let mut collector = self.collector.lock();
+        collector.drop_table(table.id());
+        let mut state = self.watch(table)?;
+        state.follow(&mut collector, now_ms);
+        tables.insert(table.id(), state);
+        Ok(import(&mut collector))
+    }
+
     /// Waits until no action is being carried out.
     pub(crate) async fn actions_ended(&self) {
         loop {

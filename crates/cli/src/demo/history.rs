@@ -1,18 +1,24 @@
 //! The imported weeks: the trace's past as workload vectors, straight into the collector.
 
 use crate::service::Service;
+use manager::ManagerError;
 use simulator::Scenario;
 use workload::Vector;
 
 /// Imports everything before the scenario's start.
-pub(crate) async fn import(service: &Service, table: &str, scenario: &Scenario) {
-    let Some(table) = service.storage().table(table) else { return };
+pub(crate) async fn import(
+    service: &Service,
+    name: &str,
+    scenario: &Scenario,
+) -> Result<(), ManagerError> {
+    let table =
+        service.storage().table(name).ok_or_else(|| ManagerError::NoSuchTable(name.to_owned()))?;
     let map = table.partition_map();
     let start_ms = scenario.parameters.start_ms;
     let events = scenario.workload.between(scenario.history_start_ms(), start_ms);
     service
         .manager()
-        .import(|collector| {
+        .import(name, |collector| {
             for event in events {
                 let key = scenario.workload.key(event.key);
                 let partition = map.partition_of(key.storage_key.as_bytes()).id;
@@ -21,5 +27,5 @@ pub(crate) async fn import(service: &Service, table: &str, scenario: &Scenario) 
             }
             collector.advance(start_ms);
         })
-        .await;
+        .await
 }

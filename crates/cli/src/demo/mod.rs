@@ -37,8 +37,8 @@ use workload::RequestType;
 
 /// The table that is played on.
 const TABLE: &str = "sales";
-/// Clients of each service.
-const WORKERS: usize = 64;
+/// Clients of each service: enough that one that waits for a disk does not hold up the trace.
+const WORKERS: usize = 256;
 /// How long the last outcomes are waited for after the last request.
 const OUTCOME_WAIT_MS: u64 = 4_000;
 
@@ -113,7 +113,7 @@ pub(crate) async fn run(args: Args) -> Result<(), DemoError> {
     println!("                  page http://{}/?table={TABLE}", ours.service.admin_address());
     println!("  {:<15} API http://{}", theirs.name, theirs.service.api_address());
     println!("                  page http://{}/?table={TABLE}\n", theirs.service.admin_address());
-    history::import(&ours.service, TABLE, &scenario).await;
+    history::import(&ours.service, TABLE, &scenario).await.map_err(ServiceError::from)?;
     let report = play(&scenario, &args, &clock, &ours, &theirs).await?;
     print!("{report}");
     if !args.exit {

@@ -1,9 +1,9 @@
 //! The demo's clients: the same requests, at the same moments of the demo's clock, to two services.
 //!
-//! Open loop: a request starts when the trace says so, however the earlier ones fare. Each key
-//! belongs to one worker per service, so that writes of one key stay in order and the last
-//! acknowledged one is known; the ledger of those is what the services are checked against at the
-//! end. A refused invocation is retried as an SDK does it (three attempts, back-off with full
+//! Open loop: a request starts when the trace says so, however the earlier ones fare. The writes of a
+//! key belong to one worker per service, so that they stay in order and the last acknowledged one
+//! is known; the ledger of those is what the services are checked against at the end. Reads go to
+//! any worker. A refused invocation is retried as an SDK does it (three attempts, back-off with full
 //! jitter, on the demo's clock); it counts as throttled once, by its first refusal.
 
 use super::ledger::Ledger;
@@ -137,7 +137,10 @@ impl Clients {
 
     /// Hands a request to the worker that owns its key.
     pub(crate) async fn send(&self, request: Request) {
-        let owner = worker_of(&request.key, self.queues.len());
+        let owner = match request.op {
+            Op::Get => (request.sequence % self.queues.len() as u64) as usize,
+            Op::Put | Op::Delete => worker_of(&request.key, self.queues.len()),
+        };
         // A closed queue means that its worker panicked; `finish` reports that.
         let _ = self.queues[owner].send(request).await;
     }
