@@ -4,7 +4,7 @@ use crate::ForecastError;
 use crate::seasons::Seasons;
 use serde::{Deserialize, Serialize};
 
-/// Settings of a [`ShareModel`].
+/// Settings of a [`ShareModel`](crate::ShareModel).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ShareSettings {
