@@ -7,7 +7,8 @@
 //! tell what the other sees.
 //!
 //! **Work per tick is bounded.** Every tick looks at the last seconds of each partition, every
-//! `refresh_ms` at the last minutes of each cell. Forecasters take a value only when a bin of the
+//! scoring (or, while a partition is nearly full, every `refresh_ms`) at the last minutes of each
+//! cell. Forecasters take a value only when a bin of the
 //! history has closed (five minutes), and at most `builds_per_tick_max` partitions get their
 //! forecasters built per tick; until then they abstain, and the policy leaves them alone. New
 //! partitions are built from the history of their key range, so they have a forecast in the very
@@ -16,6 +17,7 @@
 mod cells;
 mod lane;
 mod observe;
+mod recent;
 mod settings;
 mod tracked;
 
@@ -28,6 +30,7 @@ use crate::policy::Policy;
 use crate::score::{Score, scores};
 use crate::view::{Limits, TableView};
 use cells::CellShares;
+use recent::RecentLoads;
 use serde::{Deserialize, Serialize};
 use tracked::Tracked;
 use types::{KeyRange, PartitionId, TableId, Units};
@@ -70,7 +73,10 @@ pub struct Controller<P> {
     policy: P,
     /// In key order.
     tracked: Vec<Tracked>,
+    /// Their ranges, as the collector wants them.
+    ranges: Vec<KeyRange>,
     cells: CellShares,
+    recent: RecentLoads,
     view: TableView,
     scores: Vec<Score>,
     next_score_ms: i64,
@@ -104,9 +110,11 @@ impl<P: Policy> Controller<P> {
         };
         Ok(Self {
             cells: CellShares::new(&settings),
+            recent: RecentLoads::default(),
             settings,
             policy,
             tracked: Vec::new(),
+            ranges: Vec::new(),
             view,
             scores: Vec::new(),
             next_score_ms: i64::MIN,
@@ -130,8 +138,8 @@ impl<P: Policy> Controller<P> {
         self.view.busy = busy;
         let changed = self.follow(partitions, now_ms);
         let foreseen = self.foresee(collector);
-        self.observe(collector, partitions, changed || foreseen);
         self.view.due = now_ms >= self.next_score_ms;
+        self.observe(collector, partitions, changed || foreseen || self.view.due);
         if self.view.due {
             self.next_score_ms = now_ms + self.settings.score.interval_ms;
             self.weigh_keys(collector);
@@ -207,6 +215,7 @@ impl<P: Policy> Controller<P> {
         if same {
             return false;
         }
+        self.ranges = partitions.iter().map(|facts| facts.range.clone()).collect();
         let first_look = self.tracked.is_empty();
         let mut known = std::mem::take(&mut self.tracked);
         for facts in partitions {

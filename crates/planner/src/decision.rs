@@ -10,6 +10,7 @@ use crate::bucket::{BURST_S, Buckets};
 use crate::load::{larger, utilisation};
 use crate::plan::{Action, Alternative, Plan, Trigger};
 use crate::score::Score;
+use crate::settings::MergeSettings;
 use crate::view::{Limits, PartitionView, TableView};
 use serde::{Deserialize, Serialize};
 use types::{TableId, Units};
@@ -90,6 +91,17 @@ impl Decision {
     /// Whether it puts partitions together.
     pub fn is_merge(&self) -> bool {
         self.action.children() < self.action.sources.len()
+    }
+
+    /// Up to when the load decides whether it was right: of a split the next chance to merge, of a
+    /// merge the time in which it pays back.
+    pub fn judged_until_ms(&self, merge: &MergeSettings) -> i64 {
+        let for_ms = if self.is_merge() {
+            merge.payback_ms
+        } else {
+            merge.cycle_min_ms
+        };
+        self.at_ms + for_ms
     }
 
     /// The capacity that would have had to do without the action (of a merge: that has to do with
@@ -184,14 +196,14 @@ pub enum Judgement {
     Needless,
     /// A merge that held: the merged partition was never over capacity.
     Held,
-    /// A merge after which the load exceeded the merged partition's capacity.
+    /// A merge after which the load exceeded the merged partition's capacity before it had paid.
     Regretted,
     /// Too little has been seen to tell.
     Open,
 }
 
-/// Judges a decision by the load that came, from the decision until `until_ms` (the next chance to
-/// merge: the cycle time of the merge settings).
+/// Judges a decision by the load that came, from the decision until `until_ms`
+/// ([`Decision::judged_until_ms`]).
 ///
 /// `actual` is the demand on the keys of the action and may begin earlier and end later. Bins of
 /// five minutes are a fair choice: at low rates, shorter ones cross any line by chance.

@@ -4,68 +4,85 @@ use super::{Controller, PartitionFacts};
 use crate::load::utilisation;
 use crate::policy::Policy;
 use crate::view::{CellView, PartitionView};
-use types::{KeyRange, TableId, Units};
-use workload::{Channel, Collector, RateSeries, Timeline, Window};
+use types::{KeyRange, Units};
+use workload::{Channel, Collector, HotKey, RateSeries, Timeline, Window};
 
-/// How far back a partition is looked at for being at its limit without interruption.
-const AT_LIMIT_LOOK_BACK_MS: i64 = 3_600_000;
+/// From how long a "now" on tens of seconds are fine enough for it.
+const COARSE_NOW_MIN_MS: i64 = 60_000;
 /// How many of a table's most loaded keys are asked for.
 const HOT_KEYS_MAX: usize = 32;
 
 impl<P: Policy> Controller<P> {
-    /// Brings the view's observations up to date; everything if `all`, else what is cheap.
+    /// Brings the view's observations up to date: the last seconds always, minutes and cells if
+    /// `all`, or often while a partition is nearly full.
     pub(super) fn observe(&mut self, collector: &Collector, facts: &[PartitionFacts], all: bool) {
         let now_ms = self.view.now_ms;
-        if all || now_ms >= self.next_refresh_ms {
+        let loads = match collector.timeline(self.view.table, self.now_window()) {
+            Some(seconds) => loads(seconds, &self.ranges, self.settings.now_ms),
+            None => vec![Units::ZERO; facts.len()],
+        };
+        let nearly_full = |(&load, facts): (&Units, &PartitionFacts)| {
+            utilisation(load, facts.capacity) > self.settings.hot_utilisation
+        };
+        let hot = loads.iter().zip(facts).any(nearly_full);
+        if all || (hot && now_ms >= self.next_refresh_ms) {
             self.next_refresh_ms = now_ms + self.settings.refresh_ms;
             self.refresh(collector, facts);
         }
-        for (partition, facts) in self.view.partitions.iter_mut().zip(facts) {
+        for ((partition, facts), load) in self.view.partitions.iter_mut().zip(facts).zip(loads) {
+            partition.load_now = load;
             partition.credit = facts.credit;
             partition.capacity = facts.capacity;
             partition.size_bytes = facts.size_bytes;
         }
-        let ranges: Vec<KeyRange> = facts.iter().map(|facts| facts.range.clone()).collect();
-        let Some(seconds) = collector.timeline(self.view.table, Window::FiveMinutes) else {
-            return;
-        };
-        let (loads, throttled) = means(seconds, &ranges, self.settings.now_ms);
-        for ((partition, load), throttled) in
-            self.view.partitions.iter_mut().zip(loads).zip(throttled)
-        {
-            partition.load_now = load;
-            partition.throttled_now = throttled;
+    }
+
+    /// Where "now" is looked up: in seconds, or in tens of seconds if it is long enough for those.
+    fn now_window(&self) -> Window {
+        let coarse = self.settings.now_ms >= COARSE_NOW_MIN_MS;
+        if coarse {
+            Window::Hour
+        } else {
+            Window::FiveMinutes
         }
     }
 
     /// Makes the partitions' views anew.
     fn refresh(&mut self, collector: &Collector, facts: &[PartitionFacts]) {
-        let ranges: Vec<KeyRange> = facts.iter().map(|facts| facts.range.clone()).collect();
         let table = self.view.table;
-        let recent = recent_loads(
-            collector,
-            table,
-            self.cells.cells(),
-            self.settings.recent_ms,
-        );
-        let at_limit = self.at_limit(collector, facts, &ranges);
-        let top_shares: Vec<f64> = facts
-            .iter()
-            .map(|facts| {
-                let known = self
-                    .view
-                    .partitions
-                    .iter()
-                    .find(|partition| partition.id == facts.id);
-                known.map_or(0.0, |partition| partition.top_key_share)
-            })
-            .collect();
+        if let Some(hour) = collector.timeline(table, Window::Hour) {
+            self.recent
+                .follow(hour, self.cells.cells(), self.settings.recent_ms);
+        }
+        let recent = self.recent.means();
+        let throttled = match collector.timeline(table, self.now_window()) {
+            Some(seconds) => means(
+                seconds,
+                &self.ranges,
+                Channel::Throttles,
+                self.settings.now_ms,
+            ),
+            None => Vec::new(),
+        };
+        if let Some(minutes) = collector.timeline(table, Window::Day) {
+            for (tracked, facts) in self.tracked.iter_mut().zip(facts) {
+                let full = self.settings.at_limit_utilisation;
+                tracked.follow_limit(minutes, facts.capacity, full);
+            }
+        }
+        let known = std::mem::take(&mut self.view.partitions);
+        let top_key_share = |id| {
+            known
+                .iter()
+                .find(|partition| partition.id == id)
+                .map_or(0.0, |p| p.top_key_share)
+        };
         let mut partitions = Vec::with_capacity(facts.len());
         for (i, facts) in facts.iter().enumerate() {
             let within = self.cells_of(&facts.range);
             let mut partition = self.partition_view(i, facts);
-            partition.at_limit_ms = at_limit.get(i).copied().unwrap_or(0);
-            partition.top_key_share = top_shares[i];
+            partition.throttled_now = throttled.get(i).copied().unwrap_or(0.0);
+            partition.top_key_share = top_key_share(facts.id);
             partition.cells = self.cell_views(&partition, within, &recent);
             partition.load_recent = partition.cells.iter().map(|cell| cell.recent).sum();
             partitions.push(partition);
@@ -91,7 +108,7 @@ impl<P: Policy> Controller<P> {
             load_recent: Units::ZERO,
             load_day_max: tracked.day_max(),
             season_max: tracked.season_max(now_ms, self.settings.payback_ms),
-            at_limit_ms: 0,
+            at_limit_ms: tracked.at_limit_ms(),
             throttled_now: 0.0,
             read: tracked.read().clone(),
             write: tracked.write().clone(),
@@ -142,100 +159,49 @@ impl<P: Policy> Controller<P> {
             .collect()
     }
 
-    /// For how long each partition has been at its limit, minute by minute back from now.
-    fn at_limit(
-        &self,
-        collector: &Collector,
-        facts: &[PartitionFacts],
-        ranges: &[KeyRange],
-    ) -> Vec<i64> {
-        let Some(minutes) = collector.timeline(self.view.table, Window::Day) else {
-            return Vec::new();
-        };
-        let from_ms = minutes.end_ms() - AT_LIMIT_LOOK_BACK_MS;
-        let reads = minutes.matrix(ranges, Channel::ReadUnits, from_ms);
-        let writes = minutes.matrix(ranges, Channel::WriteUnits, from_ms);
-        let throttles = minutes.matrix(ranges, Channel::Throttles, from_ms);
-        let limited = |partition: usize, minute: usize| {
-            let load = Units {
-                read: reads[partition].values[minute],
-                write: writes[partition].values[minute],
-            };
-            let full = utilisation(load, facts[partition].capacity);
-            full >= self.settings.at_limit_utilisation || throttles[partition].values[minute] > 0.0
-        };
-        (0..ranges.len())
-            .map(|partition| {
-                let minutes_seen = reads[partition].values.len();
-                let run = (0..minutes_seen)
-                    .rev()
-                    .take_while(|&m| limited(partition, m))
-                    .count();
-                run as i64 * minutes.bin_ms()
-            })
-            .collect()
-    }
-
-    /// How much of each partition's load its most loaded key has.
+    /// How much of each partition's load its most loaded key has: the key's share of the table's
+    /// load over the partition's.
     pub(super) fn weigh_keys(&mut self, collector: &Collector) {
         let hot = collector.hot_keys(self.view.table, Window::Hour, HOT_KEYS_MAX);
-        let Some(hour) = collector.timeline(self.view.table, Window::Hour) else {
-            return;
-        };
-        let ranges: Vec<KeyRange> = self
-            .view
-            .partitions
-            .iter()
-            .map(|p| p.range.clone())
-            .collect();
-        let (loads, _) = means(hour, &ranges, 3_600_000);
-        for (partition, load) in self.view.partitions.iter_mut().zip(loads) {
-            let inside = hot
+        let total: Units = self.view.partitions.iter().map(|p| p.load_recent).sum();
+        for partition in &mut self.view.partitions {
+            let inside = |key: &&HotKey| partition.range.contains(key.storage_key.as_bytes());
+            let top = hot
                 .iter()
-                .filter(|key| partition.range.contains(key.storage_key.as_bytes()));
-            let top = inside
-                .map(|key| key.read_units + key.write_units)
+                .filter(inside)
+                .map(|key| key.share)
                 .fold(0.0, f64::max);
-            let share = if load.total() > 0.0 {
-                top / load.total()
+            let share = partition.load_recent.total() / total.total();
+            // An hour and five minutes are compared here, so more than all is possible.
+            partition.top_key_share = if share > 0.0 {
+                (top / share).min(1.0)
             } else {
                 0.0
             };
-            // The sketch may overstate a key, never beyond all there is.
-            partition.top_key_share = share.min(1.0);
         }
     }
 }
 
-/// The mean load of each cell over the last `recent_ms`.
-fn recent_loads(
-    collector: &Collector,
-    table: TableId,
-    cells: &[KeyRange],
-    recent_ms: i64,
-) -> Vec<Units> {
-    match collector.timeline(table, Window::Hour) {
-        Some(hour) => means(hour, cells, recent_ms).0,
-        None => Vec::new(),
-    }
+/// The mean load of each range over the last `length_ms`.
+fn loads(timeline: &Timeline, ranges: &[KeyRange], length_ms: i64) -> Vec<Units> {
+    let reads = means(timeline, ranges, Channel::ReadUnits, length_ms);
+    let writes = means(timeline, ranges, Channel::WriteUnits, length_ms);
+    reads
+        .into_iter()
+        .zip(writes)
+        .map(|(read, write)| Units { read, write })
+        .collect()
 }
 
-/// Mean load and throttles per second over the last `length_ms`.
-fn means(timeline: &Timeline, ranges: &[KeyRange], length_ms: i64) -> (Vec<Units>, Vec<f64>) {
-    let from_ms = timeline.end_ms() - length_ms;
-    let mean = |series: RateSeries| {
-        let count = series.values.len().max(1) as f64;
-        series.values.iter().sum::<f64>() / count
-    };
-    let channel = |channel| {
-        timeline
-            .matrix(ranges, channel, from_ms)
-            .into_iter()
-            .map(mean)
-    };
-    let pairs = channel(Channel::ReadUnits).zip(channel(Channel::WriteUnits));
-    let loads = pairs.map(|(read, write)| Units { read, write }).collect();
-    (loads, channel(Channel::Throttles).collect())
+/// The mean of a channel in each range over the last `length_ms`.
+fn means(timeline: &Timeline, ranges: &[KeyRange], channel: Channel, length_ms: i64) -> Vec<f64> {
+    let mean =
+        |series: RateSeries| series.values.iter().sum::<f64>() / series.values.len().max(1) as f64;
+    timeline
+        .matrix(ranges, channel, timeline.end_ms() - length_ms)
+        .into_iter()
+        .map(mean)
+        .collect()
 }
 
 /// Whether no boundary divides a range: it is one hash wide, or one key.

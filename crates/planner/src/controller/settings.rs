@@ -22,7 +22,10 @@ pub struct ControllerSettings {
     pub now_ms: i64,
     /// How many of the last minutes are "recently".
     pub recent_ms: i64,
-    /// How often the last minutes are looked at.
+    /// A partition fuller than this is watched closely: the last minutes and the load of each cell
+    /// are looked at every `refresh_ms`, not just at each scoring.
+    pub hot_utilisation: f64,
+    /// See there.
     pub refresh_ms: i64,
     /// A minute with at least this utilisation, or with throttled requests, counts as at the limit.
     pub at_limit_utilisation: f64,
@@ -43,6 +46,7 @@ impl Default for ControllerSettings {
             share_history_days: 7,
             now_ms: 10_000,
             recent_ms: 300_000,
+            hot_utilisation: 0.75,
             refresh_ms: 10_000,
             at_limit_utilisation: 0.95,
             builds_per_tick_max: 8,

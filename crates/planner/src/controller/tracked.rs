@@ -2,12 +2,16 @@
 
 use super::PartitionFacts;
 use super::lane::Lane;
+use crate::load::utilisation;
 use forecast::{ForecastSettings, Outlook};
 use types::{KeyRange, PartitionId, Units};
 use workload::{Channel, Timeline};
 
 /// Stored bytes are extrapolated only after this long.
 const GROWTH_SEEN_MIN_MS: i64 = 3_600_000;
+
+/// How far back a new partition's keys are looked at for being at the limit.
+const AT_LIMIT_LOOK_BACK_MS: i64 = 3_600_000;
 
 /// One partition with its forecasters.
 #[derive(Debug)]
@@ -17,6 +21,9 @@ pub(super) struct Tracked {
     read: Lane,
     write: Lane,
     first_size: (i64, u64),
+    /// Up to when minutes were looked at for being at the limit, and for how long it has been.
+    limited_until_ms: i64,
+    at_limit_ms: i64,
 }
 
 impl Tracked {
@@ -27,6 +34,8 @@ impl Tracked {
             read: Lane::new(Channel::ReadUnits, now_ms),
             write: Lane::new(Channel::WriteUnits, now_ms),
             first_size: (now_ms, facts.size_bytes),
+            limited_until_ms: now_ms - AT_LIMIT_LOOK_BACK_MS,
+            at_limit_ms: 0,
         }
     }
 
@@ -65,6 +74,34 @@ impl Tracked {
             self.write.build(history, &self.range, settings);
         }
         build
+    }
+
+    /// For how long the partition has been at its limit without interruption.
+    pub(super) fn at_limit_ms(&self) -> i64 {
+        self.at_limit_ms
+    }
+
+    /// Looks at the minutes that have closed since: whether demand filled `capacity` to `full` or
+    /// more, or somebody was throttled.
+    pub(super) fn follow_limit(&mut self, minutes: &Timeline, capacity: Units, full: f64) {
+        if minutes.end_ms() < self.limited_until_ms + minutes.bin_ms() {
+            return;
+        }
+        let series = |channel| minutes.series_from(&self.range, channel, self.limited_until_ms);
+        let (reads, writes) = (series(Channel::ReadUnits), series(Channel::WriteUnits));
+        let throttles = series(Channel::Throttles);
+        for minute in 0..throttles.values.len() {
+            let load = Units {
+                read: reads.values[minute],
+                write: writes.values[minute],
+            };
+            if utilisation(load, capacity) >= full || throttles.values[minute] > 0.0 {
+                self.at_limit_ms += minutes.bin_ms();
+            } else {
+                self.at_limit_ms = 0;
+            }
+        }
+        self.limited_until_ms = minutes.end_ms();
     }
 
     /// The highest loads in the `payback_ms` that followed this moment a day and a week ago;

@@ -1,0 +1,25 @@
+//! What can go wrong in a simulation: only its input.
+
+/// Errors of this crate.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulatorError {
+    /// The trace cannot be read.
+    #[error(transparent)]
+    Trace(#[from] ::workload::WorkloadError),
+    /// The planner refuses its settings.
+    #[error(transparent)]
+    Planner(#[from] planner::PlannerError),
+    /// A setting is out of its range.
+    #[error("simulator setting {name} is {value}, but must be {expected}")]
+    Setting {
+        /// Its name.
+        name: &'static str,
+        /// What it was set to.
+        value: String,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// The trace holds nothing in the time that is asked for.
+    #[error("the trace has no events {0}")]
+    NoEvents(&'static str),
+}

@@ -1,0 +1,137 @@
+//! What comes out of a simulation.
+
+use planner::{Decision, Judgement, Outcome, Trigger};
+use serde::{Deserialize, Serialize};
+
+/// The figures of one run, as `simulate --json` prints them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// What was played.
+    pub workload: String,
+    /// The seed.
+    pub seed: u64,
+    /// The policy.
+    pub policy: String,
+    /// Invocations; retries are not counted.
+    pub requests: u64,
+    /// Invocations that were refused at least once.
+    pub throttled: u64,
+    /// Their share.
+    pub throttled_share: f64,
+    /// Invocations that were still refused after the last retry.
+    pub given_up: u64,
+    /// Minutes in which somebody was throttled.
+    pub overload_minutes: u64,
+    /// Partitions, integrated over time.
+    pub partition_hours: f64,
+    /// The most partitions at any time.
+    pub partitions_max: usize,
+    /// Partitions at the end.
+    pub partitions_end: usize,
+    /// Actions that were carried out.
+    pub actions: Actions,
+    /// Actions without which the load would have stayed under capacity.
+    pub needless_actions: u64,
+    /// Lead times of splits made on a forecast: from their end to the crossing they were made for.
+    pub lead_seconds: Option<Leads>,
+    /// Of the splits without which somebody would have been throttled, the share that finished
+    /// before that.
+    pub in_time_share: Option<f64>,
+}
+
+/// Actions by what they did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actions {
+    /// More partitions than before.
+    pub split: u64,
+    /// Fewer.
+    pub merge: u64,
+    /// As many, with other boundaries.
+    pub shift: u64,
+    /// A key on its own; not done yet.
+    pub isolate: u64,
+    /// Another key order; not done yet.
+    pub rekey: u64,
+    /// Another node; not done yet.
+    #[serde(rename = "move")]
+    pub moved: u64,
+}
+
+/// Quantiles of lead times, in seconds; below zero is too late.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Leads {
+    /// One in twenty was shorter.
+    pub p5: f64,
+    /// The median.
+    pub p50: f64,
+    /// One in twenty was longer.
+    pub p95: f64,
+}
+
+/// A run: its figures, and every decision with how it turned out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// The figures.
+    pub report: Report,
+    /// The decisions, in order, with their outcomes.
+    pub decisions: Vec<(Decision, Outcome)>,
+}
+
+impl Run {
+    /// Splits made on a forecast that finished before a crossing that would have come without
+    /// them.
+    pub fn ahead(&self) -> impl Iterator<Item = &(Decision, Outcome)> {
+        self.decisions.iter().filter(|(decision, outcome)| {
+            decision.action.trigger == Trigger::Forecast
+                && !decision.is_merge()
+                && outcome.lead_ms.is_some_and(|lead_ms| lead_ms > 0)
+        })
+    }
+}
+
+pub(crate) fn actions(decisions: &[(Decision, Outcome)]) -> Actions {
+    let mut actions = Actions::default();
+    for (Decision { action, .. }, _) in decisions {
+        match action.children().cmp(&action.sources.len()) {
+            std::cmp::Ordering::Greater => actions.split += 1,
+            std::cmp::Ordering::Less => actions.merge += 1,
+            std::cmp::Ordering::Equal => actions.shift += 1,
+        }
+    }
+    actions
+}
+
+pub(crate) fn needless(decisions: &[(Decision, Outcome)]) -> u64 {
+    let needless = |judgement| matches!(judgement, Judgement::Needless | Judgement::Regretted);
+    decisions
+        .iter()
+        .filter(|(_, outcome)| needless(outcome.judgement))
+        .count() as u64
+}
+
+pub(crate) fn leads(decisions: &[(Decision, Outcome)]) -> Option<Leads> {
+    let mut leads: Vec<f64> = decisions
+        .iter()
+        .filter(|(decision, _)| decision.action.trigger == Trigger::Forecast)
+        .filter_map(|(_, outcome)| Some(outcome.lead_ms? as f64 / 1000.0))
+        .collect();
+    leads.sort_by(f64::total_cmp);
+    let last = leads.len().checked_sub(1)?;
+    let at = |p: f64| leads[(p * last as f64).round() as usize];
+    Some(Leads {
+        p5: at(0.05),
+        p50: at(0.5),
+        p95: at(0.95),
+    })
+}
+
+pub(crate) fn in_time_share(decisions: &[(Decision, Outcome)]) -> Option<f64> {
+    let count = |wanted| {
+        decisions
+            .iter()
+            .filter(|(_, o)| o.judgement == wanted)
+            .count() as f64
+    };
+    let (in_time, late) = (count(Judgement::InTime), count(Judgement::Late));
+    (in_time + late > 0.0).then(|| in_time / (in_time + late))
+}
