@@ -21,6 +21,9 @@ pub struct Amplification {
     pub copies: u32,
     /// How many reads are added per write.
     pub reads_per_write: u32,
+    /// How much later than the original each further copy is played: copy `i` comes `i` times this
+    /// after the event. A whole number of weeks keeps the rhythm and takes other invoices.
+    pub shift_ms: i64,
     /// How far from its original a copy or a read may lie.
     pub jitter_ms: i64,
     /// The size of every item.
@@ -34,6 +37,7 @@ impl Default for Amplification {
         Self {
             copies: 1,
             reads_per_write: 0,
+            shift_ms: 0,
             jitter_ms: 30_000,
             item_bytes: 256,
             seed: 1,
@@ -72,8 +76,8 @@ pub fn amplify(
             };
             let moment = |draw: u32| {
                 let random = random.of(u64::from(copy)).of(u64::from(draw));
-                event.timestamp_ms
-                    + ((random.unit() * 2.0 - 1.0) * settings.jitter_ms as f64) as i64
+                let shifted_ms = event.timestamp_ms + i64::from(copy) * settings.shift_ms;
+                shifted_ms + ((random.unit() * 2.0 - 1.0) * settings.jitter_ms as f64) as i64
             };
             workload.events.push(Event {
                 at_ms: moment(0),

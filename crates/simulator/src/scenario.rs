@@ -52,11 +52,12 @@ impl Default for OnlineRetail {
     fn default() -> Self {
         Self {
             start_ms: 1_290_384_000_000,
-            days: 3,
+            days: 2,
             history_days: 28,
             amplification: Amplification {
-                copies: 4,
-                reads_per_write: 1,
+                copies: 2,
+                reads_per_write: 3,
+                shift_ms: 0,
                 jitter_ms: 15 * 60_000,
                 item_bytes: 256,
                 seed: 1,
@@ -85,15 +86,8 @@ pub struct Scenario {
 pub fn online_retail(path: &Path, parameters: OnlineRetail) -> Result<Scenario, SimulatorError> {
     let first_ms = parameters.start_ms - parameters.history_days * DAY_MS;
     let last_ms = parameters.start_ms + parameters.days * DAY_MS;
-    let reach_ms = parameters.amplification.jitter_ms;
-    let wanted = (first_ms - reach_ms)..(last_ms + reach_ms);
-    let trace = TraceReader::open(path)?.filter(|event| {
-        event
-            .as_ref()
-            .map_or(true, |event| wanted.contains(&event.timestamp_ms))
-    });
+    let trace = TraceReader::open(path)?;
     let mut workload = amplify(trace, &parameters.amplification)?;
-    // Jitter crosses the edges in both directions; what falls outside is not played.
     workload
         .events
         .retain(|event| (first_ms..last_ms).contains(&event.at_ms));

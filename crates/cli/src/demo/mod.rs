@@ -48,8 +48,8 @@ pub(crate) struct Args {
     /// End when the trace does, instead of serving until Ctrl-C
     #[arg(long)]
     exit: bool,
-    /// How many times faster than real time the clock runs (1440: a day a minute)
-    #[arg(long, default_value_t = 1440.0)]
+    /// How many times faster than real time the clock runs (720: a day in two minutes)
+    #[arg(long, default_value_t = 720.0)]
     speed: f64,
     /// The trace [default: traces/online-retail.csv.gz]
     #[arg(long, value_name = "FILE")]
