@@ -28,7 +28,7 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
     let mut random = StdRng::seed_from_u64(seed);
     let directory = tempfile::tempdir().unwrap();
     let service = Service::start(directory.path()).await;
-    create_table(&service, "t").await;
+    create_table(&service, "tally").await;
     service.terminate().await;
 
     let mut ledger = Ledger::new();
@@ -66,7 +66,7 @@ async fn write(http: Http, writer: u64, known: Ledger) -> Ledger {
     for key in keys.iter().cycle() {
         let (sent, acknowledged) = mine.get_mut(key).unwrap();
         *sent += 1;
-        let body = json!({"TableName": "t", "Item": item(key, *sent)});
+        let body = json!({"TableName": "tally", "Item": item(key, *sent)});
         match http.dynamodb("PutItem", &body).await {
             Ok((200, _)) => *acknowledged = *sent,
             Ok((status, reply)) => panic!("a write was refused: {status} {reply}"),
@@ -89,7 +89,7 @@ async fn reslice(http: Http, seed: u64) -> u32 {
             let left = random.random_range(0..ids.len() - 1);
             json!({"action": "merge", "partitions": [ids[left], ids[left + 1]]})
         };
-        match http.reslice("t", wish).await {
+        match http.reslice("tally", wish).await {
             Ok((200, _)) => done += 1,
             // Too few cells to cut at, or busy: both may be, and neither is an error.
             Ok((400 | 409, _)) => tokio::task::yield_now().await,
@@ -101,14 +101,14 @@ async fn reslice(http: Http, seed: u64) -> u32 {
 
 /// The ids of the partitions in key order; `None` once the service is gone.
 async fn partitions(http: &Http) -> Option<Vec<Value>> {
-    let (_, document) = http.try_admin("tables/t/partitions").await.ok()?;
+    let (_, document) = http.try_admin("tables/tally/partitions").await.ok()?;
     let list = document["partitions"].as_array()?;
     Some(list.iter().map(|partition| partition["id"].clone()).collect())
 }
 
 async fn check(http: &Http, ledger: &Ledger, round: u32) {
     let mut found: HashMap<String, u64> = HashMap::new();
-    let mut request = json!({"TableName": "t", "ConsistentRead": true, "Limit": 77});
+    let mut request = json!({"TableName": "tally", "ConsistentRead": true, "Limit": 77});
     loop {
         let page = http.ok("Scan", request.clone()).await;
         for item in page["Items"].as_array().unwrap() {
@@ -129,7 +129,7 @@ async fn check(http: &Http, ledger: &Ledger, round: u32) {
         );
     }
     assert!(found.is_empty(), "round {round}: items that nobody wrote: {found:?}");
-    let partitions = http.admin("tables/t/partitions").await;
+    let partitions = http.admin("tables/tally/partitions").await;
     let mut next = String::new();
     for partition in partitions["partitions"].as_array().unwrap() {
         assert_eq!(partition["start"], next.as_str(), "round {round}: a gap or an overlap");
