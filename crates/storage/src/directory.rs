@@ -21,12 +21,14 @@ const PROBE_LINK: &str = ".link-probe-2";
 pub(crate) struct DataDirectory {
     root: PathBuf,
     store: Arc<dyn ObjectStore>,
+    fsync: bool,
     lock: Mutex<Option<File>>,
 }
 
 impl DataDirectory {
     /// Creates the directory if need be, locks it, and clears what a killed process left behind.
-    pub(crate) fn open(root: &Path) -> Result<Self> {
+    /// With `fsync`, what is written is on the disk before it is called written.
+    pub(crate) fn open(root: &Path, fsync: bool) -> Result<Self> {
         let context = || root.display().to_string();
         fs::create_dir_all(root).map_err(StorageError::io(context()))?;
         let lock = lock(root)?;
@@ -37,15 +39,18 @@ impl DataDirectory {
         }
         let store = LocalFileSystem::new_with_prefix(root)
             .map_err(StorageError::store(context()))?
-            .with_fsync(true);
+            .with_fsync(fsync);
+        let (store, lock) = (Arc::new(store), Mutex::new(Some(lock)));
+        let root = root.to_owned();
         Ok(Self {
-            root: root.to_owned(),
-            store: Arc::new(store),
-            lock: Mutex::new(Some(lock)),
+            root,
+            store,
+            fsync,
+            lock,
         })
     }
 
-    /// The directory as an object store whose writes are on disk when they return.
+    /// The directory as an object store.
     pub(crate) fn store(&self) -> &Arc<dyn ObjectStore> {
         &self.store
     }
@@ -63,6 +68,9 @@ impl DataDirectory {
     /// Makes the directory entries below `path` survive a power cut. After a kill the newest
     /// entries may exist in the page cache only, and we are about to act on them.
     pub(crate) fn sync_tree(&self, path: &str) -> Result<()> {
+        if !self.fsync {
+            return Ok(());
+        }
         let path = self.root.join(path);
         sync_directories(&path).map_err(StorageError::io(path.display().to_string()))
     }
@@ -169,12 +177,12 @@ mod tests {
     #[test]
     fn a_second_opener_is_refused_until_the_first_is_done() {
         let directory = tempfile::tempdir().unwrap();
-        let first = DataDirectory::open(directory.path()).unwrap();
-        let refused = DataDirectory::open(directory.path()).unwrap_err();
+        let first = DataDirectory::open(directory.path(), true).unwrap();
+        let refused = DataDirectory::open(directory.path(), true).unwrap_err();
         assert!(matches!(refused, StorageError::Locked(_)), "{refused}");
         assert!(!refused.to_string().contains('\n'));
         first.unlock();
-        DataDirectory::open(directory.path()).unwrap();
+        DataDirectory::open(directory.path(), true).unwrap();
     }
 
     #[test]
@@ -185,7 +193,7 @@ mod tests {
         for name in ["0001.sst", "0002.sst#1", "0003.sst#27", "notes#a", "notes#"] {
             fs::write(deep.join(name), b"x").unwrap();
         }
-        DataDirectory::open(directory.path()).unwrap();
+        DataDirectory::open(directory.path(), true).unwrap();
         let mut left: Vec<_> = fs::read_dir(&deep)
             .unwrap()
             .map(|e| e.unwrap().file_name())
@@ -197,7 +205,7 @@ mod tests {
     #[test]
     fn only_empty_directories_are_removed() {
         let root = tempfile::tempdir().unwrap();
-        let directory = DataDirectory::open(root.path()).unwrap();
+        let directory = DataDirectory::open(root.path(), true).unwrap();
         fs::create_dir_all(root.path().join("data/t1/p1/wal")).unwrap();
         fs::create_dir_all(root.path().join("data/t1/p2")).unwrap();
         fs::write(root.path().join("data/t1/p2/file"), b"x").unwrap();

@@ -5,6 +5,7 @@
 //! not promise are held by tests (`tests/it/engine_facts.rs`).
 
 use crate::error::{Result, StorageError};
+use crate::map::AXIS_END;
 use crate::settings::StorageSettings;
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -41,6 +42,9 @@ const CACHE_META_PART: u64 = 8;
 const WAL_FLUSHES_MAX: u64 = 4096;
 /// Metadata is collected this many times less often than log files, which are many.
 const SLOW_GARBAGE_FACTOR: u32 = 6;
+/// How often a compaction says that it is alive; after three times this it is begun anew. Not less
+/// when polls are short: a slow disk is no death.
+const HEARTBEAT: Duration = Duration::from_secs(10);
 /// How many more unsorted files a database must have room for before a reslice begins: one from
 /// the preparation, one from the cutover, one that the engine may be writing by itself.
 const L0_SPARE: usize = 3;
@@ -289,15 +293,15 @@ pub(crate) async fn flush_memtable(db: &Db) -> std::result::Result<(), slatedb::
     .await
 }
 
+/// A range of the key axis; what lies behind the axis is not carried over to children.
 fn bounds(range: &KeyRange) -> (Bound<Bytes>, Bound<Bytes>) {
     let start = match range.start.is_empty() {
         true => Bound::Unbounded,
         false => Bound::Included(range.start.clone()),
     };
-    (
-        start,
-        range.end.clone().map_or(Bound::Unbounded, Bound::Excluded),
-    )
+    let end = range.end.clone();
+    let end = end.unwrap_or_else(|| Bytes::from_static(&AXIS_END));
+    (start, Bound::Excluded(end))
 }
 
 fn moka(max_capacity: u64) -> Arc<dyn DbCache> {
@@ -325,11 +329,11 @@ fn engine_settings(ours: &StorageSettings) -> Settings {
             commit_compacted_interval: compaction_poll,
             max_concurrent_compactions: ours.compactions_max,
             checkpoint_lifetime: Duration::from_millis(ours.scan_grace_ms),
-            worker_heartbeat_timeout: compaction_poll * 6,
+            worker_heartbeat_timeout: HEARTBEAT * 3,
             worker: Some(CompactionWorkerOptions {
                 max_concurrent_compactions: ours.compactions_max,
                 compactions_poll_interval: compaction_poll,
-                heartbeat_interval: compaction_poll * 2,
+                heartbeat_interval: HEARTBEAT,
                 ..CompactionWorkerOptions::default()
             }),
             ..CompactorOptions::default()

@@ -3,6 +3,7 @@
 //! A record that breaks one of these is not written: better a failed reslice than a partition map
 //! in which a key belongs to nobody.
 
+use crate::map::AXIS_END;
 use crate::record::table::{PartitionRecord, TableRecord, TableState};
 use std::collections::HashSet;
 use types::{KeyRange, PartitionId};
@@ -50,6 +51,13 @@ fn tile(partitions: &[PartitionRecord], whole: &KeyRange) -> Check {
         if partition.range().is_empty() {
             return Err(format!("partition {} is empty", partition.id));
         }
+    }
+    let inside = |partition: &PartitionRecord| *partition.start.0 < AXIS_END[..];
+    if let Some(outside) = partitions.iter().find(|partition| !inside(partition)) {
+        return Err(format!(
+            "partition {} begins beyond the key axis",
+            outside.id
+        ));
     }
     for pair in partitions.windows(2) {
         if pair[0].range().end.as_ref() != Some(&pair[1].start.0) {

@@ -34,7 +34,7 @@ pub use blobs::Blobs;
 pub use error::{Result, StorageError};
 pub use faults::{FaultPoint, Faults, KillAt, NoFaults, Verdict};
 pub use maintain::MaintainReport;
-pub use map::{PartitionInfo, PartitionMap};
+pub use map::{AXIS_END, PartitionInfo, PartitionMap};
 pub use reslice::{PauseParts, Reslice, ResliceReport};
 pub use scan::{Direction, Scan};
 pub use settings::{Components, StorageSettings};

@@ -2,6 +2,11 @@
 
 use types::{KeyRange, PartitionId, TableId};
 
+/// Where every table's key axis ends. No storage key is this large (docs/adr/0002-key-layout.md):
+/// keys from here on are reserved for records that belong to a partition and not to a key. Clones
+/// and scans end here.
+pub const AXIS_END: [u8; 9] = [0xff; 9];
+
 /// One partition of a map.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionInfo {

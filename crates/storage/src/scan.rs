@@ -6,6 +6,7 @@
 //! the map changes meanwhile.
 
 use crate::error::{Result, StorageError};
+use crate::map::AXIS_END;
 use crate::partition::{Partition, Usage};
 use crate::table::Table;
 use bytes::{BufMut, Bytes, BytesMut};
@@ -110,20 +111,11 @@ impl Scan {
                 object: format!("partition map of table {}", self.table.name()),
                 reason: format!("{} does not contain what the scan has left", partition.id()),
             })?;
-        let rows = match range.end {
-            Some(end) => {
-                partition
-                    .db()
-                    .scan_with_options(range.start..end, &options)
-                    .await
-            }
-            None => {
-                partition
-                    .db()
-                    .scan_with_options(range.start.., &options)
-                    .await
-            }
-        };
+        let end = range.end.unwrap_or_else(|| Bytes::from_static(&AXIS_END));
+        let rows = partition
+            .db()
+            .scan_with_options(range.start..end, &options)
+            .await;
         let rows = rows.map_err(StorageError::partition(partition.id()))?;
         Ok(View {
             partition,

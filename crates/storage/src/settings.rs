@@ -17,6 +17,9 @@ use types::Clock;
 pub struct StorageSettings {
     /// The data directory; created if it does not exist.
     pub directory: PathBuf,
+    /// Whether what is acknowledged is forced onto the disk. Without it, acknowledged writes survive
+    /// the death of the process but not of the machine: for tests and data that may be lost.
+    pub fsync: bool,
     /// Memory for cached blocks and indexes of all partitions together.
     pub cache_bytes: u64,
     /// A partition's memtable is written to disk as a sorted file when it is this large.
@@ -53,6 +56,7 @@ impl Default for StorageSettings {
     fn default() -> Self {
         Self {
             directory: PathBuf::from("foreshard-data"),
+            fsync: true,
             cache_bytes: 256 << 20,
             memtable_bytes: 32 << 20,
             unflushed_bytes_max: 128 << 20,

@@ -6,6 +6,7 @@ use crate::directory::DataDirectory;
 use crate::engine::Engine;
 use crate::error::{Result, StorageError};
 use crate::faults::FaultPoint;
+use crate::map::AXIS_END;
 use crate::record::table::{PartitionRecord, TableRecord, TableState};
 use crate::settings::{Components, StorageSettings};
 use crate::table::open::Expect;
@@ -46,8 +47,8 @@ impl Storage {
     /// Opens a data directory, or makes one, and finishes or undoes what a crash interrupted.
     pub async fn open(settings: StorageSettings, components: Components) -> Result<Arc<Self>> {
         settings.check()?;
-        let root = settings.directory.clone();
-        let opened = tokio::task::spawn_blocking(move || DataDirectory::open(&root));
+        let (root, fsync) = (settings.directory.clone(), settings.fsync);
+        let opened = tokio::task::spawn_blocking(move || DataDirectory::open(&root, fsync));
         let directory = Arc::new(opened.await.map_err(|_| StorageError::Closed)??);
         directory.sync_tree(CATALOG)?;
         let context = Arc::new(CatalogContext::new(
@@ -84,6 +85,14 @@ impl Storage {
                 new.name
             ))
         })?;
+        if new
+            .boundaries
+            .iter()
+            .any(|boundary| **boundary >= AXIS_END[..])
+        {
+            let reason = format!("table {}: a boundary lies beyond the key axis", new.name);
+            return Err(StorageError::Refused(reason));
+        }
         let _changing = self.changing.lock().await;
         if self.table(&new.name).is_some() {
             return Err(StorageError::TableExists(new.name));

@@ -8,7 +8,7 @@ use crate::catalog::TableObject;
 use crate::engine::Engine;
 use crate::error::{Result, StorageError};
 use crate::faults::FaultPoint;
-use crate::map::{PartitionInfo, PartitionMap};
+use crate::map::{AXIS_END, PartitionInfo, PartitionMap};
 use crate::partition::{Change, Partition, Usage};
 use crate::record::table::TableRecord;
 use crate::scan::{Direction, Scan};
@@ -255,6 +255,10 @@ fn check_key(key: &[u8]) -> Result<()> {
             "a storage key has 1 to {KEY_BYTES_MAX} bytes, this one has {}",
             key.len()
         )));
+    }
+    if key >= AXIS_END.as_slice() {
+        let reason = "a storage key does not begin with nine bytes 0xff: those are reserved";
+        return Err(StorageError::Refused(reason.to_owned()));
     }
     Ok(())
 }

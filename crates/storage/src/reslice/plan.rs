@@ -2,7 +2,7 @@
 
 use super::{Reslice, union_of};
 use crate::error::{Result, StorageError};
-use crate::map::PartitionMap;
+use crate::map::{AXIS_END, PartitionMap};
 use std::ops::Range;
 use types::KeyRange;
 
@@ -23,6 +23,13 @@ impl Plan {
             .map(|source| &source.range)
             .collect();
         let whole = union_of(&ranges).ok_or_else(|| refused("name at least one partition"))?;
+        if request
+            .boundaries
+            .iter()
+            .any(|boundary| **boundary >= AXIS_END[..])
+        {
+            return Err(refused("a boundary lies beyond the key axis"));
+        }
         let children = whole.cut(&request.boundaries).ok_or_else(|| {
             refused("the boundaries must rise and lie strictly inside what the partitions own")
         })?;

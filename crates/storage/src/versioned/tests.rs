@@ -16,7 +16,7 @@ fn record(next_table: u64) -> StoreRecord {
 }
 
 fn context(root: &std::path::Path, seed: u64, faults: Arc<dyn Faults>) -> Arc<CatalogContext> {
-    let directory = DataDirectory::open(root).unwrap();
+    let directory = DataDirectory::open(root, false).unwrap();
     directory.unlock();
     Arc::new(CatalogContext::new(Arc::new(directory), faults, seed, 50))
 }

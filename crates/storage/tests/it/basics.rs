@@ -1,6 +1,6 @@
 //! Tables, keys, scans, and what is left of them after closing and opening again.
 
-use crate::support::{get, keys, open, put, table};
+use crate::support::{get, keys, open_synced as open, put, table};
 use bytes::Bytes;
 use storage::{Decision, Direction, NewTable, StorageError};
 use types::{KeyRange, PartitionId};

@@ -40,7 +40,7 @@ async fn killed_at_random_while_reslicing_under_load() {
                 seed: random.random(),
             },
         );
-        let mut victim = Victim::start(&job);
+        let mut victim = Victim::start(&job.synced());
         victim.wait_until_ready();
         match round % 2 {
             0 => victim.wait_for_several("@ack", random.random_range(1..=WRITES_MAX)),

@@ -8,6 +8,7 @@ mod crash;
 mod engine_facts;
 mod faults;
 mod housekeeping;
+mod layout;
 mod model;
 mod reslice;
 mod support;

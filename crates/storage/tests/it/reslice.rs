@@ -1,6 +1,6 @@
 //! Reslices at rest and under load.
 
-use crate::support::{boundaries, get, keys, load, open, put, reslice, table};
+use crate::support::{boundaries, get, keys, load, open, open_synced, put, reslice, table};
 use bytes::Bytes;
 use storage::{Direction, Reslice, StorageError};
 use types::{KeyRange, PartitionId};
@@ -125,7 +125,7 @@ async fn subscribers_see_every_map() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writes_go_on_through_splits_and_merges() {
     let root = tempfile::tempdir().unwrap();
-    let storage = open(root.path()).await;
+    let storage = open_synced(root.path()).await;
     let orders = table(&storage, "orders", &[]).await;
     let load = load::Load::start(&orders, 16);
     load.wait_for(500).await;

@@ -21,15 +21,26 @@ pub(crate) fn components() -> Components {
     Components::new(clock, SEED.fetch_add(1, Ordering::SeqCst))
 }
 
-/// Opens a store with small caches.
+/// Opens a store that is not forced onto the disk: most tests ask for nothing that needs it.
 pub(crate) async fn open(root: &Path) -> Arc<Storage> {
     Storage::open(settings(root), components()).await.unwrap()
 }
 
-/// The defaults, with less memory.
+/// Opens a store with everything that the service has.
+pub(crate) async fn open_synced(root: &Path) -> Arc<Storage> {
+    let synced = StorageSettings {
+        fsync: true,
+        ..settings(root)
+    };
+    Storage::open(synced, components()).await.unwrap()
+}
+
+/// Little memory, no forcing onto the disk, and patience with a busy machine.
 pub(crate) fn settings(root: &Path) -> StorageSettings {
     StorageSettings {
         cache_bytes: 16 << 20,
+        fsync: false,
+        cutover_ms_max: 60_000,
         ..StorageSettings::at(root)
     }
 }

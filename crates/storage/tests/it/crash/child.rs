@@ -36,6 +36,7 @@ pub(crate) struct Job {
     /// Reach this point this many times, report it, and wait to be killed.
     kill_at: Option<(String, u64)>,
     fail_at: Option<String>,
+    fsync: bool,
 }
 
 /// What to do while the writers write.
@@ -56,12 +57,21 @@ impl Job {
             work,
             kill_at: None,
             fail_at: None,
+            fsync: false,
         }
     }
 
     pub(crate) fn kill_at(self, point: FaultPoint, nth: u64) -> Self {
         Self {
             kill_at: Some((point.name().to_owned(), nth)),
+            ..self
+        }
+    }
+
+    /// With everything that the service has. The death of a process is survived without.
+    pub(crate) fn synced(self) -> Self {
+        Self {
+            fsync: true,
             ..self
         }
     }
@@ -118,6 +128,20 @@ fn say(line: &str) {
 }
 
 impl Job {
+    /// Settings under which compactions and collections take fractions of a second.
+    fn hurried(&self) -> StorageSettings {
+        StorageSettings {
+            fsync: self.fsync,
+            compaction_poll_ms: 20,
+            scan_grace_ms: 100,
+            garbage_poll_ms: 50,
+            garbage_age_ms: 50,
+            // Small, so that memtables are also flushed by themselves.
+            memtable_bytes: 64 << 10,
+            ..settings(&self.root)
+        }
+    }
+
     /// Works until it is killed.
     async fn run(self) -> Result<std::convert::Infallible, StorageError> {
         let hook = Arc::new(Hook {
@@ -130,7 +154,7 @@ impl Job {
             faults: hook.clone(),
             ..components()
         };
-        let storage = Storage::open(hurried(&self.root), components).await?;
+        let storage = Storage::open(self.hurried(), components).await?;
         let table = match storage.table(TABLE) {
             Some(table) => table,
             None => table(&storage, TABLE, self.work.boundaries()).await,
@@ -173,18 +197,6 @@ impl Job {
             }
         }
         std::future::pending().await
-    }
-}
-
-fn hurried(root: &Path) -> StorageSettings {
-    StorageSettings {
-        compaction_poll_ms: 20,
-        scan_grace_ms: 100,
-        garbage_poll_ms: 50,
-        garbage_age_ms: 50,
-        // Small, so that memtables are also flushed by themselves.
-        memtable_bytes: 64 << 10,
-        ..settings(root)
     }
 }
 
