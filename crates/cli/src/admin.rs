@@ -176,8 +176,7 @@ async fn call(
     body: Option<Value>,
 ) -> Result<Value, AdminError> {
     let url = format!("{}/api/v1/{path}", common.admin.trim_end_matches('/'));
-    let unreachable =
-        |why: String| AdminError::Unreachable { url: common.admin.clone(), why };
+    let unreachable = |why: String| AdminError::Unreachable { url: common.admin.clone(), why };
     let body = body.map(|body| body.to_string()).unwrap_or_default();
     let request = http::Request::builder()
         .method(method)
@@ -186,8 +185,7 @@ async fn call(
         .body(Full::new(Bytes::from(body)))
         .map_err(|error| unreachable(error.to_string()))?;
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
-    let response =
-        client.request(request).await.map_err(|error| unreachable(error.to_string()))?;
+    let response = client.request(request).await.map_err(|error| unreachable(error.to_string()))?;
     let ok = response.status().is_success();
     let strange = |why: String| AdminError::Reply { url: url.clone(), why };
     let bytes = response

@@ -8,9 +8,7 @@ use manager::{Manager, ManagerError, PolicyFactory};
 use planner::policy::Predictive;
 use planner::view::Limits;
 use server::metrics::MetricsExport;
-use server::{
-    Admin, AdminComponents, AdminHandle, LimitMode, Server, ServerError, ServerHandle,
-};
+use server::{Admin, AdminComponents, AdminHandle, LimitMode, Server, ServerError, ServerHandle};
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::Arc;

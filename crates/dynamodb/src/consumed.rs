@@ -32,25 +32,15 @@ struct Capacity {
 
 impl ReturnConsumedCapacity {
     pub(crate) fn take(params: &mut Params) -> Result<Self, ApiError> {
-        let words = [
-            ("INDEXES", Self::Indexes),
-            ("TOTAL", Self::Total),
-            ("NONE", Self::None),
-        ];
-        Ok(params
-            .choice("ReturnConsumedCapacity", &words)?
-            .unwrap_or_default())
+        let words = [("INDEXES", Self::Indexes), ("TOTAL", Self::Total), ("NONE", Self::None)];
+        Ok(params.choice("ReturnConsumedCapacity", &words)?.unwrap_or_default())
     }
 
     /// The response's `ConsumedCapacity`, if it was asked for.
     pub(crate) fn show(self, table_name: &str, units: Units) -> Option<ConsumedCapacity<'_>> {
         let capacity_units = units.total();
         let table = (self == Self::Indexes).then_some(Capacity { capacity_units });
-        let shown = ConsumedCapacity {
-            table_name,
-            capacity_units,
-            table,
-        };
+        let shown = ConsumedCapacity { table_name, capacity_units, table };
         (self != Self::None).then_some(shown)
     }
 }
@@ -58,9 +48,7 @@ impl ReturnConsumedCapacity {
 /// Takes `ReturnItemCollectionMetrics`. Tables without local secondary indexes have none to
 /// return, so it is only checked.
 pub(crate) fn take_collection_metrics(params: &mut Params) -> Result<(), ApiError> {
-    params
-        .choice("ReturnItemCollectionMetrics", &[("SIZE", ()), ("NONE", ())])
-        .map(|_| ())
+    params.choice("ReturnItemCollectionMetrics", &[("SIZE", ()), ("NONE", ())]).map(|_| ())
 }
 
 #[cfg(test)]

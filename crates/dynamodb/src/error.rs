@@ -88,12 +88,7 @@ pub struct ApiError {
 impl ApiError {
     /// An error of `kind`, without extras.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            item: None,
-            throttle: None,
-        }
+        Self { kind, message: message.into(), item: None, throttle: None }
     }
 
     /// The request breaks a rule; `message` says which and what to change.
@@ -103,9 +98,7 @@ impl ApiError {
 
     /// A validation error with the introduction that DynamoDB gives to bad parameter values.
     pub(crate) fn invalid_parameter(message: impl std::fmt::Display) -> Self {
-        Self::validation(format!(
-            "One or more parameter values were invalid: {message}"
-        ))
+        Self::validation(format!("One or more parameter values were invalid: {message}"))
     }
 
     /// The request body has the wrong shape.
@@ -126,10 +119,7 @@ impl ApiError {
 
     /// CreateTable for a name that is taken.
     pub fn table_exists(name: &str) -> Self {
-        Self::new(
-            ErrorKind::ResourceInUse,
-            format!("Table already exists: {name}"),
-        )
+        Self::new(ErrorKind::ResourceInUse, format!("Table already exists: {name}"))
     }
 
     /// A table in a state that does not allow the operation; `state` is `created`, `deleted`, ….
@@ -151,19 +141,13 @@ impl ApiError {
     /// A failed condition; with `item` if the request asked for the item it was judged on.
     pub fn condition_failed(item: Option<Item>) -> Self {
         let message = "The conditional request failed";
-        Self {
-            item,
-            ..Self::new(ErrorKind::ConditionalCheckFailed, message)
-        }
+        Self { item, ..Self::new(ErrorKind::ConditionalCheckFailed, message) }
     }
 
     /// A request that admission control turns away.
     pub fn throttled(throttle: Throttle) -> Self {
         let error = Self::new(throttle.kind(), throttle.message());
-        Self {
-            throttle: Some(throttle),
-            ..error
-        }
+        Self { throttle: Some(throttle), ..error }
     }
 
     /// A failure on our side. Clients retry it; `message` goes to them, so it names no internals.
@@ -197,11 +181,7 @@ impl Serialize for ApiError {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("__type", self.kind.type_name())?;
         // DynamoDB writes the name with a capital in this one type of error.
-        let message = if self.kind == ErrorKind::Serialization {
-            "Message"
-        } else {
-            "message"
-        };
+        let message = if self.kind == ErrorKind::Serialization { "Message" } else { "message" };
         map.serialize_entry(message, &self.message)?;
         if let Some(item) = &self.item {
             map.serialize_entry("Item", &ItemJson(item))?;

@@ -27,13 +27,11 @@ impl Body {
     pub fn parse(bytes: &[u8]) -> Result<Self, ApiError> {
         match serde_json::from_slice(bytes) {
             Ok(Json::Object(map)) => Ok(Self(map)),
-            Ok(Json::Array(_)) => Err(ApiError::serialization(
-                "Start of list found where not expected",
-            )),
+            Ok(Json::Array(_)) => {
+                Err(ApiError::serialization("Start of list found where not expected"))
+            }
             Ok(_) => Err(ApiError::serialization("Unexpected value type in payload")),
-            Err(error) => Err(ApiError::serialization(format!(
-                "the body is not JSON: {error}"
-            ))),
+            Err(error) => Err(ApiError::serialization(format!("the body is not JSON: {error}"))),
         }
     }
 }

@@ -10,11 +10,7 @@ pub(crate) fn of_item(schema: &KeySchema, item: &Item) -> Result<PrimaryKey, Api
         Error::KeyMissing { name } => {
             ApiError::invalid_parameter(format!("Missing the key {name} in the item"))
         }
-        Error::KeyType {
-            name,
-            expected,
-            actual,
-        } => ApiError::invalid_parameter(format!(
+        Error::KeyType { name, expected, actual } => ApiError::invalid_parameter(format!(
             "Type mismatch for key {name} expected: {expected} actual: {actual}"
         )),
         other => ApiError::validation(other.to_string()),
@@ -59,11 +55,7 @@ pub(crate) fn check_not_empty(name: &str, value: &KeyValue) -> Result<(), ApiErr
     if value.key_type() == KeyType::N || value.size_bytes() > 0 {
         return Ok(());
     }
-    let kind = if value.key_type() == KeyType::S {
-        "string"
-    } else {
-        "binary"
-    };
+    let kind = if value.key_type() == KeyType::S { "string" } else { "binary" };
     Err(ApiError::validation(format!(
         "One or more parameter values are not valid. The AttributeValue for a key attribute cannot \
          contain an empty {kind} value. Key: {name}"
@@ -81,10 +73,7 @@ mod tests {
         let schema = table().key_schema;
         let invalid = "One or more parameter values were invalid: ";
         for (json, message) in [
-            (
-                json!({"s": {"N": "1"}}),
-                format!("{invalid}Missing the key p in the item"),
-            ),
+            (json!({"s": {"N": "1"}}), format!("{invalid}Missing the key p in the item")),
             (
                 json!({"p": {"S": "a"}, "s": {"S": "1"}}),
                 format!("{invalid}Type mismatch for key s expected: N actual: S"),

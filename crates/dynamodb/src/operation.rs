@@ -136,19 +136,10 @@ mod tests {
     fn other_targets_are_refused() {
         for (target, reason) in [
             ("", "the target '' is none of DynamoDB_20120810.*"),
-            (
-                "PutItem",
-                "the target 'PutItem' is none of DynamoDB_20120810.*",
-            ),
-            (
-                "DynamoDB_20111205.PutItem",
-                "the target 'DynamoDB_20111205.PutItem' is none of",
-            ),
+            ("PutItem", "the target 'PutItem' is none of DynamoDB_20120810.*"),
+            ("DynamoDB_20111205.PutItem", "the target 'DynamoDB_20111205.PutItem' is none of"),
             ("DynamoDB_20120810.putItem", "unknown operation: putItem"),
-            (
-                "DynamoDB_20120810.TransactWriteItems",
-                "TransactWriteItems is not supported",
-            ),
+            ("DynamoDB_20120810.TransactWriteItems", "TransactWriteItems is not supported"),
         ] {
             let error = Operation::from_target(target).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::UnknownOperation);

@@ -25,10 +25,7 @@ pub(crate) struct Params {
 
 impl Params {
     pub(crate) fn new(body: Body) -> Self {
-        Self {
-            map: body.0,
-            violations: Vec::new(),
-        }
+        Self { map: body.0, violations: Vec::new() }
     }
 
     /// Takes a parameter of any type; null counts as absent.
@@ -57,9 +54,7 @@ impl Params {
         match self.take(name) {
             None => Ok(None),
             Some(Json::Number(number)) => {
-                let integer = number
-                    .as_i64()
-                    .or(number.as_f64().map(|float| float.floor() as i64));
+                let integer = number.as_i64().or(number.as_f64().map(|float| float.floor() as i64));
                 Ok(integer)
             }
             Some(other) => Err(json::not_a("Integer", &other)),
@@ -126,8 +121,7 @@ impl Params {
     /// Takes over what was noted about the parameters of a structure inside.
     pub(crate) fn adopt_violations(&mut self, inner: Self) {
         let room = VIOLATIONS_MAX - self.violations.len();
-        self.violations
-            .extend(inner.violations.into_iter().take(room));
+        self.violations.extend(inner.violations.into_iter().take(room));
     }
 
     /// Notes that a required parameter is missing.
@@ -230,9 +224,7 @@ pub(crate) fn object(json: Json) -> Result<Map<String, Json>, ApiError> {
 /// The name of a member as DynamoDB's messages write it: `TableName` is `tableName`.
 pub(crate) fn member(name: &str) -> String {
     let mut chars = name.chars();
-    chars.next().map_or(String::new(), |first| {
-        first.to_lowercase().chain(chars).collect()
-    })
+    chars.next().map_or(String::new(), |first| first.to_lowercase().chain(chars).collect())
 }
 
 #[cfg(test)]
@@ -247,12 +239,7 @@ mod tests {
         params.table_name().unwrap();
         let limit = params.integer("Limit").unwrap();
         params.at_least(limit, 1, "limit");
-        assert_eq!(
-            params
-                .choice("Select", &[("COUNT", 1), ("ALL", 2)])
-                .unwrap(),
-            None
-        );
+        assert_eq!(params.choice("Select", &[("COUNT", 1), ("ALL", 2)]).unwrap(), None);
         assert_eq!(
             refusal(params.finish_constraints()),
             "4 validation errors detected: \
@@ -289,22 +276,10 @@ mod tests {
     #[test]
     fn wrong_types_are_refused_at_once() {
         let mut params = Params::new(body(json!({"a": 1, "b": "x", "c": [], "d": {}, "e": 1.9})));
-        assert_eq!(
-            refusal(params.string("a")),
-            "NUMBER_VALUE cannot be converted to String"
-        );
-        assert_eq!(
-            refusal(params.boolean("b")),
-            "STRING_VALUE cannot be converted to Boolean"
-        );
-        assert_eq!(
-            refusal(params.object("c")),
-            "Start of list found where not expected"
-        );
-        assert_eq!(
-            refusal(params.list("d")),
-            "Start of structure or map found where not expected"
-        );
+        assert_eq!(refusal(params.string("a")), "NUMBER_VALUE cannot be converted to String");
+        assert_eq!(refusal(params.boolean("b")), "STRING_VALUE cannot be converted to Boolean");
+        assert_eq!(refusal(params.object("c")), "Start of list found where not expected");
+        assert_eq!(refusal(params.list("d")), "Start of structure or map found where not expected");
         assert_eq!(params.integer("e").unwrap(), Some(1));
     }
 }

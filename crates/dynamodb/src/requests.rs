@@ -26,10 +26,7 @@ use crate::table::TableDefinition;
 /// Refuses the parameters that expressions have replaced; `legacy` pairs each with its successor.
 fn refuse_legacy(params: &mut Params, legacy: &[(&str, &str)]) -> Result<(), ApiError> {
     legacy.iter().try_for_each(|(name, successor)| {
-        params.refuse(
-            name,
-            &format!("it is a legacy parameter, use {successor} instead"),
-        )
+        params.refuse(name, &format!("it is a legacy parameter, use {successor} instead"))
     })
 }
 
@@ -38,8 +35,7 @@ fn condition(
     text: Option<&str>,
     placeholders: &mut Placeholders,
 ) -> Result<Option<Condition>, ApiError> {
-    text.map(|text| Condition::parse("ConditionExpression", text, placeholders))
-        .transpose()
+    text.map(|text| Condition::parse("ConditionExpression", text, placeholders)).transpose()
 }
 
 /// Refuses document paths that lead into a key attribute: keys are scalars.

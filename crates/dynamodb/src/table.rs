@@ -45,10 +45,7 @@ impl Billing {
     fn rates(&self) -> (u64, u64) {
         match *self {
             Self::PayPerRequest => (0, 0),
-            Self::Provisioned {
-                read_units,
-                write_units,
-            } => (read_units, write_units),
+            Self::Provisioned { read_units, write_units } => (read_units, write_units),
         }
     }
 }
@@ -64,10 +61,7 @@ pub struct WarmThroughput {
 
 impl WarmThroughput {
     /// What DynamoDB gives a new table on demand.
-    pub const ON_DEMAND: Self = Self {
-        read_units: 12_000,
-        write_units: 4_000,
-    };
+    pub const ON_DEMAND: Self = Self { read_units: 12_000, write_units: 4_000 };
 }
 
 /// A label of a table.
@@ -199,13 +193,9 @@ impl TableDefinition {
     fn shown_warm_throughput(&self) -> WarmThroughput {
         self.warm_throughput.unwrap_or(match self.billing {
             Billing::PayPerRequest => WarmThroughput::ON_DEMAND,
-            Billing::Provisioned {
-                read_units,
-                write_units,
-            } => WarmThroughput {
-                read_units,
-                write_units,
-            },
+            Billing::Provisioned { read_units, write_units } => {
+                WarmThroughput { read_units, write_units }
+            }
         })
     }
 }
@@ -218,43 +208,22 @@ mod tests {
     #[test]
     fn descriptions_show_what_clients_wait_for() {
         let table = testing::table();
-        let shown = table.description(
-            TableStatus::Active,
-            TableSize {
-                items: 3,
-                bytes: 99,
-            },
-        );
+        let shown = table.description(TableStatus::Active, TableSize { items: 3, bytes: 99 });
         assert_eq!(shown["TableStatus"], "ACTIVE");
-        assert_eq!(
-            shown["KeySchema"][1],
-            json!({"AttributeName": "s", "KeyType": "RANGE"})
-        );
+        assert_eq!(shown["KeySchema"][1], json!({"AttributeName": "s", "KeyType": "RANGE"}));
         assert_eq!(shown["AttributeDefinitions"][1]["AttributeType"], "N");
-        assert_eq!(
-            shown["BillingModeSummary"]["BillingMode"],
-            "PAY_PER_REQUEST"
-        );
+        assert_eq!(shown["BillingModeSummary"]["BillingMode"], "PAY_PER_REQUEST");
         assert_eq!(shown["WarmThroughput"]["ReadUnitsPerSecond"], 12_000);
-        assert_eq!(
-            (&shown["ItemCount"], &shown["TableSizeBytes"]),
-            (&json!(3), &json!(99))
-        );
+        assert_eq!((&shown["ItemCount"], &shown["TableSizeBytes"]), (&json!(3), &json!(99)));
     }
 
     #[test]
     fn definitions_round_trip_as_json() {
         let mut table = testing::table();
-        table.tags.push(Tag {
-            key: "k".into(),
-            value: "v".into(),
-        });
+        table.tags.push(Tag { key: "k".into(), value: "v".into() });
         table.warm_throughput = Some(WarmThroughput::ON_DEMAND);
         let json = serde_json::to_value(&table).unwrap();
-        assert_eq!(
-            serde_json::from_value::<TableDefinition>(json).unwrap(),
-            table
-        );
+        assert_eq!(serde_json::from_value::<TableDefinition>(json).unwrap(), table);
     }
 
     #[test]
@@ -264,13 +233,7 @@ mod tests {
             "key_schema":{"partition":{"name":"p","key_type":"S"}},
             "strategy":"range","billing":{"mode":"PROVISIONED","read_units":5,"write_units":6}}"#;
         let table: TableDefinition = serde_json::from_str(stored).unwrap();
-        assert_eq!(
-            table.billing,
-            Billing::Provisioned {
-                read_units: 5,
-                write_units: 6
-            }
-        );
+        assert_eq!(table.billing, Billing::Provisioned { read_units: 5, write_units: 6 });
         assert_eq!(table.strategy, Strategy::Range);
     }
 
@@ -278,15 +241,9 @@ mod tests {
     fn partitions_follow_the_rates_asked_for() {
         let mut table = testing::table();
         assert_eq!(table.initial_partitions(3000.0, 1000.0), 1);
-        table.billing = Billing::Provisioned {
-            read_units: 3001,
-            write_units: 1000,
-        };
+        table.billing = Billing::Provisioned { read_units: 3001, write_units: 1000 };
         assert_eq!(table.initial_partitions(3000.0, 1000.0), 2);
-        table.warm_throughput = Some(WarmThroughput {
-            read_units: 1,
-            write_units: 5000,
-        });
+        table.warm_throughput = Some(WarmThroughput { read_units: 1, write_units: 5000 });
         assert_eq!(table.initial_partitions(3000.0, 1000.0), 5);
     }
 }

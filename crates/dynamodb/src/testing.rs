@@ -16,10 +16,7 @@ pub(crate) fn table() -> TableDefinition {
         uuid: "7b3b1d2c-0000-4000-8000-000000000000".into(),
         created_ms: 1_700_000_000_123,
         attributes: vec![partition.clone(), sort.clone()],
-        key_schema: KeySchema {
-            partition,
-            sort: Some(sort),
-        },
+        key_schema: KeySchema { partition, sort: Some(sort) },
         strategy: Strategy::Hash,
         billing: Billing::PayPerRequest,
         warm_throughput: None,
@@ -30,9 +27,7 @@ pub(crate) fn table() -> TableDefinition {
 
 /// A request body.
 pub(crate) fn body(json: Json) -> Body {
-    let Json::Object(map) = json else {
-        panic!("bodies are objects")
-    };
+    let Json::Object(map) = json else { panic!("bodies are objects") };
     Body(map)
 }
 

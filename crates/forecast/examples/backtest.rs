@@ -17,12 +17,8 @@ const BINS_MAX: usize = 5_300_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let argument = |at: usize, default: &str| {
-        arguments
-            .get(at)
-            .cloned()
-            .unwrap_or_else(|| default.to_owned())
-    };
+    let argument =
+        |at: usize, default: &str| arguments.get(at).cloned().unwrap_or_else(|| default.to_owned());
     let name = argument(0, "series");
     let settings = ForecastSettings {
         bin_ms: argument(1, "5").parse::<i64>()? * 60_000,

@@ -13,11 +13,7 @@ pub(crate) struct Recent<T> {
 
 impl<T: Copy> Recent<T> {
     pub(crate) fn new(keep: usize, slack: usize) -> Self {
-        Self {
-            values: Vec::new(),
-            keep,
-            slack: slack.max(1),
-        }
+        Self { values: Vec::new(), keep, slack: slack.max(1) }
     }
 
     pub(crate) fn push(&mut self, value: T) {

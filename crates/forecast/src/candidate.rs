@@ -70,8 +70,7 @@ impl Candidate {
     pub(crate) fn settle(&mut self, bin: u64, value: f64, floor: f64) -> Option<Outcome> {
         for step in self.calibration.keeps(bin) {
             if let Some((point, _)) = self.forecast_of(bin, step) {
-                self.calibration
-                    .record(step, f64::from(point), value, floor);
+                self.calibration.record(step, f64::from(point), value, floor);
             }
         }
         let mut sum = Outcome::default();
@@ -84,10 +83,7 @@ impl Candidate {
             sum.covered += f64::from(u8::from(value <= f64::from(quantile)));
         }
         let mean = |sum: f64| sum / self.steps as f64;
-        Some(Outcome {
-            pinball: mean(sum.pinball),
-            covered: mean(sum.covered),
-        })
+        Some(Outcome { pinball: mean(sum.pinball), covered: mean(sum.covered) })
     }
 
     /// What was forecast for `bin` as the given step: point and decision quantile.
@@ -101,17 +97,11 @@ impl Candidate {
     pub(crate) fn forecast(&mut self, history: &History, floor: f64) {
         let origin = history.bins_total();
         let slot = self.slot(origin);
-        self.origins[slot] = self
-            .machine
-            .predict(history, &mut self.points)
-            .then_some(origin);
+        self.origins[slot] = self.machine.predict(history, &mut self.points).then_some(origin);
         let made = &mut self.made[slot * self.steps..][..self.steps];
         for (step, (made, &point)) in made.iter_mut().zip(&self.points).enumerate() {
             let quantile = self.calibration.quantile(step, self.decision, point, floor);
-            *made = (
-                point as f32,
-                quantile.map_or(f32::NAN, |quantile| quantile as f32),
-            );
+            *made = (point as f32, quantile.map_or(f32::NAN, |quantile| quantile as f32));
         }
     }
 
@@ -121,9 +111,7 @@ impl Candidate {
             return None;
         }
         let steps = self.points.iter().take(steps).enumerate();
-        steps
-            .map(|(step, &point)| self.calibration.step(step, point, floor))
-            .collect()
+        steps.map(|(step, &point)| self.calibration.step(step, point, floor)).collect()
     }
 
     /// Brings the quantiles of every step up to date.
@@ -163,10 +151,7 @@ mod tests {
 
     /// A last-value candidate of two steps over hourly bins, pushed a load that rises by 1.
     fn rising(bins: u64) -> (Candidate, Vec<Option<Outcome>>) {
-        let settings = ForecastSettings {
-            bin_ms: 3_600_000,
-            ..ForecastSettings::default()
-        };
+        let settings = ForecastSettings { bin_ms: 3_600_000, ..ForecastSettings::default() };
         let mut history = History::new(0, &settings).expect("an hour");
         let machine = Machine::LastValue;
         let mut candidate = Candidate::new(ModelKind::LastValue, machine, 2, 100, Quantile::Q90);
@@ -189,18 +174,11 @@ mod tests {
         let (candidate, outcomes) = rising(100);
         let steps = candidate.latest(100, 2, 0.0).expect("calibrated");
         assert_eq!(steps[0].point, 1e6 + 99.0);
-        assert!(
-            (steps[0].q90 - steps[0].point - 2.0).abs() < 0.01,
-            "{:?}",
-            steps[0]
-        );
+        assert!((steps[0].q90 - steps[0].point - 2.0).abs() < 0.01, "{:?}", steps[0]);
         // Forecast 2 above: the first step is then 1 too high, the second right or nearly so.
         let outcome = outcomes[99].expect("both steps were calibrated");
         assert!((outcome.pinball - 0.05).abs() < 0.01, "{outcome:?}");
-        assert!(
-            outcomes[..20].iter().all(Option::is_none),
-            "too few errors to be judged"
-        );
+        assert!(outcomes[..20].iter().all(Option::is_none), "too few errors to be judged");
     }
 
     #[test]

@@ -95,10 +95,7 @@ impl History {
     /// How many of the last `bins` were seen.
     pub(crate) fn seen_of_last(&self, bins: usize) -> usize {
         let seen = self.seen();
-        seen[seen.len().saturating_sub(bins)..]
-            .iter()
-            .filter(|&&seen| seen)
-            .count()
+        seen[seen.len().saturating_sub(bins)..].iter().filter(|&&seen| seen).count()
     }
 
     /// The mean of the last `bins` values, holes filled; `None` without values.
@@ -120,15 +117,9 @@ mod tests {
 
     #[test]
     fn a_gap_takes_yesterdays_value_and_is_marked() {
-        let settings = ForecastSettings {
-            bin_ms: 3_600_000,
-            ..Default::default()
-        };
+        let settings = ForecastSettings { bin_ms: 3_600_000, ..Default::default() };
         let mut history = History::new(0, &settings).expect("an hour");
-        assert!(
-            !history.push(Observation::Gap),
-            "nothing to fill the first gap with"
-        );
+        assert!(!history.push(Observation::Gap), "nothing to fill the first gap with");
         for hour in 0..24 {
             history.push(Observation::Value(f64::from(hour)));
             assert_eq!(history.last(), Some((f64::from(hour), true)));

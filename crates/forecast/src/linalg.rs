@@ -13,12 +13,7 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     // Four sums, so that additions need not wait for each other.
     let mut sums = [0.0; 4];
     let (a_chunks, b_chunks) = (a.chunks_exact(4), b.chunks_exact(4));
-    let rest: f64 = a_chunks
-        .remainder()
-        .iter()
-        .zip(b_chunks.remainder())
-        .map(|(x, y)| x * y)
-        .sum();
+    let rest: f64 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(x, y)| x * y).sum();
     for (x, y) in a_chunks.zip(b_chunks) {
         for lane in 0..4 {
             sums[lane] += x[lane] * y[lane];
@@ -69,10 +64,7 @@ impl Cholesky {
             row[rows] = pivot.sqrt();
             rows += 1;
         }
-        Some(Self {
-            rows,
-            lower: matrix,
-        })
+        Some(Self { rows, lower: matrix })
     }
 
     /// Solves `L y = rhs` in place.

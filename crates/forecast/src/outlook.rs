@@ -119,11 +119,7 @@ impl Step {
         };
         if threshold < self.q50 {
             let low = (2.0 * self.q50 - self.q90).max(0.0);
-            if threshold <= low {
-                1.0
-            } else {
-                between(low, self.q50, 1.0, 0.5)
-            }
+            if threshold <= low { 1.0 } else { between(low, self.q50, 1.0, 0.5) }
         } else if threshold < self.q90 {
             between(self.q50, self.q90, 0.5, 0.1)
         } else if threshold < self.q99 {
@@ -221,21 +217,13 @@ impl Outlook {
 mod tests {
     use super::*;
 
-    const STEP: Step = Step {
-        point: 11.0,
-        q50: 10.0,
-        q90: 20.0,
-        q99: 40.0,
-    };
+    const STEP: Step = Step { point: 11.0, q50: 10.0, q90: 20.0, q99: 40.0 };
 
     #[test]
     fn exceedance_meets_the_quantiles_and_only_falls() {
         for quantile in Quantile::ALL {
             let p = STEP.exceedance(STEP.at(quantile));
-            assert!(
-                (p - (1.0 - quantile.level())).abs() < 1e-12,
-                "{quantile:?}: {p}"
-            );
+            assert!((p - (1.0 - quantile.level())).abs() < 1e-12, "{quantile:?}: {p}");
         }
         let curve: Vec<f64> = (0..100).map(|x| STEP.exceedance(f64::from(x))).collect();
         assert!(curve.windows(2).all(|pair| pair[1] <= pair[0]));
@@ -245,16 +233,8 @@ mod tests {
 
     #[test]
     fn a_certain_step_is_exceeded_below_it_and_nowhere_else() {
-        let certain = Step {
-            point: 5.0,
-            q50: 5.0,
-            q90: 5.0,
-            q99: 5.0,
-        };
-        assert_eq!(
-            (certain.exceedance(4.9), certain.exceedance(5.0)),
-            (1.0, 0.0)
-        );
+        let certain = Step { point: 5.0, q50: 5.0, q90: 5.0, q99: 5.0 };
+        assert_eq!((certain.exceedance(4.9), certain.exceedance(5.0)), (1.0, 0.0));
     }
 
     #[test]

@@ -20,10 +20,7 @@ impl Seasons {
         if bin_ms <= 0 || DAY_MS % bin_ms != 0 || !(24..=1440).contains(&(DAY_MS / bin_ms)) {
             return Err(ForecastError::BinSize { bin_ms });
         }
-        Ok(Self {
-            bin_ms,
-            day_bins: (DAY_MS / bin_ms) as usize,
-        })
+        Ok(Self { bin_ms, day_bins: (DAY_MS / bin_ms) as usize })
     }
 
     pub(crate) fn day_bins(self) -> usize {
@@ -58,10 +55,7 @@ mod tests {
         let hour = Seasons::new(3_600_000).expect("an hour");
         assert_eq!((hour.day_bins(), hour.week_bins()), (24, 168));
         for bad in [0, -1, 7_000_000, 50_000, 86_400_000] {
-            assert_eq!(
-                Seasons::new(bad).unwrap_err(),
-                ForecastError::BinSize { bin_ms: bad }
-            );
+            assert_eq!(Seasons::new(bad).unwrap_err(), ForecastError::BinSize { bin_ms: bad });
         }
     }
 

@@ -22,11 +22,7 @@ pub struct Series {
 impl Series {
     /// A series of `values` from `start_ms` on.
     pub fn new(start_ms: i64, bin_ms: i64, values: Vec<f64>) -> Self {
-        Self {
-            start_ms,
-            bin_ms,
-            values,
-        }
+        Self { start_ms, bin_ms, values }
     }
 
     /// Sorts points `(timestamp_ms, value)` into bins and averages within each; bins without a
@@ -52,17 +48,9 @@ impl Series {
             }
         }
         let mean = |(sum, count): (f64, u32)| {
-            if count == 0 {
-                f64::NAN
-            } else {
-                sum / f64::from(count)
-            }
+            if count == 0 { f64::NAN } else { sum / f64::from(count) }
         };
-        Some(Self::new(
-            start_ms,
-            bin_ms,
-            sums.into_iter().map(mean).collect(),
-        ))
+        Some(Self::new(start_ms, bin_ms, sums.into_iter().map(mean).collect()))
     }
 
     /// When the bin after the last one starts.
@@ -124,10 +112,7 @@ mod tests {
     fn points_are_averaged_into_bins_and_holes_are_gaps() {
         let points = [(1_000, 2.0), (1_500, 4.0), (3_000, 5.0), (3_100, -1.0)];
         let series = Series::from_points(&points, 1_000, 10).expect("three bins");
-        assert_eq!(
-            (series.start_ms, series.end_ms(), series.len()),
-            (1_000, 4_000, 3)
-        );
+        assert_eq!((series.start_ms, series.end_ms(), series.len()), (1_000, 4_000, 3));
         assert_eq!((series.values[0], series.values[2]), (3.0, 5.0));
         assert!(series.values[1].is_nan());
         assert_eq!(Series::from_points(&points, 1_000, 2), None);

@@ -60,15 +60,7 @@ impl ForecastSettings {
     pub fn validate(&self) -> Result<(), ForecastError> {
         let day_bins = crate::seasons::Seasons::new(self.bin_ms)?.day_bins();
         let check = |ok: bool, name, value: String, expected| {
-            if ok {
-                Ok(())
-            } else {
-                Err(ForecastError::Setting {
-                    name,
-                    value,
-                    expected,
-                })
-            }
+            if ok { Ok(()) } else { Err(ForecastError::Setting { name, value, expected }) }
         };
         let share = |x: f64| (0.0..1.0).contains(&x);
         check(
@@ -119,12 +111,7 @@ impl ForecastSettings {
             self.selection_days.to_string(),
             "1 to 28",
         )?;
-        check(
-            share(self.gate_margin),
-            "gate_margin",
-            self.gate_margin.to_string(),
-            "in [0, 1)",
-        )?;
+        check(share(self.gate_margin), "gate_margin", self.gate_margin.to_string(), "in [0, 1)")?;
         check(
             share(self.switch_margin),
             "switch_margin",

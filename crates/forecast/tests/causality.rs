@@ -20,16 +20,10 @@ type Said = (Vec<Option<Vec<Step>>>, Outlook);
 
 fn everything_said(series: &Series) -> Vec<Said> {
     let mut said = Vec::new();
-    let two_days = BacktestSettings {
-        test_days: 2,
-        ..BacktestSettings::default()
-    };
+    let two_days = BacktestSettings { test_days: 2, ..BacktestSettings::default() };
     roll(series, &settings(), &two_days, |origin| {
         let steps = |&model: &ModelKind| origin.forecaster.model_forecast(model, 12);
-        said.push((
-            MODELS.iter().map(steps).collect(),
-            origin.forecaster.forecast(12),
-        ));
+        said.push((MODELS.iter().map(steps).collect(), origin.forecaster.forecast(12)));
     })
     .expect("long enough");
     said
@@ -47,11 +41,7 @@ fn shuffling_the_future_changes_no_forecast_made_before_it() {
     assert_eq!(said[..origins_before], said_of_shuffled[..origins_before]);
     // The comparison can tell the two apart: one bin later, every model but the slow ones differs.
     let (before, after) = (&said[origins_before].0, &said_of_shuffled[origins_before].0);
-    let differ = before
-        .iter()
-        .zip(after)
-        .filter(|(one, other)| one != other)
-        .count();
+    let differ = before.iter().zip(after).filter(|(one, other)| one != other).count();
     assert!(differ >= 3, "only {differ} models noticed");
 }
 
@@ -59,10 +49,7 @@ fn shuffling_the_future_changes_no_forecast_made_before_it() {
 fn starting_from_a_history_knows_only_that_history() {
     // A history that ends at the origin, and a longer one of which only the same part is given.
     let values = diurnal(20, 3);
-    let known = Series {
-        values: values[..15 * DAY].to_vec(),
-        ..series(Vec::new())
-    };
+    let known = Series { values: values[..15 * DAY].to_vec(), ..series(Vec::new()) };
     let one = SeriesForecaster::from_history(&known, &settings()).expect("settings");
     let mut other = SeriesForecaster::from_history(&known, &settings()).expect("settings");
     assert_eq!(one.forecast(12), other.forecast(12), "deterministic");
@@ -77,27 +64,13 @@ fn pushing_bin_by_bin_ends_where_starting_from_the_history_does() {
     let mut pushed =
         SeriesForecaster::from_history(&series(values[..18 * DAY].to_vec()), &settings())
             .expect("settings");
-    values[18 * DAY..]
-        .iter()
-        .for_each(|&value| pushed.push(value));
+    values[18 * DAY..].iter().for_each(|&value| pushed.push(value));
     let whole = whole.expect("settings").forecast(12);
     let pushed = pushed.forecast(12);
-    let (whole, pushed) = (
-        whole.forecast().expect("speaks"),
-        pushed.forecast().expect("speaks"),
-    );
-    assert_eq!(
-        (whole.start_ms, whole.model),
-        (pushed.start_ms, pushed.model)
-    );
+    let (whole, pushed) = (whole.forecast().expect("speaks"), pushed.forecast().expect("speaks"));
+    assert_eq!((whole.start_ms, whole.model), (pushed.start_ms, pushed.model));
     for (one, other) in whole.steps.iter().zip(&pushed.steps) {
-        assert!(
-            (one.point / other.point - 1.0).abs() < 0.03,
-            "{one:?} and {other:?}"
-        );
-        assert!(
-            (one.q90 / other.q90 - 1.0).abs() < 0.1,
-            "{one:?} and {other:?}"
-        );
+        assert!((one.point / other.point - 1.0).abs() < 0.03, "{one:?} and {other:?}");
+        assert!((one.q90 / other.q90 - 1.0).abs() < 0.1, "{one:?} and {other:?}");
     }
 }

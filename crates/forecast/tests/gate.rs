@@ -19,12 +19,7 @@ fn abstention(outlook: Outlook) -> forecast::Abstention {
 #[test]
 fn load_with_seasons_is_forecast() {
     for seed in 1..=5 {
-        for values in [
-            diurnal(28, seed),
-            diurnal(14, seed),
-            diurnal(4, seed),
-            shop(28, seed),
-        ] {
+        for values in [diurnal(28, seed), diurnal(14, seed), diurnal(4, seed), shop(28, seed)] {
             let days = values.len() / DAY;
             let outlook = from(values).forecast(12);
             let forecast = outlook
@@ -33,11 +28,7 @@ fn load_with_seasons_is_forecast() {
             assert_eq!(forecast.steps.len(), 12);
             let error = forecast.recent_error;
             assert!(error.pinball < 0.95 * error.climatology);
-            assert!(
-                error
-                    .seasonal_naive
-                    .is_none_or(|naive| error.pinball <= naive)
-            );
+            assert!(error.seasonal_naive.is_none_or(|naive| error.pinball <= naive));
         }
     }
 }
@@ -84,16 +75,10 @@ fn noise_stays_unforecast_as_it_goes_on() {
 fn a_short_history_names_what_it_needs() {
     let none = SeriesForecaster::new(0, &settings()).expect("settings");
     let none = abstention(none.forecast(12));
-    assert_eq!(
-        none.reason,
-        "too little history: 0.0 hours of the 48 that are needed"
-    );
+    assert_eq!(none.reason, "too little history: 0.0 hours of the 48 that are needed");
     assert_eq!(none.level, None);
     let short = abstention(from(diurnal(2, 1)[..DAY + 6].to_vec()).forecast(12));
-    assert_eq!(
-        short.reason,
-        "too little history: 24.5 hours of the 48 that are needed"
-    );
+    assert_eq!(short.reason, "too little history: 24.5 hours of the 48 that are needed");
     assert!(short.level.is_some());
 }
 
@@ -127,9 +112,7 @@ fn a_day_mostly_of_gaps_silences_and_data_gives_the_voice_back() {
 fn when_the_rhythm_stops_the_forecast_stops() {
     let mut forecaster = from(diurnal(28, 6));
     assert!(forecaster.forecast(12).forecast().is_some());
-    white_noise(6, 7)
-        .into_iter()
-        .for_each(|value| forecaster.push(value));
+    white_noise(6, 7).into_iter().for_each(|value| forecaster.push(value));
     abstention(forecaster.forecast(12));
 }
 
@@ -139,112 +122,32 @@ fn a_forecast_starts_where_the_history_ends_and_is_as_long_as_asked() {
     let forecaster = SeriesForecaster::from_history(&known, &settings()).expect("settings");
     let outlook = forecaster.forecast(5);
     let forecast = outlook.forecast().expect("seasons");
-    assert_eq!(
-        (forecast.start_ms, forecast.bin_ms),
-        (known.end_ms(), BIN_MS)
-    );
+    assert_eq!((forecast.start_ms, forecast.bin_ms), (known.end_ms(), BIN_MS));
     assert_eq!(forecast.steps.len(), 5);
     let longer = forecaster.forecast(500);
     assert_eq!(longer.forecast().expect("seasons").steps.len(), 12);
-    assert_eq!(
-        longer.forecast().expect("seasons").steps[..5],
-        forecast.steps[..]
-    );
+    assert_eq!(longer.forecast().expect("seasons").steps[..5], forecast.steps[..]);
 }
 
 #[test]
 fn settings_that_cannot_work_are_refused_by_name() {
     let refused = |settings: ForecastSettings| {
-        SeriesForecaster::new(0, &settings)
-            .expect_err("refused")
-            .to_string()
+        SeriesForecaster::new(0, &settings).expect_err("refused").to_string()
     };
     let base = ForecastSettings::default;
-    assert!(
-        refused(ForecastSettings {
-            bin_ms: 7,
-            ..base()
-        })
-        .contains("bin")
-    );
+    assert!(refused(ForecastSettings { bin_ms: 7, ..base() }).contains("bin"));
     for (name, settings) in [
-        (
-            "horizon_steps",
-            ForecastSettings {
-                horizon_steps: 0,
-                ..base()
-            },
-        ),
-        (
-            "horizon_steps",
-            ForecastSettings {
-                horizon_steps: 287,
-                ..base()
-            },
-        ),
-        (
-            "history_days_max",
-            ForecastSettings {
-                history_days_max: 1,
-                ..base()
-            },
-        ),
-        (
-            "history_days_min",
-            ForecastSettings {
-                history_days_min: 29,
-                ..base()
-            },
-        ),
-        (
-            "refit_interval_bins",
-            ForecastSettings {
-                refit_interval_bins: 0,
-                ..base()
-            },
-        ),
-        (
-            "ridge_penalty",
-            ForecastSettings {
-                ridge_penalty: f64::NAN,
-                ..base()
-            },
-        ),
-        (
-            "half_life_days",
-            ForecastSettings {
-                half_life_days: 0.0,
-                ..base()
-            },
-        ),
-        (
-            "calibration_days",
-            ForecastSettings {
-                calibration_days: 0,
-                ..base()
-            },
-        ),
-        (
-            "selection_days",
-            ForecastSettings {
-                selection_days: 29,
-                ..base()
-            },
-        ),
-        (
-            "gate_margin",
-            ForecastSettings {
-                gate_margin: 1.0,
-                ..base()
-            },
-        ),
-        (
-            "switch_margin",
-            ForecastSettings {
-                switch_margin: -0.1,
-                ..base()
-            },
-        ),
+        ("horizon_steps", ForecastSettings { horizon_steps: 0, ..base() }),
+        ("horizon_steps", ForecastSettings { horizon_steps: 287, ..base() }),
+        ("history_days_max", ForecastSettings { history_days_max: 1, ..base() }),
+        ("history_days_min", ForecastSettings { history_days_min: 29, ..base() }),
+        ("refit_interval_bins", ForecastSettings { refit_interval_bins: 0, ..base() }),
+        ("ridge_penalty", ForecastSettings { ridge_penalty: f64::NAN, ..base() }),
+        ("half_life_days", ForecastSettings { half_life_days: 0.0, ..base() }),
+        ("calibration_days", ForecastSettings { calibration_days: 0, ..base() }),
+        ("selection_days", ForecastSettings { selection_days: 29, ..base() }),
+        ("gate_margin", ForecastSettings { gate_margin: 1.0, ..base() }),
+        ("switch_margin", ForecastSettings { switch_margin: -0.1, ..base() }),
     ] {
         let message = refused(settings);
         assert!(message.contains(name), "{message}");

@@ -20,15 +20,8 @@ const MODELS: [ModelKind; 6] = [
 ];
 
 fn is_sound(step: &Step) -> bool {
-    let Step {
-        point,
-        q50,
-        q90,
-        q99,
-    } = *step;
-    [point, q50, q90, q99]
-        .iter()
-        .all(|value| value.is_finite() && *value >= 0.0)
+    let Step { point, q50, q90, q99 } = *step;
+    [point, q50, q90, q99].iter().all(|value| value.is_finite() && *value >= 0.0)
         && q50 <= q90
         && q90 <= q99
 }
@@ -47,11 +40,7 @@ fn assert_sound(forecaster: &SeriesForecaster, steps: usize) {
 
 /// Half-hourly bins keep the cases small: 48 to a day.
 fn half_hourly() -> ForecastSettings {
-    ForecastSettings {
-        bin_ms: 1_800_000,
-        horizon_steps: 6,
-        ..ForecastSettings::default()
-    }
+    ForecastSettings { bin_ms: 1_800_000, horizon_steps: 6, ..ForecastSettings::default() }
 }
 
 /// Counters as they come: ordinary, idle, absurd, reset, missing.
@@ -120,20 +109,14 @@ fn what_is_no_rate_counts_as_a_gap() {
     let after = |bad: &dyn Fn() -> Observation| {
         let mut forecaster = SeriesForecaster::from_history(&known, &settings()).expect("settings");
         (0..5).for_each(|_| forecaster.push(bad()));
-        values[14 * DAY + 5..]
-            .iter()
-            .for_each(|&value| forecaster.push(value));
+        values[14 * DAY + 5..].iter().for_each(|&value| forecaster.push(value));
         forecaster.forecast(12)
     };
     let gap = after(&|| Observation::Gap);
     for bad in [f64::NAN, -1.0, f64::NEG_INFINITY, f64::INFINITY] {
         assert_eq!(after(&|| Observation::from(bad)), gap);
     }
-    assert_ne!(
-        after(&|| Observation::Value(0.0)),
-        gap,
-        "an idle bin is no gap"
-    );
+    assert_ne!(after(&|| Observation::Value(0.0)), gap, "an idle bin is no gap");
 }
 
 #[test]
@@ -148,18 +131,10 @@ fn a_few_gaps_hardly_matter() {
     }
     let forecast = |values: Vec<f64>| {
         let forecaster = SeriesForecaster::from_history(&series(values), &settings());
-        forecaster
-            .expect("settings")
-            .forecast(12)
-            .forecast()
-            .cloned()
-            .expect("seasons")
+        forecaster.expect("settings").forecast(12).forecast().cloned().expect("seasons")
     };
     for (whole, holed) in forecast(values).steps.iter().zip(&forecast(holed).steps) {
-        assert!(
-            (whole.q90 / holed.q90 - 1.0).abs() < 0.15,
-            "{whole:?} and {holed:?}"
-        );
+        assert!((whole.q90 / holed.q90 - 1.0).abs() < 0.15, "{whole:?} and {holed:?}");
     }
 }
 
@@ -168,27 +143,15 @@ fn skipped_bins_are_gaps_and_the_past_is_refused() {
     let known = series(diurnal(14, 1));
     let mut jumped = SeriesForecaster::from_history(&known, &settings()).expect("settings");
     let mut pushed = jumped.clone();
-    jumped
-        .push_at(known.end_ms() + 3 * BIN_MS, 80.0)
-        .expect("ahead");
+    jumped.push_at(known.end_ms() + 3 * BIN_MS, 80.0).expect("ahead");
     (0..3).for_each(|_| pushed.push(Observation::Gap));
     pushed.push(80.0);
     assert_eq!(jumped.forecast(12), pushed.forecast(12));
     let next_ms = jumped.next_start_ms();
-    let past = jumped
-        .push_at(next_ms - BIN_MS, 1.0)
-        .expect_err("already there");
-    assert_eq!(
-        past,
-        ForecastError::OutOfOrder {
-            start_ms: next_ms - BIN_MS,
-            next_ms
-        }
-    );
+    let past = jumped.push_at(next_ms - BIN_MS, 1.0).expect_err("already there");
+    assert_eq!(past, ForecastError::OutOfOrder { start_ms: next_ms - BIN_MS, next_ms });
     // A clock that jumps by years does not make years of gaps: the forecaster starts anew.
-    jumped
-        .push_at(next_ms + 1_000_000 * BIN_MS, 5.0)
-        .expect("ahead");
+    jumped.push_at(next_ms + 1_000_000 * BIN_MS, 5.0).expect("ahead");
     assert_eq!(jumped.next_start_ms(), next_ms + 1_000_001 * BIN_MS);
     assert!(jumped.forecast(12).reason().contains("too little history"));
 }
@@ -203,10 +166,7 @@ fn a_load_that_grows_a_thousandfold_is_still_forecast() {
     let outlook = forecaster.forecast(12);
     let step = outlook.forecast().expect("seasons").steps[0];
     assert!((1e4..1e6).contains(&step.q50), "{step:?}");
-    assert!(
-        step.q90 < 3.0 * step.q50,
-        "the errors of the change are forgotten: {step:?}"
-    );
+    assert!(step.q90 < 3.0 * step.q50, "the errors of the change are forgotten: {step:?}");
 }
 
 #[test]

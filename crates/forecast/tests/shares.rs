@@ -53,10 +53,7 @@ fn errors(loads: &[f64], known_days: usize) -> (f64, f64) {
             row.iter().map(|load| load / total).collect::<Vec<f64>>()
         };
         let distance = |one: &[f64], other: &[f64]| {
-            one.iter()
-                .zip(other)
-                .map(|(a, b)| (a - b).abs())
-                .sum::<f64>()
+            one.iter().zip(other).map(|(a, b)| (a - b).abs()).sum::<f64>()
         };
         let actual = share(rows[origin + 11]);
         forecast += distance(&model.shares(12)[11], &actual);
@@ -80,10 +77,7 @@ fn without_rhythm_the_recent_shares_are_kept() {
     let loads = wandering(5, 2);
     let model = model(&loads);
     assert_eq!(model.kind(), ShareKind::Recent);
-    assert!(
-        model.recent_error().expect("compared") > 0.1,
-        "an hour ahead cells have moved"
-    );
+    assert!(model.recent_error().expect("compared") > 0.1, "an hour ahead cells have moved");
 }
 
 #[test]
@@ -112,13 +106,7 @@ fn a_row_of_another_length_is_refused_and_changes_nothing() {
     let mut model = ShareModel::new(4, 0, &ShareSettings::default()).expect("settings");
     model.push(&[1.0, 0.0, 0.0, 0.0]).expect("four cells");
     let refused = model.push(&[1.0, 2.0]).expect_err("two cells");
-    assert_eq!(
-        refused,
-        ForecastError::CellCount {
-            got: 2,
-            expected: 4
-        }
-    );
+    assert_eq!(refused, ForecastError::CellCount { got: 2, expected: 4 });
     assert_eq!(model.shares(1), vec![vec![1.0, 0.0, 0.0, 0.0]]);
 }
 
@@ -138,30 +126,12 @@ fn an_absurd_load_is_survived() {
 fn impossible_settings_are_refused() {
     let base = ShareSettings::default;
     for settings in [
-        ShareSettings {
-            bin_ms: 1,
-            ..base()
-        },
-        ShareSettings {
-            horizon_steps: 0,
-            ..base()
-        },
-        ShareSettings {
-            slot_minutes: 90,
-            ..base()
-        },
-        ShareSettings {
-            recent_half_life_minutes: 0,
-            ..base()
-        },
-        ShareSettings {
-            day_weight: 0.0,
-            ..base()
-        },
-        ShareSettings {
-            switch_margin: 1.0,
-            ..base()
-        },
+        ShareSettings { bin_ms: 1, ..base() },
+        ShareSettings { horizon_steps: 0, ..base() },
+        ShareSettings { slot_minutes: 90, ..base() },
+        ShareSettings { recent_half_life_minutes: 0, ..base() },
+        ShareSettings { day_weight: 0.0, ..base() },
+        ShareSettings { switch_margin: 1.0, ..base() },
     ] {
         assert!(ShareModel::new(4, 0, &settings).is_err(), "{settings:?}");
     }

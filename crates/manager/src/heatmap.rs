@@ -133,7 +133,10 @@ fn add_forecast(
         }
         document.times_ms.push(start_ms);
         document.share.push(
-            ranges.iter().map(|range| Some(share(cell_load(view, range, step)?, capacity))).collect(),
+            ranges
+                .iter()
+                .map(|range| Some(share(cell_load(view, range, step)?, capacity)))
+                .collect(),
         );
     }
 }

@@ -73,8 +73,7 @@ fn look(shared: &Shared) -> Vec<(TableId, Vec<Entry>)> {
         let tick = state.controller.tick(now_ms, &collector, &facts, busy);
         if !tick.plan.is_hold() {
             let first_id = journal.next_id();
-            let decisions =
-                Decision::of_plan(first_id, policy, tick.view, tick.scores, &tick.plan);
+            let decisions = Decision::of_plan(first_id, policy, tick.view, tick.scores, &tick.plan);
             let entries: Vec<Entry> = decisions.into_iter().map(Entry::running).collect();
             // Ids are taken now; the entries are written before their actions start.
             for entry in &entries {
@@ -167,7 +166,8 @@ async fn measure_sizes(shared: &Shared) {
         match table.partition_sizes().await {
             Ok(sizes) => {
                 if let Some(state) = shared.tables.lock().get_mut(&table.id()) {
-                    state.sizes = sizes.into_iter().map(|size| (size.id, size.live_bytes)).collect();
+                    state.sizes =
+                        sizes.into_iter().map(|size| (size.id, size.live_bytes)).collect();
                 }
             }
             Err(error) => tracing::debug!(table = table.name(), %error, "sizes not measured"),

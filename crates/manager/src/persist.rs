@@ -49,9 +49,7 @@ pub(crate) async fn save(
 fn changed_days(collector: &Mutex<Collector>, table: TableId) -> Vec<(DayRef, Vec<u8>)> {
     let collector = collector.lock();
     let days = collector.changed_days(table);
-    days.into_iter()
-        .filter_map(|day| Some((day, collector.encode_day(table, day.day)?)))
-        .collect()
+    days.into_iter().filter_map(|day| Some((day, collector.encode_day(table, day.day)?))).collect()
 }
 
 /// Reads a table's history back; the table's partitions must be known to the collector.

@@ -32,21 +32,13 @@ impl TokenBucket {
     /// A full bucket.
     pub fn full(per_second: f64, burst_s: f64, now_ms: i64) -> Self {
         let most = (per_second * burst_s).max(0.0);
-        Self {
-            per_second,
-            most,
-            level: most,
-            updated_ms: now_ms,
-        }
+        Self { per_second, most, level: most, updated_ms: now_ms }
     }
 
     /// A bucket at `level`, or full if that is more than it holds.
     pub fn at_level(level: f64, per_second: f64, burst_s: f64, now_ms: i64) -> Self {
         let full = Self::full(per_second, burst_s, now_ms);
-        Self {
-            level: level.min(full.most),
-            ..full
-        }
+        Self { level: level.min(full.most), ..full }
     }
 
     /// What is in it at `now_ms`; below zero if there is debt.
@@ -117,10 +109,7 @@ impl Buckets {
 
     /// What is left of both kinds.
     pub fn level(&mut self, now_ms: i64) -> Units {
-        Units {
-            read: self.read.level(now_ms),
-            write: self.write.level(now_ms),
-        }
+        Units { read: self.read.level(now_ms), write: self.write.level(now_ms) }
     }
 
     /// Admits a request if every kind it needs has something left, and takes what it costs.
@@ -142,11 +131,7 @@ impl Buckets {
 pub fn divide(parents: Units, shares: &[Units]) -> Vec<Units> {
     let total: Units = shares.iter().copied().sum();
     let part = |amount: f64, share: f64, total: f64| {
-        if total > 0.0 {
-            amount * (share / total)
-        } else {
-            amount / shares.len() as f64
-        }
+        if total > 0.0 { amount * (share / total) } else { amount / shares.len() as f64 }
     };
     shares
         .iter()

@@ -151,20 +151,12 @@ impl<P: Policy> Controller<P> {
         if !plan.is_hold() {
             self.view.last_plan_ms = Some(now_ms);
         }
-        Tick {
-            view: &self.view,
-            scores: &self.scores,
-            scored: self.view.due,
-            plan,
-        }
+        Tick { view: &self.view, scores: &self.scores, scored: self.view.due, plan }
     }
 
     /// What the policy would do now if it were time to score: for a dry run. Changes nothing.
     pub fn dry_run(&mut self) -> Plan {
-        let view = TableView {
-            due: true,
-            ..self.view.clone()
-        };
+        let view = TableView { due: true, ..self.view.clone() };
         self.policy.decide(&view)
     }
 
@@ -193,11 +185,7 @@ impl<P: Policy> Controller<P> {
     /// The load expected on a range of keys in the next step, or else seen lately, by the cells
     /// that begin in it: what burst credit is divided by. `None` if no cell does.
     pub fn expected_load(&self, range: &KeyRange) -> Option<Units> {
-        let cells = self
-            .view
-            .partitions
-            .iter()
-            .flat_map(|partition| &partition.cells);
+        let cells = self.view.partitions.iter().flat_map(|partition| &partition.cells);
         cells
             .filter(|cell| range.contains(&cell.range.start))
             .map(|cell| cell.forecast.first().copied().unwrap_or(cell.recent))
@@ -207,11 +195,7 @@ impl<P: Policy> Controller<P> {
     /// Brings the tracked partitions in line with the table's; says whether any changed.
     fn follow(&mut self, partitions: &[PartitionFacts], now_ms: i64) -> bool {
         let same = self.tracked.len() == partitions.len()
-            && self
-                .tracked
-                .iter()
-                .zip(partitions)
-                .all(|(have, is)| have.id() == is.id);
+            && self.tracked.iter().zip(partitions).all(|(have, is)| have.id() == is.id);
         if same {
             return false;
         }
@@ -219,10 +203,7 @@ impl<P: Policy> Controller<P> {
         let first_look = self.tracked.is_empty();
         let mut known = std::mem::take(&mut self.tracked);
         for facts in partitions {
-            let gone_inside = known
-                .iter()
-                .filter(|have| facts.range.covers(have.range()))
-                .count();
+            let gone_inside = known.iter().filter(|have| facts.range.covers(have.range())).count();
             match known.iter().position(|have| have.id() == facts.id) {
                 Some(at) => self.tracked.push(known.swap_remove(at)),
                 None => {
@@ -233,8 +214,7 @@ impl<P: Policy> Controller<P> {
                 }
             }
         }
-        self.merged
-            .retain(|(_, merged_ms)| now_ms - merged_ms < MERGES_KEPT_MS);
+        self.merged.retain(|(_, merged_ms)| now_ms - merged_ms < MERGES_KEPT_MS);
         true
     }
 

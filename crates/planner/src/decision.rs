@@ -64,23 +64,13 @@ impl Decision {
                     .partitions
                     .iter()
                     .filter(|partition| concerned(partition.id))
-                    .map(|partition| PartitionView {
-                        cells: Vec::new(),
-                        ..partition.clone()
-                    })
+                    .map(|partition| PartitionView { cells: Vec::new(), ..partition.clone() })
                     .collect(),
-                scores: scores
-                    .iter()
-                    .filter(|score| concerned(score.partition))
-                    .cloned()
-                    .collect(),
+                scores: scores.iter().filter(|score| concerned(score.partition)).cloned().collect(),
                 alternatives: plan.alternatives.clone(),
             }
         };
-        (first_id..)
-            .zip(&plan.actions)
-            .map(|(id, action)| one((id - first_id, action)))
-            .collect()
+        (first_id..).zip(&plan.actions).map(|(id, action)| one((id - first_id, action))).collect()
     }
 
     /// When the load is expected to exceed capacity, if the decision expects it at all.
@@ -96,11 +86,7 @@ impl Decision {
     /// Up to when the load decides whether it was right: of a split the next chance to merge, of a
     /// merge the time in which it pays back.
     pub fn judged_until_ms(&self, merge: &MergeSettings) -> i64 {
-        let for_ms = if self.is_merge() {
-            merge.payback_ms
-        } else {
-            merge.cycle_min_ms
-        };
+        let for_ms = if self.is_merge() { merge.payback_ms } else { merge.cycle_min_ms };
         self.at_ms + for_ms
     }
 
@@ -108,9 +94,7 @@ impl Decision {
     /// it): one partition's per partition.
     fn capacity(&self) -> Units {
         if self.is_merge() {
-            self.inputs
-                .first()
-                .map_or(Units::ZERO, |input| input.capacity)
+            self.inputs.first().map_or(Units::ZERO, |input| input.capacity)
         } else {
             self.inputs.iter().map(|input| input.capacity).sum()
         }
@@ -118,10 +102,7 @@ impl Decision {
 
     /// The burst credit there was when it was made; full buckets if nobody knows.
     fn credit(&self) -> Option<Units> {
-        self.inputs
-            .iter()
-            .map(|input| input.credit)
-            .sum::<Option<Units>>()
+        self.inputs.iter().map(|input| input.credit).sum::<Option<Units>>()
     }
 }
 
@@ -140,11 +121,7 @@ impl LoadSeries {
     /// Puts the collector's series of reads and writes together; both must cover the same bins.
     pub fn new(start_ms: i64, bin_ms: i64, reads: &[f64], writes: &[f64]) -> Self {
         let pair = |(&read, &write): (&f64, &f64)| Units { read, write };
-        Self {
-            start_ms,
-            bin_ms,
-            loads: reads.iter().zip(writes).map(pair).collect(),
-        }
+        Self { start_ms, bin_ms, loads: reads.iter().zip(writes).map(pair).collect() }
     }
 
     /// When the last bin ends.
@@ -154,10 +131,7 @@ impl LoadSeries {
 
     fn bins(&self) -> impl Iterator<Item = (i64, Units)> {
         let start = |i: usize| self.start_ms + self.bin_ms * i as i64;
-        self.loads
-            .iter()
-            .enumerate()
-            .map(move |(i, &load)| (start(i), load))
+        self.loads.iter().enumerate().map(move |(i, &load)| (start(i), load))
     }
 }
 
@@ -214,11 +188,7 @@ pub fn outcome(
     until_ms: i64,
 ) -> Outcome {
     let capacity = decision.capacity();
-    let from_ms = if decision.is_merge() {
-        finished_ms
-    } else {
-        decision.at_ms
-    };
+    let from_ms = if decision.is_merge() { finished_ms } else { decision.at_ms };
     let relevant =
         |(start_ms, _): &(i64, Units)| *start_ms + actual.bin_ms > from_ms && *start_ms < until_ms;
     let bins: Vec<(i64, Units)> = actual.bins().filter(relevant).collect();
@@ -239,14 +209,9 @@ pub fn outcome(
         until_ms,
         crossing_ms,
         throttle_ms,
-        lead_ms: crossing_ms
-            .filter(|_| !decision.is_merge())
-            .map(|ms| ms - finished_ms),
+        lead_ms: crossing_ms.filter(|_| !decision.is_merge()).map(|ms| ms - finished_ms),
         peak: utilisation(peak, capacity),
-        excess: bins
-            .iter()
-            .map(|(_, load)| crate::load::excess(*load, capacity) * seconds)
-            .sum(),
+        excess: bins.iter().map(|(_, load)| crate::load::excess(*load, capacity) * seconds).sum(),
     }
 }
 
@@ -301,11 +266,7 @@ fn first_throttle(decision: &Decision, bins: &[(i64, Units)], bin_ms: i64) -> Op
 }
 
 fn seconds_to_empty(level: f64, load: f64, capacity: f64) -> f64 {
-    if load > capacity {
-        level.max(0.0) / (load - capacity)
-    } else {
-        f64::INFINITY
-    }
+    if load > capacity { level.max(0.0) / (load - capacity) } else { f64::INFINITY }
 }
 
 /// Whether an action came from looking ahead: what lead times are counted for.

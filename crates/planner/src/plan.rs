@@ -25,10 +25,7 @@ pub struct Plan {
 impl Plan {
     /// Leave the table as it is.
     pub fn hold(reason: impl Into<String>) -> Self {
-        Self {
-            reason: reason.into(),
-            ..Self::default()
-        }
+        Self { reason: reason.into(), ..Self::default() }
     }
 
     /// Whether nothing is to be done.
@@ -129,10 +126,7 @@ pub struct Alternative {
 
 /// The overload, in unit-seconds, that loads per step of `step_s` seconds put on `capacity`.
 pub fn overload(loads: &[Units], capacity: Units, step_s: f64) -> f64 {
-    loads
-        .iter()
-        .map(|&load| excess(load, capacity) * step_s)
-        .sum()
+    loads.iter().map(|&load| excess(load, capacity) * step_s).sum()
 }
 
 /// Whether the score, the forecast and the partition call for an action, as the journal shows it.
@@ -162,18 +156,8 @@ mod tests {
 
     #[test]
     fn overload_counts_only_what_is_above() {
-        let capacity = Units {
-            read: 30.0,
-            write: 10.0,
-        };
-        let loads = [
-            Units::write(9.0),
-            Units::write(12.0),
-            Units {
-                read: 31.0,
-                write: 0.0,
-            },
-        ];
+        let capacity = Units { read: 30.0, write: 10.0 };
+        let loads = [Units::write(9.0), Units::write(12.0), Units { read: 31.0, write: 0.0 }];
         assert_eq!(overload(&loads, capacity, 300.0), 900.0);
     }
 }

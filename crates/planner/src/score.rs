@@ -43,10 +43,7 @@ pub struct Term {
 
 impl Term {
     fn new(fired: bool, points: f64, because: String) -> Self {
-        Self {
-            points: if fired { points } else { 0.0 },
-            because,
-        }
+        Self { points: if fired { points } else { 0.0 }, because }
     }
 
     /// Whether the term gave points.
@@ -57,10 +54,7 @@ impl Term {
 
 /// The scores of all partitions of a table.
 pub fn scores(view: &TableView, settings: &ScoreSettings) -> Vec<Score> {
-    view.partitions
-        .iter()
-        .map(|partition| score(partition, settings))
-        .collect()
+    view.partitions.iter().map(|partition| score(partition, settings)).collect()
 }
 
 /// The score of one partition.
@@ -81,17 +75,10 @@ pub fn score(partition: &PartitionView, settings: &ScoreSettings) -> Score {
 
 fn rate_term(partition: &PartitionView, settings: &ScoreSettings) -> (Term, Option<i64>) {
     if let Some(reason) = partition.abstained() {
-        return (
-            Term::new(false, 0.0, format!("no forecast: {reason}")),
-            None,
-        );
+        return (Term::new(false, 0.0, format!("no forecast: {reason}")), None);
     }
-    let full = |step| {
-        utilisation(
-            partition.forecast_at(step, settings.quantile),
-            partition.capacity,
-        )
-    };
+    let full =
+        |step| utilisation(partition.forecast_at(step, settings.quantile), partition.capacity);
     let highest = (0..partition.steps()).map(full).fold(0.0, f64::max);
     let crossing = (0..partition.steps()).find(|&step| full(step) > 1.0);
     let because = format!(
@@ -101,24 +88,14 @@ fn rate_term(partition: &PartitionView, settings: &ScoreSettings) -> (Term, Opti
         partition.steps(),
     );
     let crossing_ms = crossing.and_then(|step| partition.step_start_ms(step));
-    (
-        Term::new(crossing.is_some(), settings.rate_points, because),
-        crossing_ms,
-    )
+    (Term::new(crossing.is_some(), settings.rate_points, because), crossing_ms)
 }
 
 fn skew_term(partition: &PartitionView, settings: &ScoreSettings) -> Term {
-    let load = larger(
-        partition.load_recent,
-        partition.forecast_max(settings.quantile),
-    );
+    let load = larger(partition.load_recent, partition.forecast_max(settings.quantile));
     let full = utilisation(load, partition.capacity);
     if full < settings.skew_utilisation_min {
-        return Term::new(
-            false,
-            0.0,
-            format!("{:.0} % full: skew is harmless", full * 100.0),
-        );
+        return Term::new(false, 0.0, format!("{:.0} % full: skew is harmless", full * 100.0));
     }
     if partition.top_key_share > settings.top_key_share_max {
         let because = format!(
@@ -134,11 +111,7 @@ fn skew_term(partition: &PartitionView, settings: &ScoreSettings) -> Term {
         larger_side * 100.0,
         settings.halving_share_max * 100.0,
     );
-    Term::new(
-        larger_side > settings.halving_share_max,
-        settings.skew_points,
-        because,
-    )
+    Term::new(larger_side > settings.halving_share_max, settings.skew_points, because)
 }
 
 fn size_term(partition: &PartitionView, settings: &ScoreSettings) -> Term {
@@ -157,17 +130,11 @@ fn size_term(partition: &PartitionView, settings: &ScoreSettings) -> Term {
 ///
 /// Within a step the likelier of reads and writes counts; kinds rise and fall together as steps do.
 pub fn degradation_probability(partition: &PartitionView) -> f64 {
-    let kinds = [
-        (&partition.read, partition.capacity.read),
-        (&partition.write, partition.capacity.write),
-    ];
+    let kinds =
+        [(&partition.read, partition.capacity.read), (&partition.write, partition.capacity.write)];
     let mut worst: f64 = 0.0;
     for (outlook, capacity) in kinds {
-        for step in outlook
-            .forecast()
-            .iter()
-            .flat_map(|forecast| &forecast.steps)
-        {
+        for step in outlook.forecast().iter().flat_map(|forecast| &forecast.steps) {
             worst = worst.max(step.exceedance(capacity));
         }
     }
@@ -181,19 +148,10 @@ pub(crate) fn cell_weights(partition: &PartitionView) -> Vec<f64> {
         Some(step) => cell.forecast.get(step).copied().unwrap_or(Units::ZERO),
         None => cell.recent,
     };
-    let steps = partition
-        .cells
-        .iter()
-        .map(|cell| cell.forecast.len())
-        .max()
-        .unwrap_or(0);
+    let steps = partition.cells.iter().map(|cell| cell.forecast.len()).max().unwrap_or(0);
     let total = |step: usize| {
         utilisation(
-            partition
-                .cells
-                .iter()
-                .map(|cell| load(cell, Some(step)))
-                .sum(),
+            partition.cells.iter().map(|cell| load(cell, Some(step))).sum(),
             partition.capacity,
         )
     };
@@ -245,20 +203,12 @@ mod tests {
     #[test]
     fn a_forecast_above_capacity_gives_ten_points_and_the_crossing() {
         let mut busy = partition(1, 0.3);
-        let step = |q90| Step {
-            point: q90,
-            q50: q90 / 2.0,
-            q90,
-            q99: q90 * 1.3,
-        };
+        let step = |q90| Step { point: q90, q50: q90 / 2.0, q90, q99: q90 * 1.3 };
         busy.write = foreseen(0, &[50.0, 90.0, 130.0].map(step));
         let scored = score(&busy, &settings());
         assert_eq!((scored.total, scored.crossing_ms), (10.0, Some(600_000)));
         // The third step's .9 quantile is 130, its median 65: P(> 100) lies between .1 and .5.
-        assert!(
-            (0.1..0.5).contains(&scored.degradation_probability),
-            "{scored:?}"
-        );
+        assert!((0.1..0.5).contains(&scored.degradation_probability), "{scored:?}");
     }
 
     #[test]

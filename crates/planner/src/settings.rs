@@ -94,11 +94,7 @@ pub struct SliceSettings {
 
 impl Default for SliceSettings {
     fn default() -> Self {
-        Self {
-            target_utilisation: 0.75,
-            balance_tolerance: 0.05,
-            children_max: 8,
-        }
+        Self { target_utilisation: 0.75, balance_tolerance: 0.05, children_max: 8 }
     }
 }
 
@@ -185,10 +181,6 @@ pub struct FloorSettings {
 
 impl Default for FloorSettings {
     fn default() -> Self {
-        Self {
-            utilisation: 1.0,
-            age_min_ms: 10_000,
-            durations_ahead: 3.0,
-        }
+        Self { utilisation: 1.0, age_min_ms: 10_000, durations_ahead: 3.0 }
     }
 }

@@ -97,9 +97,7 @@ pub fn slices(cells: &[LoadCell], constraints: &Constraints<'_>) -> Vec<Slice> {
     }
     let bound = bound.max(best) + ROUNDING;
     let cuts = most_even(&costs, count, bound, &kept(cells, constraints.existing));
-    cuts.windows(2)
-        .map(|cut| runs.slice(cut[0]..cut[1]))
-        .collect()
+    cuts.windows(2).map(|cut| runs.slice(cut[0]..cut[1])).collect()
 }
 
 /// Prefix sums of the loads, so that a run's load at a step is one subtraction.
@@ -122,12 +120,7 @@ impl<'a> Runs<'a> {
             }
             sums.push(next);
         }
-        Self {
-            cells,
-            target,
-            steps,
-            sums,
-        }
+        Self { cells, target, steps, sums }
     }
 
     fn load(&self, start: usize, end: usize, step: usize) -> Units {
@@ -136,9 +129,7 @@ impl<'a> Runs<'a> {
 
     /// The fullest step of the run `start..end`, as a share of the target.
     fn full(&self, start: usize, end: usize) -> f64 {
-        let peak = (0..self.steps)
-            .map(|s| self.load(start, end, s))
-            .fold(Units::ZERO, larger);
+        let peak = (0..self.steps).map(|s| self.load(start, end, s)).fold(Units::ZERO, larger);
         crate::load::utilisation(peak, self.target)
     }
 
@@ -146,13 +137,8 @@ impl<'a> Runs<'a> {
         let (first, last) = (&self.cells[cells.start], &self.cells[cells.end - 1]);
         let full = self.full(cells.start, cells.end);
         Slice {
-            range: KeyRange {
-                start: first.range.start.clone(),
-                end: last.range.end.clone(),
-            },
-            load: (0..self.steps)
-                .map(|s| self.load(cells.start, cells.end, s))
-                .collect(),
+            range: KeyRange { start: first.range.start.clone(), end: last.range.end.clone() },
+            load: (0..self.steps).map(|s| self.load(cells.start, cells.end, s)).collect(),
             full,
             unsplittable: cells.len() == 1 && first.single_key && full > 1.0 + ROUNDING,
             cells,
@@ -189,13 +175,7 @@ impl Costs {
 /// The lowest possible fullest slice when cutting into `count` slices.
 fn lowest_fullest(costs: &Costs, count: usize) -> f64 {
     let mut best: Vec<f64> = (0..=costs.cells)
-        .map(|end| {
-            if end == 0 {
-                f64::INFINITY
-            } else {
-                costs.of(0, end)
-            }
-        })
+        .map(|end| if end == 0 { f64::INFINITY } else { costs.of(0, end) })
         .collect();
     for slices in 2..=count {
         // From the right, so that best[start] still speaks of one slice fewer.
@@ -221,13 +201,7 @@ struct Effort {
 fn most_even(costs: &Costs, count: usize, bound: f64, kept: &[bool]) -> Vec<usize> {
     let cells = costs.cells;
     let mut best: Vec<Vec<Option<(Effort, usize)>>> = vec![vec![None; cells + 1]; count + 1];
-    best[0][0] = Some((
-        Effort {
-            new_boundaries: 0,
-            squares: 0.0,
-        },
-        0,
-    ));
+    best[0][0] = Some((Effort { new_boundaries: 0, squares: 0.0 }, 0));
     for slices in 1..=count {
         for end in slices..=cells {
             for start in slices - 1..end {
@@ -258,10 +232,8 @@ fn most_even(costs: &Costs, count: usize, bound: f64, kept: &[bool]) -> Vec<usiz
 
 /// For every cut position, whether a boundary exists there.
 fn kept(cells: &[LoadCell], existing: &[Bytes]) -> Vec<bool> {
-    let mut kept: Vec<bool> = cells
-        .iter()
-        .map(|cell| existing.contains(&cell.range.start))
-        .collect();
+    let mut kept: Vec<bool> =
+        cells.iter().map(|cell| existing.contains(&cell.range.start)).collect();
     kept.push(true);
     kept
 }

@@ -6,10 +6,7 @@ use forecast::{Abstention, Forecast, ModelKind, Outlook, RecentError, Step};
 use types::{KeyRange, PartitionId, TableId, Units};
 
 /// Capacity of the partitions made here.
-pub(crate) const CAPACITY: Units = Units {
-    read: 300.0,
-    write: 100.0,
-};
+pub(crate) const CAPACITY: Units = Units { read: 300.0, write: 100.0 };
 /// The forecast's steps.
 pub(crate) const STEP_MS: i64 = 300_000;
 
@@ -27,24 +24,12 @@ pub(crate) fn foreseen(start_ms: i64, steps: &[Step]) -> Outlook {
 
 /// A forecast that is certain of the same rate for the whole horizon.
 pub(crate) fn certain(rate: f64) -> Outlook {
-    foreseen(
-        0,
-        &[Step {
-            point: rate,
-            q50: rate,
-            q90: rate,
-            q99: rate,
-        }; 12],
-    )
+    foreseen(0, &[Step { point: rate, q50: rate, q90: rate, q99: rate }; 12])
 }
 
 /// No forecast.
 pub(crate) fn unknown(reason: &str) -> Outlook {
-    Outlook::Abstain(Abstention {
-        start_ms: 0,
-        reason: reason.into(),
-        level: None,
-    })
+    Outlook::Abstain(Abstention { start_ms: 0, reason: reason.into(), level: None })
 }
 
 /// Eight big-endian bytes at `share` of the hash axis.
@@ -54,11 +39,7 @@ pub(crate) fn key_at(share: f64) -> Bytes {
 
 /// The range between two shares of the hash axis.
 pub(crate) fn range_between(from: f64, to: f64) -> KeyRange {
-    let start = if from <= 0.0 {
-        Bytes::new()
-    } else {
-        key_at(from)
-    };
+    let start = if from <= 0.0 { Bytes::new() } else { key_at(from) };
     KeyRange::new(start, (to < 1.0).then(|| key_at(to)))
 }
 

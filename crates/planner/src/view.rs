@@ -106,46 +106,31 @@ impl PartitionView {
 
     /// How many steps are forecast.
     pub fn steps(&self) -> usize {
-        self.kinds()
-            .map(|forecast| forecast.steps.len())
-            .max()
-            .unwrap_or(0)
+        self.kinds().map(|forecast| forecast.steps.len()).max().unwrap_or(0)
     }
 
     /// The rate in step `step` at `quantile`. A kind the forecaster abstains from counts as
     /// nothing: who does not know must not be the reason to act.
     pub fn forecast_at(&self, step: usize, quantile: Quantile) -> Units {
         let rate = |outlook: &Outlook| {
-            outlook
-                .forecast()
-                .and_then(|f| f.steps.get(step))
-                .map_or(0.0, |s| s.at(quantile))
+            outlook.forecast().and_then(|f| f.steps.get(step)).map_or(0.0, |s| s.at(quantile))
         };
-        Units {
-            read: rate(&self.read),
-            write: rate(&self.write),
-        }
+        Units { read: rate(&self.read), write: rate(&self.write) }
     }
 
     /// The highest forecast of each kind over the horizon, at `quantile`.
     pub fn forecast_max(&self, quantile: Quantile) -> Units {
-        (0..self.steps())
-            .map(|step| self.forecast_at(step, quantile))
-            .fold(Units::ZERO, larger)
+        (0..self.steps()).map(|step| self.forecast_at(step, quantile)).fold(Units::ZERO, larger)
     }
 
     /// When step `step` begins.
     pub fn step_start_ms(&self, step: usize) -> Option<i64> {
-        self.kinds()
-            .next()
-            .map(|forecast| forecast.start_ms + forecast.bin_ms * step as i64)
+        self.kinds().next().map(|forecast| forecast.start_ms + forecast.bin_ms * step as i64)
     }
 
     /// How long a step is, in seconds.
     pub fn step_seconds(&self) -> f64 {
-        self.kinds()
-            .next()
-            .map_or(0.0, |forecast| forecast.bin_ms as f64 / 1000.0)
+        self.kinds().next().map_or(0.0, |forecast| forecast.bin_ms as f64 / 1000.0)
     }
 
     /// Why nothing is forecast, if nothing is.
@@ -157,8 +142,6 @@ impl PartitionView {
     }
 
     fn kinds(&self) -> impl Iterator<Item = &Forecast> {
-        [&self.read, &self.write]
-            .into_iter()
-            .filter_map(Outlook::forecast)
+        [&self.read, &self.write].into_iter().filter_map(Outlook::forecast)
     }
 }

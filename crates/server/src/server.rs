@@ -34,9 +34,7 @@ pub struct Components {
 
 impl std::fmt::Debug for Components {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Components")
-            .field("clock", &self.clock)
-            .finish_non_exhaustive()
+        f.debug_struct("Components").field("clock", &self.clock).finish_non_exhaustive()
     }
 }
 
@@ -57,21 +55,11 @@ impl Server {
         let recorder = Arc::clone(&components.recorder);
         let seed = components.seed;
         let executor = Executor::new(&settings, components);
-        let service = Arc::new(Service::new(
-            &settings,
-            executor,
-            Arc::clone(&metrics),
-            seed,
-        ));
+        let service = Arc::new(Service::new(&settings, executor, Arc::clone(&metrics), seed));
         let listener =
             Listener::start(settings.listen, &settings.http, Arc::clone(&service)).await?;
         tracing::info!(addr = %listener.addr, "serving the DynamoDB API");
-        Ok(ServerHandle {
-            metrics,
-            recorder,
-            service,
-            listener,
-        })
+        Ok(ServerHandle { metrics, recorder, service, listener })
     }
 }
 

@@ -59,20 +59,15 @@ impl Service {
         let result = match &operation {
             Ok(operation) => {
                 let answer = self.answer(*operation, request, peer);
-                tokio::time::timeout(self.request_max, answer)
-                    .await
-                    .unwrap_or_else(|_| {
-                        let seconds = self.request_max.as_secs_f64();
-                        tracing::warn!(operation = operation.name(), seconds, "request timed out");
-                        Err(ApiError::internal(
-                            "The request took too long; it may have been executed",
-                        ))
-                    })
+                tokio::time::timeout(self.request_max, answer).await.unwrap_or_else(|_| {
+                    let seconds = self.request_max.as_secs_f64();
+                    tracing::warn!(operation = operation.name(), seconds, "request timed out");
+                    Err(ApiError::internal("The request took too long; it may have been executed"))
+                })
             }
             Err(error) => Err(error.clone()),
         };
-        self.metrics
-            .count(operation.ok(), began.elapsed(), result.as_ref().err());
+        self.metrics.count(operation.ok(), began.elapsed(), result.as_ref().err());
         match result {
             Ok(body) => Reply::json(StatusCode::OK, body),
             Err(error) => {
@@ -100,11 +95,7 @@ impl Service {
             )),
             BodyError::Broken => ApiError::serialization("The request body could not be read"),
         })?;
-        let header = |name| {
-            head.headers()
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-        };
+        let header = |name| head.headers().get(name).and_then(|value| value.to_str().ok());
         let call = Call {
             client: caller.register(self.executor.clients()),
             invocation_id: header("amz-sdk-invocation-id"),
@@ -128,10 +119,7 @@ impl Handler for Service {
         let reply = match (request.method(), request.uri().path()) {
             (&Method::POST, "/") => self.operate(request, peer).await,
             (&Method::GET, "/") => Reply::text(StatusCode::OK, self.health.clone()),
-            _ => Reply::text(
-                StatusCode::NOT_FOUND,
-                "<UnknownOperationException/>\n".to_owned(),
-            ),
+            _ => Reply::text(StatusCode::NOT_FOUND, "<UnknownOperationException/>\n".to_owned()),
         };
         reply.into_response(id)
     }
@@ -139,9 +127,7 @@ impl Handler for Service {
 
 /// Which operation the headers ask for.
 fn operation(headers: &HeaderMap) -> Result<Operation, ApiError> {
-    let target = headers
-        .get("x-amz-target")
-        .and_then(|target| target.to_str().ok());
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
     Operation::from_target(target.unwrap_or_default())
 }
 

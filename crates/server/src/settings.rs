@@ -136,9 +136,6 @@ pub struct TableSettings {
 
 impl Default for TableSettings {
     fn default() -> Self {
-        Self {
-            partitions_initial: 1,
-            tables_max: 2500,
-        }
+        Self { partitions_initial: 1, tables_max: 2500 }
     }
 }

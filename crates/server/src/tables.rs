@@ -36,9 +36,7 @@ pub(crate) struct Tables {
 
 impl std::fmt::Debug for Tables {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tables")
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
+        f.debug_struct("Tables").field("limits", &self.limits).finish_non_exhaustive()
     }
 }
 
@@ -50,13 +48,7 @@ impl Tables {
         limits: LimitSettings,
         expected: Option<ExpectedLoad>,
     ) -> Self {
-        Self {
-            storage,
-            clock,
-            limits,
-            expected,
-            served: ArcSwap::default(),
-        }
+        Self { storage, clock, limits, expected, served: ArcSwap::default() }
     }
 
     /// The table called `name`, if there is one.
@@ -78,13 +70,8 @@ impl Tables {
     /// What the buckets of a partition have left; nothing without limits.
     pub(crate) fn credit(&self, table: TableId, partition: PartitionId) -> Option<Units> {
         let served = self.served.load().get(&table).cloned()?;
-        let levels = served
-            .admission
-            .levels(&served.table.partition_map(), self.clock.now_ms());
-        levels
-            .into_iter()
-            .find(|(id, _)| *id == partition)
-            .map(|(_, units)| units)
+        let levels = served.admission.levels(&served.table.partition_map(), self.clock.now_ms());
+        levels.into_iter().find(|(id, _)| *id == partition).map(|(_, units)| units)
     }
 
     /// Stops serving tables that storage does not have any more.
@@ -113,11 +100,7 @@ impl Tables {
         let now_ms = self.clock.now_ms();
         let admission = Admission::new(self.limits, self.expected.clone(), &map, now_ms);
         let id = table.id();
-        let new = Arc::new(ServedTable {
-            table,
-            definition,
-            admission,
-        });
+        let new = Arc::new(ServedTable { table, definition, admission });
         self.served.rcu(|served| {
             let mut served = HashMap::clone(served);
             served.retain(|_, other| self.is_there(other));

@@ -33,42 +33,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             settings.action.duration_ms = action_ms;
             settings
         };
-        let without = |scenario: &Scenario| PlannerSettings {
-            floor: None,
-            ..with_floor(scenario)
-        };
+        let without = |scenario: &Scenario| PlannerSettings { floor: None, ..with_floor(scenario) };
         let cases: Vec<(&str, &Scenario, Box<dyn Policy>)> = vec![
             ("static", &scenario, Box::new(Static)),
-            (
-                "reactive-dynamodb",
-                &scenario,
-                Box::new(ReactiveDynamoDb::default()),
-            ),
-            (
-                "reactive-fast",
-                &scenario,
-                Box::new(ReactiveFast::default()),
-            ),
-            (
-                "predictive",
-                &scenario,
-                Box::new(Predictive::new(with_floor(&scenario))),
-            ),
-            (
-                "  floor off",
-                &scenario,
-                Box::new(Predictive::new(without(&scenario))),
-            ),
-            (
-                "  shuffled",
-                &shuffled,
-                Box::new(Predictive::new(with_floor(&shuffled))),
-            ),
-            (
-                "  shuffled, floor off",
-                &shuffled,
-                Box::new(Predictive::new(without(&shuffled))),
-            ),
+            ("reactive-dynamodb", &scenario, Box::new(ReactiveDynamoDb::default())),
+            ("reactive-fast", &scenario, Box::new(ReactiveFast::default())),
+            ("predictive", &scenario, Box::new(Predictive::new(with_floor(&scenario)))),
+            ("  floor off", &scenario, Box::new(Predictive::new(without(&scenario)))),
+            ("  shuffled", &shuffled, Box::new(Predictive::new(with_floor(&shuffled)))),
+            ("  shuffled, floor off", &shuffled, Box::new(Predictive::new(without(&shuffled)))),
         ];
         for (name, scenario, policy) in cases {
             let mut settings = scenario.simulation_settings();
@@ -85,16 +58,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn print(name: &str, run: &Run) {
     let r = &run.report;
-    let floor = run
-        .decisions
-        .iter()
-        .filter(|(d, _)| d.action.trigger == Trigger::Floor)
-        .count();
-    let in_time = run
-        .decisions
-        .iter()
-        .filter(|(_, o)| o.judgement == Judgement::InTime)
-        .count();
+    let floor = run.decisions.iter().filter(|(d, _)| d.action.trigger == Trigger::Floor).count();
+    let in_time = run.decisions.iter().filter(|(_, o)| o.judgement == Judgement::InTime).count();
     println!(
         "{name:24} {:9} {:9} {:12} {:10.1} {:4} {:4} {:5} {:5} {:8} {:6} {:7} {:>10} {floor:5}",
         r.requests,
@@ -108,8 +73,7 @@ fn print(name: &str, run: &Run) {
         r.needless_actions,
         run.ahead().count(),
         in_time,
-        r.lead_seconds
-            .map_or_else(|| "-".into(), |lead| format!("{:.0}", lead.p50)),
+        r.lead_seconds.map_or_else(|| "-".into(), |lead| format!("{:.0}", lead.p50)),
     );
     if std::env::var_os("DECISIONS").is_some() {
         for (decision, outcome) in &run.decisions {

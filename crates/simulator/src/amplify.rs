@@ -64,25 +64,15 @@ pub fn amplify(
                 client,
                 request,
                 bytes: settings.item_bytes,
-                quantity: event
-                    .size
-                    .and_then(|size| u32::try_from(size).ok())
-                    .unwrap_or(0),
+                quantity: event.size.and_then(|size| u32::try_from(size).ok()).unwrap_or(0),
             };
-            let reads = if request.is_write() {
-                settings.reads_per_write
-            } else {
-                0
-            };
+            let reads = if request.is_write() { settings.reads_per_write } else { 0 };
             let moment = |draw: u32| {
                 let random = random.of(u64::from(copy)).of(u64::from(draw));
                 let shifted_ms = event.timestamp_ms + i64::from(copy) * settings.shift_ms;
                 shifted_ms + ((random.unit() * 2.0 - 1.0) * settings.jitter_ms as f64) as i64
             };
-            workload.events.push(Event {
-                at_ms: moment(0),
-                ..copied
-            });
+            workload.events.push(Event { at_ms: moment(0), ..copied });
             workload.events.extend((1..=reads).map(|read| Event {
                 at_ms: moment(read),
                 request: RequestType::Retrieve,
@@ -103,13 +93,7 @@ mod tests {
     fn trace() -> Vec<Result<TraceEvent, WorkloadError>> {
         let event = |timestamp_ms, op, key: &str| {
             let (key, client) = (key.to_string(), "13085".to_string());
-            Ok(TraceEvent {
-                timestamp_ms,
-                op,
-                key,
-                size: Some(12),
-                client,
-            })
+            Ok(TraceEvent { timestamp_ms, op, key, size: Some(12), client })
         };
         vec![
             event(1_000_000, TraceOp::Known(RequestType::Store), "a"),
@@ -132,13 +116,7 @@ mod tests {
         assert_eq!((workload.events.len(), workload.keys_len()), (2 * 3 * 3, 6));
         let early = workload.between(0, 1_500_000);
         assert!(early.iter().all(|e| (e.at_ms - 1_000_000).abs() <= 60_000));
-        assert_eq!(
-            early
-                .iter()
-                .filter(|e| e.request == RequestType::Store)
-                .count(),
-            3
-        );
+        assert_eq!(early.iter().filter(|e| e.request == RequestType::Store).count(), 3);
         assert!(workload.events.is_sorted_by_key(|e| e.at_ms));
         let moments: std::collections::BTreeSet<i64> = early.iter().map(|e| e.at_ms).collect();
         assert!(moments.len() > 5, "they are spread: {moments:?}");
@@ -146,11 +124,7 @@ mod tests {
 
     #[test]
     fn the_seed_decides_and_nothing_else() {
-        let again = |seed| {
-            amplify(trace(), &Amplification { seed, ..settings() })
-                .unwrap()
-                .events
-        };
+        let again = |seed| amplify(trace(), &Amplification { seed, ..settings() }).unwrap().events;
         assert_eq!(again(1), again(1));
         assert_ne!(again(1), again(2));
     }

@@ -27,11 +27,7 @@ pub(crate) struct Retries {
 impl Retries {
     pub(crate) fn new(settings: &RetrySettings, seed: u64) -> Self {
         let random = Random::new(seed);
-        Self {
-            settings: settings.clone(),
-            random,
-            waiting: BinaryHeap::new(),
-        }
+        Self { settings: settings.clone(), random, waiting: BinaryHeap::new() }
     }
 
     /// When the next one is due.
@@ -54,11 +50,7 @@ impl Retries {
         let ceiling_ms = (self.settings.backoff_ms << doublings).min(self.settings.backoff_ms_max);
         let draw = self.random.of(event as u64).of(u64::from(attempt)).unit();
         let at_ms = now_ms + 1 + (draw * ceiling_ms as f64) as i64;
-        self.waiting.push(Reverse(Retry {
-            at_ms,
-            event,
-            attempt: attempt + 1,
-        }));
+        self.waiting.push(Reverse(Retry { at_ms, event, attempt: attempt + 1 }));
         true
     }
 }
@@ -69,11 +61,7 @@ mod tests {
 
     #[test]
     fn retries_come_in_order_and_end() {
-        let settings = RetrySettings {
-            attempts_max: 3,
-            backoff_ms: 100,
-            backoff_ms_max: 1_000,
-        };
+        let settings = RetrySettings { attempts_max: 3, backoff_ms: 100, backoff_ms_max: 1_000 };
         let mut retries = Retries::new(&settings, 1);
         for event in 0..20 {
             assert!(retries.refused(event, 1, 0));

@@ -36,12 +36,7 @@ impl Partitions {
                 buckets: Buckets::full(capacity, burst_s, now_ms),
             })
             .collect();
-        Self {
-            capacity,
-            burst_s,
-            next_id: all.len() as u64 + 1,
-            all,
-        }
+        Self { capacity, burst_s, next_id: all.len() as u64 + 1, all }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -49,10 +44,7 @@ impl Partitions {
     }
 
     pub(crate) fn ranges(&self) -> Vec<(PartitionId, KeyRange)> {
-        self.all
-            .iter()
-            .map(|partition| (partition.id, partition.range.clone()))
-            .collect()
+        self.all.iter().map(|partition| (partition.id, partition.range.clone())).collect()
     }
 
     /// What the controller is told.
@@ -73,10 +65,7 @@ impl Partitions {
 
     /// Admits or refuses a request; says which partition did.
     pub(crate) fn admit(&mut self, key: &[u8], units: Units, now_ms: i64) -> (PartitionId, bool) {
-        let at = self
-            .all
-            .partition_point(|partition| partition.range.start.as_ref() <= key)
-            - 1;
+        let at = self.all.partition_point(|partition| partition.range.start.as_ref() <= key) - 1;
         let partition = &mut self.all[at];
         (partition.id, partition.buckets.try_take(units, now_ms))
     }
@@ -84,27 +73,19 @@ impl Partitions {
     /// Carries out an action; `false` if its sources are no longer there.
     pub(crate) fn apply(&mut self, action: &Action, now_ms: i64) -> bool {
         let first = action.sources.first().copied();
-        let at = self
-            .all
-            .iter()
-            .position(|partition| Some(partition.id) == first);
+        let at = self.all.iter().position(|partition| Some(partition.id) == first);
         let (Some(at), Some(ranges)) = (at, action.ranges()) else {
             return false;
         };
         let end = at + action.sources.len();
         let there = self.all.get(at..end).is_some_and(|sources| {
-            sources
-                .iter()
-                .map(|source| source.id)
-                .eq(action.sources.iter().copied())
+            sources.iter().map(|source| source.id).eq(action.sources.iter().copied())
         });
         if !there {
             return false;
         }
-        let credit: Units = self.all[at..end]
-            .iter_mut()
-            .map(|source| source.buckets.level(now_ms))
-            .sum();
+        let credit: Units =
+            self.all[at..end].iter_mut().map(|source| source.buckets.level(now_ms)).sum();
         let parts = divide(credit, &action.shares);
         let children: Vec<Partition> = ranges
             .into_iter()
@@ -129,19 +110,13 @@ mod tests {
     use super::*;
     use planner::{Kind, Trigger};
 
-    const CAPACITY: Units = Units {
-        read: 30.0,
-        write: 10.0,
-    };
+    const CAPACITY: Units = Units { read: 30.0, write: 10.0 };
 
     fn action(sources: &[u64], range: KeyRange, boundaries: &[u64], shares: &[f64]) -> Action {
         Action {
             sources: sources.iter().map(|&id| PartitionId(id)).collect(),
             range,
-            boundaries: boundaries
-                .iter()
-                .map(|b| b.to_be_bytes().to_vec().into())
-                .collect(),
+            boundaries: boundaries.iter().map(|b| b.to_be_bytes().to_vec().into()).collect(),
             kind: Kind::of(sources.len(), shares.len()),
             trigger: Trigger::Manual,
             shares: shares.iter().map(|&write| Units::write(write)).collect(),
@@ -158,11 +133,7 @@ mod tests {
         assert!(table.admit(b"k", Units::write(1000.0), 0).1);
         let split = action(&[1], KeyRange::full(), &[1 << 62], &[3.0, 1.0]);
         assert!(table.apply(&split, 0));
-        let credits: Vec<f64> = table
-            .facts(0)
-            .iter()
-            .map(|f| f.credit.unwrap().write)
-            .collect();
+        let credits: Vec<f64> = table.facts(0).iter().map(|f| f.credit.unwrap().write).collect();
         assert_eq!(credits, [1500.0, 500.0]);
         assert!(!table.apply(&split, 0), "its source is gone");
 

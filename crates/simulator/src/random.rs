@@ -15,9 +15,7 @@ impl Random {
 
     /// The source for one purpose, or for one item of many.
     pub(crate) fn of(self, item: u64) -> Self {
-        Self(mix(self
-            .0
-            .wrapping_add(item.wrapping_mul(0x9e37_79b9_7f4a_7c15))))
+        Self(mix(self.0.wrapping_add(item.wrapping_mul(0x9e37_79b9_7f4a_7c15))))
     }
 
     /// A number in 0..1.
@@ -51,9 +49,6 @@ mod tests {
         assert_ne!(Random::new(8).of(3).unit(), draws[3]);
         let mut seen = [0; 5];
         (0..10_000).for_each(|i| seen[Random::new(1).of(i).below(5) as usize] += 1);
-        assert!(
-            seen.iter().all(|count| (1_900..2_100).contains(count)),
-            "{seen:?}"
-        );
+        assert!(seen.iter().all(|count| (1_900..2_100).contains(count)), "{seen:?}");
     }
 }

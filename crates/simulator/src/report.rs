@@ -103,10 +103,7 @@ pub(crate) fn actions(decisions: &[(Decision, Outcome)]) -> Actions {
 
 pub(crate) fn needless(decisions: &[(Decision, Outcome)]) -> u64 {
     let needless = |judgement| matches!(judgement, Judgement::Needless | Judgement::Regretted);
-    decisions
-        .iter()
-        .filter(|(_, outcome)| needless(outcome.judgement))
-        .count() as u64
+    decisions.iter().filter(|(_, outcome)| needless(outcome.judgement)).count() as u64
 }
 
 pub(crate) fn leads(decisions: &[(Decision, Outcome)]) -> Option<Leads> {
@@ -118,20 +115,11 @@ pub(crate) fn leads(decisions: &[(Decision, Outcome)]) -> Option<Leads> {
     leads.sort_by(f64::total_cmp);
     let last = leads.len().checked_sub(1)?;
     let at = |p: f64| leads[(p * last as f64).round() as usize];
-    Some(Leads {
-        p5: at(0.05),
-        p50: at(0.5),
-        p95: at(0.95),
-    })
+    Some(Leads { p5: at(0.05), p50: at(0.5), p95: at(0.95) })
 }
 
 pub(crate) fn in_time_share(decisions: &[(Decision, Outcome)]) -> Option<f64> {
-    let count = |wanted| {
-        decisions
-            .iter()
-            .filter(|(_, o)| o.judgement == wanted)
-            .count() as f64
-    };
+    let count = |wanted| decisions.iter().filter(|(_, o)| o.judgement == wanted).count() as f64;
     let (in_time, late) = (count(Judgement::InTime), count(Judgement::Late));
     (in_time + late > 0.0).then(|| in_time / (in_time + late))
 }

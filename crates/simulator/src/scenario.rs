@@ -88,19 +88,13 @@ pub fn online_retail(path: &Path, parameters: OnlineRetail) -> Result<Scenario, 
     let last_ms = parameters.start_ms + parameters.days * DAY_MS;
     let trace = TraceReader::open(path)?;
     let mut workload = amplify(trace, &parameters.amplification)?;
-    workload
-        .events
-        .retain(|event| (first_ms..last_ms).contains(&event.at_ms));
+    workload.events.retain(|event| (first_ms..last_ms).contains(&event.at_ms));
     if workload.between(first_ms, parameters.start_ms).is_empty() {
         return Err(SimulatorError::NoEvents("in the weeks before the start"));
     }
     let history = workload.rates(first_ms, parameters.start_ms, BIN_MS);
     let capacity = capacity(&history, &parameters);
-    Ok(Scenario {
-        parameters,
-        workload,
-        capacity,
-    })
+    Ok(Scenario { parameters, workload, capacity })
 }
 
 /// The rule that sets a partition's capacity from the imported rates.
@@ -133,10 +127,7 @@ impl Scenario {
     pub fn with_shuffled_history(&self, seed: u64) -> Self {
         let (from_ms, to_ms) = (self.history_start_ms(), self.parameters.start_ms);
         let workload = crate::shuffle::shuffled(&self.workload, from_ms, to_ms, BIN_MS, seed);
-        Self {
-            workload,
-            ..self.clone()
-        }
+        Self { workload, ..self.clone() }
     }
 
     /// The settings of the predictive policy.
@@ -149,11 +140,7 @@ impl Scenario {
 
     /// The settings of the controller.
     pub fn controller_settings(&self) -> ControllerSettings {
-        ControllerSettings {
-            now_ms: 60_000,
-            refresh_ms: 30_000,
-            ..ControllerSettings::default()
-        }
+        ControllerSettings { now_ms: 60_000, refresh_ms: 30_000, ..ControllerSettings::default() }
     }
 
     /// How the simulator plays it.

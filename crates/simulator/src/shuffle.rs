@@ -54,15 +54,12 @@ mod tests {
             quantity: 1,
         };
         // Bin i has i events; one more event lies outside.
-        workload.events = (0..50)
-            .flat_map(|bin| (0..bin).map(move |i| event(bin * 100 + i)))
-            .collect();
+        workload.events =
+            (0..50).flat_map(|bin| (0..bin).map(move |i| event(bin * 100 + i))).collect();
         workload.events.push(event(5_000));
         let result = shuffled(&workload, 0, 5_000, 100, 1);
         let counts = |w: &Workload| -> Vec<usize> {
-            (0..50)
-                .map(|bin| w.between(bin * 100, bin * 100 + 100).len())
-                .collect()
+            (0..50).map(|bin| w.between(bin * 100, bin * 100 + 100).len()).collect()
         };
         let mut sorted = counts(&result);
         assert_ne!(sorted, counts(&workload));

@@ -72,11 +72,7 @@ pub struct RetrySettings {
 impl Default for RetrySettings {
     /// As the AWS SDKs do it in their standard retry mode.
     fn default() -> Self {
-        Self {
-            attempts_max: 3,
-            backoff_ms: 50,
-            backoff_ms_max: 20_000,
-        }
+        Self { attempts_max: 3, backoff_ms: 50, backoff_ms_max: 20_000 }
     }
 }
 
@@ -96,34 +92,11 @@ pub fn run<P: Policy>(
 fn check(settings: &SimulationSettings) -> Result<(), SimulatorError> {
     let check = |ok: bool, name, value: i64, expected| {
         let value = value.to_string();
-        if ok {
-            Ok(())
-        } else {
-            Err(SimulatorError::Setting {
-                name,
-                value,
-                expected,
-            })
-        }
+        if ok { Ok(()) } else { Err(SimulatorError::Setting { name, value, expected }) }
     };
-    check(
-        settings.tick_ms > 0,
-        "tick_ms",
-        settings.tick_ms,
-        "at least 1",
-    )?;
-    check(
-        settings.action_ms >= 0,
-        "action_ms",
-        settings.action_ms,
-        "0 or more",
-    )?;
-    check(
-        settings.end_ms > settings.start_ms,
-        "end_ms",
-        settings.end_ms,
-        "after start_ms",
-    )
+    check(settings.tick_ms > 0, "tick_ms", settings.tick_ms, "at least 1")?;
+    check(settings.action_ms >= 0, "action_ms", settings.action_ms, "0 or more")?;
+    check(settings.end_ms > settings.start_ms, "end_ms", settings.end_ms, "after start_ms")
 }
 
 /// An action that is being carried out.
@@ -212,16 +185,9 @@ impl<'a, P: Policy> Simulation<'a, P> {
         let end = events.partition_point(|event| event.at_ms < self.settings.end_ms);
         let mut tick_ms = self.settings.start_ms;
         loop {
-            let event_ms = if next < end {
-                events[next].at_ms
-            } else {
-                self.settings.end_ms
-            };
+            let event_ms = if next < end { events[next].at_ms } else { self.settings.end_ms };
             let retry_ms = self.retries.next_ms().unwrap_or(i64::MAX);
-            let finish_ms = self
-                .running
-                .front()
-                .map_or(i64::MAX, |running| running.finished_ms);
+            let finish_ms = self.running.front().map_or(i64::MAX, |running| running.finished_ms);
             let now_ms = event_ms.min(retry_ms).min(tick_ms).min(finish_ms);
             if now_ms >= self.settings.end_ms {
                 break;
@@ -250,11 +216,7 @@ impl<'a, P: Policy> Simulation<'a, P> {
         let event = &self.workload.events[number];
         let key = self.workload.key(event.key).storage_key;
         let (partition, admitted) = self.partitions.admit(key.as_bytes(), event.units(), now_ms);
-        let outcome = if admitted {
-            Outcome::Served
-        } else {
-            Outcome::Throttled
-        };
+        let outcome = if admitted { Outcome::Served } else { Outcome::Throttled };
         let vector = self.vector(event, now_ms, partition, outcome, attempt == 1);
         self.collector.ingest(&vector);
         if admitted {
@@ -292,11 +254,7 @@ impl<'a, P: Policy> Simulation<'a, P> {
     }
 
     fn finish_action(&mut self) {
-        let Some(Running {
-            finished_ms,
-            decision,
-        }) = self.running.pop_front()
-        else {
+        let Some(Running { finished_ms, decision }) = self.running.pop_front() else {
             return;
         };
         self.count_partitions(finished_ms);
@@ -304,8 +262,7 @@ impl<'a, P: Policy> Simulation<'a, P> {
         let action: &Action = &decision.action;
         if self.partitions.apply(action, finished_ms) {
             *finished = Some(finished_ms);
-            self.collector
-                .set_partitions(TABLE, Strategy::Hash, &self.partitions.ranges());
+            self.collector.set_partitions(TABLE, Strategy::Hash, &self.partitions.ranges());
             self.tally.partitions_max = self.tally.partitions_max.max(self.partitions.len());
         }
     }
@@ -324,12 +281,7 @@ impl<'a, P: Policy> Simulation<'a, P> {
         outcome: Outcome,
         demand: bool,
     ) -> Vector {
-        Vector {
-            partition,
-            outcome,
-            demand,
-            ..self.workload.vector(event, TABLE, timestamp_ms)
-        }
+        Vector { partition, outcome, demand, ..self.workload.vector(event, TABLE, timestamp_ms) }
     }
 
     fn finish(self) -> Run {

@@ -74,10 +74,7 @@ struct Names<T> {
 
 impl<T> Default for Names<T> {
     fn default() -> Self {
-        Self {
-            numbers: HashMap::new(),
-            entries: Vec::new(),
-        }
+        Self { numbers: HashMap::new(), entries: Vec::new() }
     }
 }
 
@@ -100,25 +97,15 @@ impl Workload {
         self.keys.number(name, |name| {
             let partition = KeyValue::S(name.to_string());
             let hash = storage_key::partition_hash(&partition);
-            let key = PrimaryKey {
-                partition,
-                sort: None,
-            };
+            let key = PrimaryKey { partition, sort: None };
             let bytes = storage_key::encode(Strategy::Hash, &key);
-            Key {
-                name,
-                hash,
-                storage_key: StorageKeyPrefix::new(&bytes),
-            }
+            Key { name, hash, storage_key: StorageKeyPrefix::new(&bytes) }
         })
     }
 
     /// The number of the client called `name`, given to it if it has none yet.
     pub fn client_number(&mut self, name: &str) -> u32 {
-        self.clients.number(name, |name| Client {
-            hash: client_hash(&name),
-            name,
-        })
+        self.clients.number(name, |name| Client { hash: client_hash(&name), name })
     }
 
     /// A key by its number.
@@ -178,10 +165,7 @@ impl Workload {
             rates[((event.at_ms - from_ms) / bin_ms) as usize] += event.units();
         }
         let per_second = 1000.0 / bin_ms as f64;
-        rates
-            .iter()
-            .map(|&units| planner::load::scale(units, per_second))
-            .collect()
+        rates.iter().map(|&units| planner::load::scale(units, per_second)).collect()
     }
 }
 
@@ -192,32 +176,19 @@ mod tests {
     #[test]
     fn names_are_numbered_once_and_placed_by_hash() {
         let mut workload = Workload::default();
-        let (a, b) = (
-            workload.key_number("85123A#0"),
-            workload.key_number("85123A#1"),
-        );
+        let (a, b) = (workload.key_number("85123A#0"), workload.key_number("85123A#1"));
         assert_eq!(workload.key_number("85123A#0"), a);
         assert_eq!((workload.keys_len(), a, b), (2, 0, 1));
         let key = workload.key(a);
-        assert!(
-            key.storage_key
-                .as_bytes()
-                .starts_with(&key.hash.to_be_bytes())
-        );
+        assert!(key.storage_key.as_bytes().starts_with(&key.hash.to_be_bytes()));
     }
 
     #[test]
     fn rates_count_units_per_second() {
         let mut workload = Workload::default();
         let (key, client) = (workload.key_number("k"), workload.client_number("c"));
-        let event = |at_ms, request, bytes| Event {
-            at_ms,
-            key,
-            client,
-            request,
-            bytes,
-            quantity: 1,
-        };
+        let event =
+            |at_ms, request, bytes| Event { at_ms, key, client, request, bytes, quantity: 1 };
         workload.events = vec![
             event(0, RequestType::Store, 1025),
             event(999, RequestType::Retrieve, 100),
@@ -225,16 +196,7 @@ mod tests {
             event(3_000, RequestType::Store, 100),
         ];
         let rates = workload.rates(0, 2_000, 1_000);
-        assert_eq!(
-            rates,
-            [
-                Units {
-                    read: 1.0,
-                    write: 2.0
-                },
-                Units::write(1.0)
-            ]
-        );
+        assert_eq!(rates, [Units { read: 1.0, write: 2.0 }, Units::write(1.0)]);
         assert_eq!(workload.between(1_000, 3_000).len(), 1);
     }
 }

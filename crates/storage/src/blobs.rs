@@ -29,8 +29,7 @@ impl Blobs {
     pub async fn put(&self, name: &str, content: Bytes) -> Result<()> {
         let path = path(name)?;
         let put = self.store.put(&path, PutPayload::from_bytes(content)).await;
-        put.map(|_| ())
-            .map_err(StorageError::store(format!("writing {path}")))
+        put.map(|_| ()).map_err(StorageError::store(format!("writing {path}")))
     }
 
     /// Reads a blob; `None` if there is none of this name.
@@ -96,12 +95,7 @@ mod tests {
     async fn put_get_list_delete() {
         let blobs = Blobs::new(Arc::new(InMemory::new()));
         assert_eq!(blobs.get("history/t1/day-1").await.unwrap(), None);
-        for name in [
-            "history/t1/day-2",
-            "history/t1/day-1",
-            "history/t10/day-1",
-            "decisions",
-        ] {
+        for name in ["history/t1/day-2", "history/t1/day-1", "history/t10/day-1", "decisions"] {
             blobs.put(name, name.to_owned().into()).await.unwrap();
         }
         blobs.put("decisions", "newer".into()).await.unwrap();
@@ -118,10 +112,7 @@ mod tests {
     async fn names_that_could_leave_the_directory_are_refused() {
         let blobs = Blobs::new(Arc::new(InMemory::new()));
         for bad in ["", "/", "a//b", "../x", "a/../b", "a b", "a#1"] {
-            assert!(
-                matches!(blobs.get(bad).await, Err(StorageError::Refused(_))),
-                "{bad:?}"
-            );
+            assert!(matches!(blobs.get(bad).await, Err(StorageError::Refused(_))), "{bad:?}");
         }
     }
 }

@@ -35,15 +35,9 @@ impl Catalog {
         if catalog.store.record().await.is_none() {
             if !catalog.table_names().await?.is_empty() {
                 let reason = "is missing although there are tables".to_owned();
-                return Err(StorageError::Corrupt {
-                    path: STORE.to_owned(),
-                    reason,
-                });
+                return Err(StorageError::Corrupt { path: STORE.to_owned(), reason });
             }
-            let first = StoreRecord {
-                created_ms: now_ms,
-                next_table: 1,
-            };
+            let first = StoreRecord { created_ms: now_ms, next_table: 1 };
             catalog.store.write(|_| Ok((first, ()))).await?;
         }
         Ok(catalog)
@@ -51,10 +45,8 @@ impl Catalog {
 
     /// A number that no table has had.
     pub(crate) async fn take_table_id(&self) -> Result<TableId> {
-        let missing = || StorageError::Corrupt {
-            path: STORE.to_owned(),
-            reason: "is missing".to_owned(),
-        };
+        let missing =
+            || StorageError::Corrupt { path: STORE.to_owned(), reason: "is missing".to_owned() };
         self.store
             .write(|record| {
                 let mut record = record.ok_or_else(missing)?.clone();
@@ -81,10 +73,7 @@ impl Catalog {
     pub(crate) async fn table(&self, name: &str) -> Result<TableObject> {
         let prefix = format!("{TABLES}/{name}");
         let object = VersionedObject::load(self.context.clone(), prefix).await?;
-        Ok(TableObject {
-            object,
-            name: name.to_owned(),
-        })
+        Ok(TableObject { object, name: name.to_owned() })
     }
 }
 
@@ -148,9 +137,7 @@ pub(crate) fn check_table_name(name: &str) -> Result<()> {
         )));
     }
     if name.bytes().all(|byte| byte == b'.') {
-        return Err(StorageError::Refused(format!(
-            "table name {name:?}: use more than dots"
-        )));
+        return Err(StorageError::Refused(format!("table name {name:?}: use more than dots")));
     }
     Ok(())
 }

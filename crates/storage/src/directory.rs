@@ -42,12 +42,7 @@ impl DataDirectory {
             .with_fsync(fsync);
         let (store, lock) = (Arc::new(store), Mutex::new(Some(lock)));
         let root = root.to_owned();
-        Ok(Self {
-            root,
-            store,
-            fsync,
-            lock,
-        })
+        Ok(Self { root, store, fsync, lock })
     }
 
     /// The directory as an object store.
@@ -194,10 +189,8 @@ mod tests {
             fs::write(deep.join(name), b"x").unwrap();
         }
         DataDirectory::open(directory.path(), true).unwrap();
-        let mut left: Vec<_> = fs::read_dir(&deep)
-            .unwrap()
-            .map(|e| e.unwrap().file_name())
-            .collect();
+        let mut left: Vec<_> =
+            fs::read_dir(&deep).unwrap().map(|e| e.unwrap().file_name()).collect();
         left.sort();
         assert_eq!(left, ["0001.sst", "notes#", "notes#a"]);
     }

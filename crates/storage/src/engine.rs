@@ -94,11 +94,7 @@ impl Engine {
             .with_block_cache(Some(moka(settings.cache_bytes - meta_bytes)))
             .with_meta_cache(Some(moka(meta_bytes)))
             .build();
-        Self {
-            store,
-            cache: Arc::new(cache),
-            settings: engine_settings(settings),
-        }
+        Self { store, cache: Arc::new(cache), settings: engine_settings(settings) }
     }
 
     /// The path of a partition's database. As partition numbers are never given out twice, neither
@@ -120,33 +116,20 @@ impl Engine {
     /// The newest stored manifest; `None` if there is no database at `path`.
     pub(crate) async fn manifest(&self, path: &Path) -> Result<Option<VersionedManifest>> {
         let manifest = self.admin(path).read_manifest(None).await;
-        manifest.map_err(StorageError::engine(format!(
-            "reading the manifest of {path}"
-        )))
+        manifest.map_err(StorageError::engine(format!("reading the manifest of {path}")))
     }
 
     /// Pins the newest stored state of a database.
     pub(crate) async fn checkpoint(&self, path: &Path) -> Result<Checkpoint> {
         let failed = || StorageError::engine(format!("making a checkpoint of {path}"));
-        let options = CheckpointOptions {
-            lifetime: Some(CHECKPOINT_LIFETIME),
-            ..Default::default()
-        };
+        let options =
+            CheckpointOptions { lifetime: Some(CHECKPOINT_LIFETIME), ..Default::default() };
         let admin = self.admin(path);
-        let made = admin
-            .create_detached_checkpoint(&options)
-            .await
-            .map_err(failed())?;
-        let manifest = admin
-            .read_manifest(Some(made.manifest_id))
-            .await
-            .map_err(failed())?;
+        let made = admin.create_detached_checkpoint(&options).await.map_err(failed())?;
+        let manifest = admin.read_manifest(Some(made.manifest_id)).await.map_err(failed())?;
         let manifest = manifest.ok_or_else(|| StorageError::Corrupt {
             path: path.to_string(),
-            reason: format!(
-                "manifest {} of a new checkpoint is missing",
-                made.manifest_id
-            ),
+            reason: format!("manifest {} of a new checkpoint is missing", made.manifest_id),
         })?;
         Ok(Checkpoint {
             made,
@@ -165,18 +148,11 @@ impl Engine {
         });
         let Some(first) = specs.next() else {
             let reason = format!("{child} would be a clone of nothing");
-            return Err(StorageError::Invariant {
-                object: child.to_string(),
-                reason,
-            });
+            return Err(StorageError::Invariant { object: child.to_string(), reason });
         };
         let builder = self.admin(child).create_clone_builder_from_source(first);
         let builder = specs.fold(builder, |builder, spec| builder.with_source(spec));
-        builder
-            .with_wal_admin(Arc::new(FlushedWal))
-            .build()
-            .await
-            .map_err(failed())
+        builder.with_wal_admin(Arc::new(FlushedWal)).build().await.map_err(failed())
     }
 
     /// Deletes a database and what it pinned in others; fine if some or all of it is gone.
@@ -191,12 +167,7 @@ impl Engine {
     /// Deletes all files below `path`.
     pub(crate) async fn delete_files(&self, path: &Path) -> Result<()> {
         let failed = || StorageError::store(format!("deleting {path}"));
-        let files: Vec<_> = self
-            .store
-            .list(Some(path))
-            .try_collect()
-            .await
-            .map_err(failed())?;
+        let files: Vec<_> = self.store.list(Some(path)).try_collect().await.map_err(failed())?;
         for file in files {
             match self.store.delete(&file.location).await {
                 Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
@@ -232,16 +203,8 @@ impl Engine {
             return Ok(false);
         };
         let files = manifest.l0().iter().map(|view| SourceId::SstView(view.id));
-        let runs = manifest
-            .compacted()
-            .iter()
-            .map(|run| SourceId::SortedRun(run.id));
-        let into = manifest
-            .compacted()
-            .iter()
-            .map(|run| run.id)
-            .min()
-            .unwrap_or(0);
+        let runs = manifest.compacted().iter().map(|run| SourceId::SortedRun(run.id));
+        let into = manifest.compacted().iter().map(|run| run.id).min().unwrap_or(0);
         let spec = CompactionSpec::new(files.chain(runs).collect(), into);
         admin.submit_compaction(spec).await.map_err(failed())?;
         Ok(true)
@@ -272,10 +235,7 @@ pub(crate) struct FlushLimits {
 
 impl FlushLimits {
     pub(crate) fn new(settings: &StorageSettings) -> Self {
-        Self {
-            files: settings.l0_files_max,
-            files_per_key: settings.l0_files_per_key_max,
-        }
+        Self { files: settings.l0_files_max, files_per_key: settings.l0_files_per_key_max }
     }
 
     /// Whether a database with this manifest can flush a few times without waiting.
@@ -287,10 +247,7 @@ impl FlushLimits {
 
 /// Writes everything that is in memory into sorted files, and the manifest that names them.
 pub(crate) async fn flush_memtable(db: &Db) -> std::result::Result<(), slatedb::Error> {
-    db.flush_with_options(FlushOptions {
-        flush_type: FlushType::MemTable,
-    })
-    .await
+    db.flush_with_options(FlushOptions { flush_type: FlushType::MemTable }).await
 }
 
 /// A range of the key axis; what lies behind the axis is not carried over to children.

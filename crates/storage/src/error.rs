@@ -114,10 +114,7 @@ impl StorageError {
     /// For `map_err` on engine operations.
     pub(crate) fn engine(context: impl Into<String>) -> impl FnOnce(slatedb::Error) -> Self {
         let context = context.into();
-        move |source| Self::Engine {
-            context,
-            source: Box::new(source),
-        }
+        move |source| Self::Engine { context, source: Box::new(source) }
     }
 
     /// For `map_err` on operations of one partition: tells a takeover from other failures.
@@ -125,10 +122,7 @@ impl StorageError {
         move |source| match source.kind() {
             slatedb::ErrorKind::Closed(slatedb::CloseReason::Fenced) => Self::Fenced(id),
             slatedb::ErrorKind::Closed(slatedb::CloseReason::Clean) => Self::Closed,
-            _ => Self::Engine {
-                context: format!("partition {id}"),
-                source: Box::new(source),
-            },
+            _ => Self::Engine { context: format!("partition {id}"), source: Box::new(source) },
         }
     }
 }

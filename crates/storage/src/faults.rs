@@ -117,27 +117,15 @@ impl KillAt {
         let (name, nth) = match text.split_once(':') {
             Some((name, nth)) => {
                 let nth = nth.parse().ok().filter(|nth| *nth > 0);
-                (
-                    name,
-                    nth.ok_or_else(|| format!("{text}: write a count from 1 after the colon"))?,
-                )
+                (name, nth.ok_or_else(|| format!("{text}: write a count from 1 after the colon"))?)
             }
             None => (text, 1),
         };
-        let point = FaultPoint::ALL
-            .iter()
-            .find(|point| point.name() == name)
-            .ok_or_else(|| {
-                let known: Vec<_> = FaultPoint::ALL.iter().map(|point| point.name()).collect();
-                format!(
-                    "no fault point is called {name}; there are {}",
-                    known.join(", ")
-                )
-            })?;
-        Ok(Self {
-            point: *point,
-            remaining: AtomicU64::new(nth),
-        })
+        let point = FaultPoint::ALL.iter().find(|point| point.name() == name).ok_or_else(|| {
+            let known: Vec<_> = FaultPoint::ALL.iter().map(|point| point.name()).collect();
+            format!("no fault point is called {name}; there are {}", known.join(", "))
+        })?;
+        Ok(Self { point: *point, remaining: AtomicU64::new(nth) })
     }
 }
 
@@ -166,10 +154,7 @@ mod tests {
     #[test]
     fn a_wrong_name_is_refused_with_the_list() {
         let error = KillAt::parse("reslice-half-done").unwrap_err();
-        assert!(
-            error.contains("reslice-half-done") && error.contains("reslice-cloned"),
-            "{error}"
-        );
+        assert!(error.contains("reslice-half-done") && error.contains("reslice-cloned"), "{error}");
         assert!(KillAt::parse("catalog-written:0").is_err());
     }
 }

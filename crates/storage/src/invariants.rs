@@ -42,10 +42,7 @@ fn tile(partitions: &[PartitionRecord], whole: &KeyRange) -> Check {
         return Err("there is no partition".to_owned());
     };
     if first.range().start != whole.start || last.range().end != whole.end {
-        return Err(format!(
-            "partitions {} to {} leave an end open",
-            first.id, last.id
-        ));
+        return Err(format!("partitions {} to {} leave an end open", first.id, last.id));
     }
     for partition in partitions {
         if partition.range().is_empty() {
@@ -54,17 +51,11 @@ fn tile(partitions: &[PartitionRecord], whole: &KeyRange) -> Check {
     }
     let inside = |partition: &PartitionRecord| *partition.start.0 < AXIS_END[..];
     if let Some(outside) = partitions.iter().find(|partition| !inside(partition)) {
-        return Err(format!(
-            "partition {} begins beyond the key axis",
-            outside.id
-        ));
+        return Err(format!("partition {} begins beyond the key axis", outside.id));
     }
     for pair in partitions.windows(2) {
         if pair[0].range().end.as_ref() != Some(&pair[1].start.0) {
-            return Err(format!(
-                "partitions {} and {} do not meet",
-                pair[0].id, pair[1].id
-            ));
+            return Err(format!("partitions {} and {} do not meet", pair[0].id, pair[1].id));
         }
     }
     Ok(())
@@ -89,21 +80,13 @@ fn reslice_fits_the_partitions(record: &TableRecord) -> Check {
     let Some(reslice) = &record.reslice else {
         return Ok(());
     };
-    let first = record
-        .partitions
-        .iter()
-        .position(|p| Some(&p.id) == reslice.sources.first());
+    let first = record.partitions.iter().position(|p| Some(&p.id) == reslice.sources.first());
     let first = first.ok_or("the reslice has no source that serves")?;
     let sources = &record.partitions[first..];
-    let sources = sources
-        .get(..reslice.sources.len())
-        .ok_or("the reslice has too many sources")?;
+    let sources = sources.get(..reslice.sources.len()).ok_or("the reslice has too many sources")?;
     let ids: Vec<PartitionId> = sources.iter().map(|source| source.id).collect();
     if ids != reslice.sources {
-        return Err(format!(
-            "the reslice's sources {:?} are not adjacent",
-            reslice.sources
-        ));
+        return Err(format!("the reslice's sources {:?} are not adjacent", reslice.sources));
     }
     let whole = KeyRange::new(
         sources[0].range().start,
@@ -144,10 +127,7 @@ fn counters_only_grow(before: &TableRecord, after: &TableRecord) -> Check {
 fn the_epoch_counts_the_changes_of_the_map(before: &TableRecord, after: &TableRecord) -> Check {
     let changed = before.partitions != after.partitions && after.state == TableState::Active;
     if after.epoch != before.epoch + u64::from(changed) {
-        return Err(format!(
-            "the epoch went from {} to {}",
-            before.epoch, after.epoch
-        ));
+        return Err(format!("the epoch went from {} to {}", before.epoch, after.epoch));
     }
     Ok(())
 }
@@ -158,11 +138,7 @@ fn no_database_is_forgotten_while_it_serves(before: &TableRecord, after: &TableR
         return Ok(());
     }
     let kept: HashSet<PartitionId> = after.databases().collect();
-    match before
-        .partitions
-        .iter()
-        .find(|partition| !kept.contains(&partition.id))
-    {
+    match before.partitions.iter().find(|partition| !kept.contains(&partition.id)) {
         Some(lost) => Err(format!("partition {} is forgotten", lost.id)),
         None => Ok(()),
     }

@@ -32,9 +32,7 @@ pub(crate) struct Latches {
 
 impl Default for Latches {
     fn default() -> Self {
-        Self {
-            stripes: (0..STRIPES).map(|_| Arc::default()).collect(),
-        }
+        Self { stripes: (0..STRIPES).map(|_| Arc::default()).collect() }
     }
 }
 

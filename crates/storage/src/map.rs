@@ -32,9 +32,7 @@ pub struct PartitionMap {
 impl PartitionMap {
     /// Which of `partitions` owns `key`, by index.
     pub fn index_of(&self, key: &[u8]) -> usize {
-        let after = self
-            .partitions
-            .partition_point(|p| p.range.start.as_ref() <= key);
+        let after = self.partitions.partition_point(|p| p.range.start.as_ref() <= key);
         after.saturating_sub(1)
     }
 
@@ -53,9 +51,7 @@ impl PartitionMap {
         let Some(end) = end else {
             return self.partitions.len().saturating_sub(1);
         };
-        let after = self
-            .partitions
-            .partition_point(|p| p.range.start.as_ref() < end);
+        let after = self.partitions.partition_point(|p| p.range.start.as_ref() < end);
         after.saturating_sub(1)
     }
 }
@@ -66,39 +62,21 @@ mod tests {
     use bytes::Bytes;
 
     fn map() -> PartitionMap {
-        let ranges = KeyRange::full()
-            .cut(&[Bytes::from("g"), Bytes::from("p")])
-            .unwrap();
+        let ranges = KeyRange::full().cut(&[Bytes::from("g"), Bytes::from("p")]).unwrap();
         let partitions = ranges
             .into_iter()
             .zip(0..)
-            .map(|(range, id)| PartitionInfo {
-                id: PartitionId(id),
-                range,
-                created_ms: 0,
-            })
+            .map(|(range, id)| PartitionInfo { id: PartitionId(id), range, created_ms: 0 })
             .collect();
-        PartitionMap {
-            table: TableId(1),
-            epoch: 1,
-            partitions,
-        }
+        PartitionMap { table: TableId(1), epoch: 1, partitions }
     }
 
     #[test]
     fn a_key_belongs_to_the_partition_that_contains_it() {
         let map = map();
         for (key, id) in [("", 0), ("a", 0), ("g", 1), ("oz", 1), ("p", 2), ("zz", 2)] {
-            assert_eq!(
-                map.partition_of(key.as_bytes()).id,
-                PartitionId(id),
-                "{key}"
-            );
-            assert!(
-                map.partition_of(key.as_bytes())
-                    .range
-                    .contains(key.as_bytes())
-            );
+            assert_eq!(map.partition_of(key.as_bytes()).id, PartitionId(id), "{key}");
+            assert!(map.partition_of(key.as_bytes()).range.contains(key.as_bytes()));
         }
     }
 

@@ -167,12 +167,7 @@ impl Partition {
         let latch = self.latches.lock(key).await;
         let gate = self.gate.clone().read_owned().await;
         match &*gate {
-            Gate::Open => Ok(Some(KeyWriter {
-                partition: self.clone(),
-                usage,
-                latch,
-                gate,
-            })),
+            Gate::Open => Ok(Some(KeyWriter { partition: self.clone(), usage, latch, gate })),
             Gate::Retired => Ok(None),
             Gate::Undecided(object) => Err(StorageError::Undecided(object.clone())),
         }
@@ -186,9 +181,7 @@ impl Partition {
     /// Writes what is in memory into sorted files.
     pub(crate) async fn flush(&self) -> Result<()> {
         self.handed_bytes.store(0, Ordering::SeqCst);
-        flush_memtable(&self.db)
-            .await
-            .map_err(StorageError::partition(self.id()))
+        flush_memtable(&self.db).await.map_err(StorageError::partition(self.id()))
     }
 
     /// Waits until a flush would not have to wait for a compaction: until the unsorted files are
@@ -214,18 +207,13 @@ impl Partition {
             return Ok(());
         }
         self.committer.stop();
-        self.db
-            .close()
-            .await
-            .map_err(StorageError::partition(self.id()))
+        self.db.close().await.map_err(StorageError::partition(self.id()))
     }
 }
 
 impl std::fmt::Debug for Partition {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Partition")
-            .field("info", &self.info)
-            .finish_non_exhaustive()
+        f.debug_struct("Partition").field("info", &self.info).finish_non_exhaustive()
     }
 }
 
@@ -239,12 +227,7 @@ impl KeyWriter {
     /// Hands a change to the engine and waits until it is durable. If the caller goes away, the
     /// change may or may not have happened, but it never happens after the next writer's turn.
     pub(crate) async fn write(self, key: Bytes, change: Change) -> Result<()> {
-        let Self {
-            partition,
-            usage,
-            mut latch,
-            gate,
-        } = self;
+        let Self { partition, usage, mut latch, gate } = self;
         let writer = partition.clone();
         let handle = uncancelled(async move {
             let handle = writer.hand_over(key, change).await?;
@@ -260,12 +243,7 @@ impl KeyWriter {
 
     /// Changes nothing, but waits until the version that was judged is durable.
     pub(crate) async fn keep(self) -> Result<()> {
-        let Self {
-            partition,
-            usage,
-            latch,
-            gate,
-        } = self;
+        let Self { partition, usage, latch, gate } = self;
         let last: Option<WriteHandle> = latch.last.clone();
         drop((latch, gate));
         if let Some(last) = last {
@@ -283,12 +261,9 @@ impl Partition {
         let bytes = key.len() as u64;
         let handed = match change {
             Change::Put(value) => {
-                self.handed_bytes
-                    .fetch_add(bytes + value.len() as u64, Ordering::SeqCst);
+                self.handed_bytes.fetch_add(bytes + value.len() as u64, Ordering::SeqCst);
                 let put = PutOptions::default();
-                self.db
-                    .put_bytes_with_options(key, value, &put, &options)
-                    .await
+                self.db.put_bytes_with_options(key, value, &put, &options).await
             }
             Change::Delete => {
                 self.handed_bytes.fetch_add(bytes, Ordering::SeqCst);
@@ -296,8 +271,7 @@ impl Partition {
             }
         };
         let handle = handed.map_err(StorageError::partition(self.id()))?;
-        self.accepted_seq
-            .fetch_max(handle.seqnum(), Ordering::SeqCst);
+        self.accepted_seq.fetch_max(handle.seqnum(), Ordering::SeqCst);
         self.committer.wake();
         Ok(handle)
     }

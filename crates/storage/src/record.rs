@@ -36,20 +36,12 @@ pub(crate) fn encode<R: Record>(nonce: u64, record: &R) -> Result<Bytes> {
         .map_err(|error| StorageError::Refused(format!("cannot be stored as JSON: {error}")))?;
     body.push('\n');
     let hash = xxh3_64(body.as_bytes());
-    Ok(format!(
-        "{} {} nonce:{nonce:016x} xxh3:{hash:016x}\n{body}",
-        R::KIND,
-        R::VERSION
-    )
-    .into())
+    Ok(format!("{} {} nonce:{nonce:016x} xxh3:{hash:016x}\n{body}", R::KIND, R::VERSION).into())
 }
 
 /// The nonce and the record in `stored`, which was found at `path`.
 pub(crate) fn decode<R: Record>(path: &str, stored: &[u8]) -> Result<(u64, R)> {
-    parse(stored).map_err(|reason| StorageError::Corrupt {
-        path: path.to_owned(),
-        reason,
-    })
+    parse(stored).map_err(|reason| StorageError::Corrupt { path: path.to_owned(), reason })
 }
 
 fn parse<R: Record>(stored: &[u8]) -> std::result::Result<(u64, R), String> {
@@ -62,9 +54,7 @@ fn parse<R: Record>(stored: &[u8]) -> std::result::Result<(u64, R), String> {
     if kind != R::KIND {
         return Err(format!("is a {kind:?}, expected a {:?}", R::KIND));
     }
-    let version: u32 = version
-        .parse()
-        .map_err(|_| format!("version {version:?}"))?;
+    let version: u32 = version.parse().map_err(|_| format!("version {version:?}"))?;
     if version == 0 || version > R::VERSION {
         return Err(format!(
             "has version {version}, this program knows versions up to {}",
@@ -116,30 +106,13 @@ mod tests {
     use super::*;
 
     fn stored() -> Vec<u8> {
-        encode(
-            7,
-            &StoreRecord {
-                created_ms: 5,
-                next_table: 3,
-            },
-        )
-        .unwrap()
-        .to_vec()
+        encode(7, &StoreRecord { created_ms: 5, next_table: 3 }).unwrap().to_vec()
     }
 
     #[test]
     fn what_was_written_is_read() {
         let (nonce, record) = decode::<StoreRecord>("x", &stored()).unwrap();
-        assert_eq!(
-            (nonce, record),
-            (
-                7,
-                StoreRecord {
-                    created_ms: 5,
-                    next_table: 3
-                }
-            )
-        );
+        assert_eq!((nonce, record), (7, StoreRecord { created_ms: 5, next_table: 3 }));
     }
 
     #[test]
@@ -158,19 +131,10 @@ mod tests {
 
     #[test]
     fn another_kind_and_a_newer_version_are_refused_by_name() {
-        let error = decode::<TableRecord>("catalog/x", &stored())
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("catalog/x") && error.contains("foreshard.store"),
-            "{error}"
-        );
-        let newer = String::from_utf8(stored())
-            .unwrap()
-            .replacen(" 1 ", " 99 ", 1);
-        let error = decode::<StoreRecord>("x", newer.as_bytes())
-            .unwrap_err()
-            .to_string();
+        let error = decode::<TableRecord>("catalog/x", &stored()).unwrap_err().to_string();
+        assert!(error.contains("catalog/x") && error.contains("foreshard.store"), "{error}");
+        let newer = String::from_utf8(stored()).unwrap().replacen(" 1 ", " 99 ", 1);
+        let error = decode::<StoreRecord>("x", newer.as_bytes()).unwrap_err().to_string();
         assert!(error.contains("version 99"), "{error}");
     }
 }

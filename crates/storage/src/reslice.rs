@@ -101,8 +101,7 @@ impl Table {
             drop(held);
             done
         });
-        run.await
-            .unwrap_or_else(|stopped| Err(StorageError::Interrupted(stopped.to_string())))
+        run.await.unwrap_or_else(|stopped| Err(StorageError::Interrupted(stopped.to_string())))
     }
 }
 
@@ -134,9 +133,8 @@ impl Attempt {
         let intend = |record: &mut TableRecord| {
             let ids = record.take_partition_ids(plan.children.len());
             let numbered = ids.into_iter().zip(&plan.children);
-            let children: Vec<PartitionRecord> = numbered
-                .map(|(id, range)| PartitionRecord::new(id, range, now_ms))
-                .collect();
+            let children: Vec<PartitionRecord> =
+                numbered.map(|(id, range)| PartitionRecord::new(id, range, now_ms)).collect();
             record.reslice = Some(ResliceRecord {
                 sources: source_ids,
                 children: children.clone(),
@@ -145,11 +143,7 @@ impl Attempt {
             Ok(children)
         };
         let children = table.object.update(intend).await?;
-        Ok(Self {
-            table: table.clone(),
-            sources,
-            children,
-        })
+        Ok(Self { table: table.clone(), sources, children })
     }
 
     async fn carry_out(self, begun: Instant) -> Result<ResliceReport> {
@@ -171,11 +165,7 @@ impl Attempt {
         let pause_ms = ms_since(cutover.begun);
         let report = ResliceReport {
             sources: self.sources.iter().map(|source| source.id()).collect(),
-            children: cutover
-                .children
-                .iter()
-                .map(|child| child.info().clone())
-                .collect(),
+            children: cutover.children.iter().map(|child| child.info().clone()).collect(),
             epoch,
             prepare_ms,
             pause_ms,
@@ -202,10 +192,7 @@ impl Attempt {
         let prepared = join_all(self.sources.iter().cloned().map(prepare));
         match timeout(Duration::from_millis(bound_ms), prepared).await {
             Ok(prepared) => prepared.into_iter().collect(),
-            Err(_) => Err(StorageError::TooSlow {
-                step: "preparation",
-                bound_ms,
-            }),
+            Err(_) => Err(StorageError::TooSlow { step: "preparation", bound_ms }),
         }
     }
 
@@ -218,15 +205,10 @@ impl Attempt {
             let first = reslice.sources.first().copied();
             let at = record.partitions.iter().position(|p| Some(p.id) == first);
             let at = at.ok_or_else(missing)?;
+            record.partitions.splice(at..at + reslice.sources.len(), reslice.children);
             record
-                .partitions
-                .splice(at..at + reslice.sources.len(), reslice.children);
-            record.retired.extend(
-                reslice
-                    .sources
-                    .into_iter()
-                    .map(|id| RetiredRecord { id, retired_ms }),
-            );
+                .retired
+                .extend(reslice.sources.into_iter().map(|id| RetiredRecord { id, retired_ms }));
             record.epoch += 1;
             Ok(record.epoch)
         };
@@ -251,9 +233,7 @@ impl Attempt {
         let routes = table.routes();
         let mut partitions = routes.partitions.clone();
         let first = sources[0].id();
-        let at = partitions
-            .iter()
-            .position(|partition| partition.id() == first);
+        let at = partitions.iter().position(|partition| partition.id() == first);
         let at = at.expect("only this workflow changes the routes");
         partitions.splice(at..at + sources.len(), cutover.children);
         table.set_routes(Routes::new(table.id(), epoch, partitions));

@@ -44,12 +44,7 @@ struct View {
 
 impl Scan {
     pub(crate) fn new(table: Arc<Table>, range: KeyRange, direction: Direction) -> Self {
-        Self {
-            table,
-            direction,
-            left: range,
-            view: None,
-        }
+        Self { table, direction, left: range, view: None }
     }
 
     /// The next key and its value; `None` when the range is read.
@@ -91,9 +86,9 @@ impl Scan {
     async fn open_view(&self) -> Result<View> {
         let (partition, usage) = match self.direction {
             Direction::Forward => self.table.enter(|map| map.index_of(&self.left.start))?,
-            Direction::Backward => self
-                .table
-                .enter(|map| map.index_before(self.left.end.as_deref()))?,
+            Direction::Backward => {
+                self.table.enter(|map| map.index_before(self.left.end.as_deref()))?
+            }
         };
         let opened = Instant::now();
         let options = ScanOptions::new()
@@ -104,25 +99,16 @@ impl Scan {
                 Direction::Forward => IterationOrder::Ascending,
                 Direction::Backward => IterationOrder::Descending,
             });
-        let range = self
-            .left
-            .intersection(&partition.info().range)
-            .ok_or_else(|| StorageError::Invariant {
+        let range = self.left.intersection(&partition.info().range).ok_or_else(|| {
+            StorageError::Invariant {
                 object: format!("partition map of table {}", self.table.name()),
                 reason: format!("{} does not contain what the scan has left", partition.id()),
-            })?;
+            }
+        })?;
         let end = range.end.unwrap_or_else(|| Bytes::from_static(&AXIS_END));
-        let rows = partition
-            .db()
-            .scan_with_options(range.start..end, &options)
-            .await;
+        let rows = partition.db().scan_with_options(range.start..end, &options).await;
         let rows = rows.map_err(StorageError::partition(partition.id()))?;
-        Ok(View {
-            partition,
-            _usage: usage,
-            rows,
-            opened,
-        })
+        Ok(View { partition, _usage: usage, rows, opened })
     }
 
     /// Notes that `key` was read.

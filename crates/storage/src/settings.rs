@@ -93,11 +93,7 @@ impl StorageSettings {
                 "l0_files_max and l0_files_per_key_max: at least {L0_FILES_MIN}"
             ));
         }
-        let polls = [
-            self.compaction_poll_ms,
-            self.garbage_poll_ms,
-            self.cutover_ms_max,
-        ];
+        let polls = [self.compaction_poll_ms, self.garbage_poll_ms, self.cutover_ms_max];
         if polls.contains(&0) || self.compactions_max == 0 {
             return refuse("polls, bounds and compactions_max must not be 0".to_owned());
         }
@@ -106,10 +102,7 @@ impl StorageSettings {
 
     /// The defaults for a data directory.
     pub fn at(directory: impl Into<PathBuf>) -> Self {
-        Self {
-            directory: directory.into(),
-            ..Self::default()
-        }
+        Self { directory: directory.into(), ..Self::default() }
     }
 }
 
@@ -128,11 +121,7 @@ pub struct Components {
 impl Components {
     /// A clock and a seed, and no faults.
     pub fn new(clock: Arc<dyn Clock>, seed: u64) -> Self {
-        Self {
-            clock,
-            faults: Arc::new(NoFaults),
-            seed,
-        }
+        Self { clock, faults: Arc::new(NoFaults), seed }
     }
 }
 
@@ -145,45 +134,21 @@ mod tests {
         let settings = StorageSettings::at("/data");
         settings.check().unwrap();
         let text = serde_json::to_string(&settings).unwrap();
-        assert_eq!(
-            serde_json::from_str::<StorageSettings>(&text).unwrap(),
-            settings
-        );
+        assert_eq!(serde_json::from_str::<StorageSettings>(&text).unwrap(), settings);
         let partial: StorageSettings = serde_json::from_str(r#"{"cache_bytes": 5}"#).unwrap();
-        assert_eq!(
-            partial,
-            StorageSettings {
-                cache_bytes: 5,
-                ..StorageSettings::default()
-            }
-        );
+        assert_eq!(partial, StorageSettings { cache_bytes: 5, ..StorageSettings::default() });
     }
 
     #[test]
     fn what_could_not_work_is_refused_by_name() {
         let default = StorageSettings::default();
         for (settings, name) in [
+            (StorageSettings { unflushed_bytes_max: 1, ..default.clone() }, "unflushed_bytes_max"),
             (
-                StorageSettings {
-                    unflushed_bytes_max: 1,
-                    ..default.clone()
-                },
-                "unflushed_bytes_max",
-            ),
-            (
-                StorageSettings {
-                    l0_files_per_key_max: 2,
-                    ..default.clone()
-                },
+                StorageSettings { l0_files_per_key_max: 2, ..default.clone() },
                 "l0_files_per_key_max",
             ),
-            (
-                StorageSettings {
-                    compaction_poll_ms: 0,
-                    ..default.clone()
-                },
-                "polls",
-            ),
+            (StorageSettings { compaction_poll_ms: 0, ..default.clone() }, "polls"),
         ] {
             let error = settings.check().unwrap_err().to_string();
             assert!(error.contains(name), "{error}");

@@ -35,10 +35,7 @@ impl Table {
             // By key, not by index: the map may change on the way.
             let (partition, _usage) = self.enter(|map| map.index_of(&start))?;
             let live_bytes = self.live_bytes(&partition).await?;
-            sizes.push(PartitionSize {
-                id: partition.id(),
-                live_bytes,
-            });
+            sizes.push(PartitionSize { id: partition.id(), live_bytes });
             next = partition.info().range.end.clone();
         }
         Ok(sizes)

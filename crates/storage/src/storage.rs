@@ -85,11 +85,7 @@ impl Storage {
                 new.name
             ))
         })?;
-        if new
-            .boundaries
-            .iter()
-            .any(|boundary| **boundary >= AXIS_END[..])
-        {
+        if new.boundaries.iter().any(|boundary| **boundary >= AXIS_END[..]) {
             let reason = format!("table {}: a boundary lies beyond the key axis", new.name);
             return Err(StorageError::Refused(reason));
         }
@@ -122,9 +118,7 @@ impl Storage {
     /// The table of this name.
     pub fn table(&self, name: &str) -> Option<Arc<Table>> {
         let tables = self.tables.borrow();
-        let found = tables
-            .binary_search_by(|table| table.name().cmp(name))
-            .ok()?;
+        let found = tables.binary_search_by(|table| table.name().cmp(name)).ok()?;
         Some(tables[found].clone())
     }
 
@@ -188,20 +182,14 @@ fn first_record(id: TableId, new: NewTable, ranges: &[KeyRange], now_ms: i64) ->
         reslice: None,
         retired: Vec::new(),
     };
-    let numbered = record
-        .take_partition_ids(ranges.len())
-        .into_iter()
-        .zip(ranges);
-    record.partitions = numbered
-        .map(|(id, range)| PartitionRecord::new(id, range, now_ms))
-        .collect();
+    let numbered = record.take_partition_ids(ranges.len()).into_iter().zip(ranges);
+    record.partitions =
+        numbered.map(|(id, range)| PartitionRecord::new(id, range, now_ms)).collect();
     record
 }
 
 impl std::fmt::Debug for Storage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Storage")
-            .field("directory", &self.shared.settings.directory)
-            .finish()
+        f.debug_struct("Storage").field("directory", &self.shared.settings.directory).finish()
     }
 }

@@ -229,23 +229,13 @@ impl Table {
 impl Routes {
     pub(crate) fn new(table: TableId, epoch: u64, partitions: Vec<Arc<Partition>>) -> Self {
         let infos: Vec<PartitionInfo> = partitions.iter().map(|p| p.info().clone()).collect();
-        Self {
-            map: Arc::new(PartitionMap {
-                table,
-                epoch,
-                partitions: infos,
-            }),
-            partitions,
-        }
+        Self { map: Arc::new(PartitionMap { table, epoch, partitions: infos }), partitions }
     }
 }
 
 impl std::fmt::Debug for Table {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Table")
-            .field("id", &self.id)
-            .field("name", &self.name)
-            .finish()
+        f.debug_struct("Table").field("id", &self.id).field("name", &self.name).finish()
     }
 }
 

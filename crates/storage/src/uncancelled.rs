@@ -15,9 +15,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    Uncancelled {
-        work: Some(Box::pin(work)),
-    }
+    Uncancelled { work: Some(Box::pin(work)) }
 }
 
 type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;

@@ -45,12 +45,7 @@ impl CatalogContext {
         decide_ms_max: u64,
     ) -> Self {
         let nonces = Mutex::new(StdRng::seed_from_u64(seed));
-        Self {
-            directory,
-            faults,
-            nonces,
-            decide_ms_max,
-        }
+        Self { directory, faults, nonces, decide_ms_max }
     }
 
     pub(crate) fn store(&self) -> &Arc<dyn ObjectStore> {
@@ -91,11 +86,7 @@ impl<R: Record> VersionedObject<R> {
     /// Reads the newest version below `prefix`.
     pub(crate) async fn load(context: Arc<CatalogContext>, prefix: String) -> Result<Self> {
         let newest = read_newest(&context, &prefix).await?;
-        let object = Self {
-            context,
-            prefix,
-            newest: tokio::sync::Mutex::new(newest),
-        };
+        let object = Self { context, prefix, newest: tokio::sync::Mutex::new(newest) };
         let version = object.newest.lock().await.version;
         object.prune(version).await;
         Ok(object)
@@ -120,13 +111,7 @@ impl<R: Record> VersionedObject<R> {
         self.context.reached(FaultPoint::CatalogWriting).await?;
         let version = newest.version + 1;
         match self.put_version(version, &record).await {
-            Ok(()) => {
-                *newest = Newest {
-                    version,
-                    record: Some(record),
-                    stale: false,
-                }
-            }
+            Ok(()) => *newest = Newest { version, record: Some(record), stale: false },
             Err(error) => {
                 newest.stale = true;
                 return Err(error);
@@ -168,14 +153,9 @@ impl<R: Record> VersionedObject<R> {
     async fn put_once(&self, version: u64, stored: Bytes) -> Result<()> {
         let path = version_path(&self.prefix, version);
         let payload = PutPayload::from_bytes(stored);
-        let put = self
-            .context
-            .store()
-            .put_opts(&path, payload, PutMode::Create.into())
-            .await;
+        let put = self.context.store().put_opts(&path, payload, PutMode::Create.into()).await;
         self.context.reached(FaultPoint::CatalogWritten).await?;
-        put.map(|_| ())
-            .map_err(StorageError::store(format!("writing {path}")))
+        put.map(|_| ()).map_err(StorageError::store(format!("writing {path}")))
     }
 
     /// Whether `version` is our write with this nonce: `Ok(false)` if nobody wrote it. An
@@ -222,25 +202,15 @@ fn already_exists(problem: &StorageError) -> bool {
 
 async fn read_newest<R: Record>(context: &CatalogContext, prefix: &str) -> Result<Newest<R>> {
     let Some(version) = list_versions(context, prefix).await?.into_iter().max() else {
-        return Ok(Newest {
-            version: 0,
-            record: None,
-            stale: false,
-        });
+        return Ok(Newest { version: 0, record: None, stale: false });
     };
     let path = version_path(prefix, version);
-    let stored = read_object(context, &path)
-        .await?
-        .ok_or_else(|| StorageError::Corrupt {
-            path: path.to_string(),
-            reason: "was listed and cannot be found".to_owned(),
-        })?;
+    let stored = read_object(context, &path).await?.ok_or_else(|| StorageError::Corrupt {
+        path: path.to_string(),
+        reason: "was listed and cannot be found".to_owned(),
+    })?;
     let (_, record) = record::decode(path.as_ref(), &stored)?;
-    Ok(Newest {
-        version,
-        record: Some(record),
-        stale: false,
-    })
+    Ok(Newest { version, record: Some(record), stale: false })
 }
 
 async fn list_versions(context: &CatalogContext, prefix: &str) -> Result<Vec<u64>> {
@@ -250,18 +220,12 @@ async fn list_versions(context: &CatalogContext, prefix: &str) -> Result<Vec<u64
         .await
         .map_err(StorageError::store(format!("listing {prefix}")))?;
     let version = |path: &Path| {
-        path.filename()
-            .and_then(|name| name.parse().ok())
-            .ok_or_else(|| StorageError::Corrupt {
-                path: path.to_string(),
-                reason: "is not a version of a catalog object".to_owned(),
-            })
+        path.filename().and_then(|name| name.parse().ok()).ok_or_else(|| StorageError::Corrupt {
+            path: path.to_string(),
+            reason: "is not a version of a catalog object".to_owned(),
+        })
     };
-    listed
-        .objects
-        .iter()
-        .map(|object| version(&object.location))
-        .collect()
+    listed.objects.iter().map(|object| version(&object.location)).collect()
 }
 
 async fn read_object(context: &CatalogContext, path: &Path) -> Result<Option<Bytes>> {

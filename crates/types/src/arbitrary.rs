@@ -28,14 +28,7 @@ pub(crate) fn numbers() -> impl Strategy<Value = Number> {
 /// Strings that try an encoding: short, with zeros and bytes above 0x7f.
 pub(crate) fn strings() -> impl Strategy<Value = String> {
     vec(
-        prop_oneof![
-            Just('\0'),
-            Just('\u{1}'),
-            Just('a'),
-            Just('b'),
-            Just('\u{ff}'),
-            any::<char>()
-        ],
+        prop_oneof![Just('\0'), Just('\u{1}'), Just('a'), Just('b'), Just('\u{ff}'), any::<char>()],
         0..6,
     )
     .prop_map(|chars| chars.into_iter().collect())
@@ -43,11 +36,7 @@ pub(crate) fn strings() -> impl Strategy<Value = String> {
 
 /// Byte strings that try an encoding: short, with zeros and 0xff.
 pub(crate) fn byte_strings() -> impl Strategy<Value = Bytes> {
-    vec(
-        prop_oneof![Just(0u8), Just(1), Just(255), any::<u8>()],
-        0..6,
-    )
-    .prop_map(Bytes::from)
+    vec(prop_oneof![Just(0u8), Just(1), Just(255), any::<u8>()], 0..6).prop_map(Bytes::from)
 }
 
 /// Values of all types, nested a few levels.

@@ -35,25 +35,16 @@ pub struct Units {
 
 impl Units {
     /// Nothing.
-    pub const ZERO: Self = Self {
-        read: 0.0,
-        write: 0.0,
-    };
+    pub const ZERO: Self = Self { read: 0.0, write: 0.0 };
 
     /// Read units only.
     pub fn read(units: f64) -> Self {
-        Self {
-            read: units,
-            write: 0.0,
-        }
+        Self { read: units, write: 0.0 }
     }
 
     /// Write units only.
     pub fn write(units: f64) -> Self {
-        Self {
-            read: 0.0,
-            write: units,
-        }
+        Self { read: 0.0, write: units }
     }
 
     /// Read and write units together, as DynamoDB's `CapacityUnits` reports them.
@@ -66,10 +57,7 @@ impl Add for Units {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self {
-            read: self.read + other.read,
-            write: self.write + other.write,
-        }
+        Self { read: self.read + other.read, write: self.write + other.write }
     }
 }
 
@@ -91,13 +79,7 @@ mod tests {
 
     #[test]
     fn reads_are_counted_in_steps_of_four_kilobytes() {
-        for (bytes, strong) in [
-            (0, 1.0),
-            (1, 1.0),
-            (4096, 1.0),
-            (4097, 2.0),
-            (409_600, 100.0),
-        ] {
+        for (bytes, strong) in [(0, 1.0), (1, 1.0), (4096, 1.0), (4097, 2.0), (409_600, 100.0)] {
             assert_eq!(read_units(bytes, true), strong, "{bytes}");
             assert_eq!(read_units(bytes, false), strong / 2.0, "{bytes}");
         }
@@ -105,29 +87,15 @@ mod tests {
 
     #[test]
     fn writes_are_counted_in_steps_of_one_kilobyte() {
-        for (bytes, units) in [
-            (0, 1.0),
-            (1, 1.0),
-            (1024, 1.0),
-            (1025, 2.0),
-            (409_600, 400.0),
-        ] {
+        for (bytes, units) in [(0, 1.0), (1, 1.0), (1024, 1.0), (1025, 2.0), (409_600, 400.0)] {
             assert_eq!(write_units(bytes), units, "{bytes}");
         }
     }
 
     #[test]
     fn units_add_by_kind() {
-        let sum: Units = [Units::read(0.5), Units::write(2.0), Units::read(1.0)]
-            .into_iter()
-            .sum();
-        assert_eq!(
-            sum,
-            Units {
-                read: 1.5,
-                write: 2.0
-            }
-        );
+        let sum: Units = [Units::read(0.5), Units::write(2.0), Units::read(1.0)].into_iter().sum();
+        assert_eq!(sum, Units { read: 1.5, write: 2.0 });
         assert_eq!(sum.total(), 3.5);
     }
 }

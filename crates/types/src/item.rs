@@ -22,21 +22,13 @@ impl Item {
 
     /// The size as DynamoDB counts it: names and values.
     pub fn size_bytes(&self) -> usize {
-        self.0
-            .iter()
-            .map(|(name, value)| name.len() + value.size_bytes())
-            .sum()
+        self.0.iter().map(|(name, value)| name.len() + value.size_bytes()).sum()
     }
 }
 
 impl<N: Into<String>, V: Into<Value>> FromIterator<(N, V)> for Item {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(attributes: I) -> Self {
-        Self(
-            attributes
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
-        )
+        Self(attributes.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
     }
 }
 

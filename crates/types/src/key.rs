@@ -83,24 +83,20 @@ pub struct KeyAttribute {
 impl KeyAttribute {
     /// A key attribute.
     pub fn new(name: impl Into<String>, key_type: KeyType) -> Self {
-        Self {
-            name: name.into(),
-            key_type,
-        }
+        Self { name: name.into(), key_type }
     }
 
     /// This attribute's value in `item`.
     fn value_in(&self, item: &Item) -> Result<KeyValue, Error> {
-        let value = item.get(&self.name).ok_or_else(|| Error::KeyMissing {
-            name: self.name.clone(),
-        })?;
-        KeyValue::from_value(value)
-            .filter(|key| key.key_type() == self.key_type)
-            .ok_or_else(|| Error::KeyType {
+        let value =
+            item.get(&self.name).ok_or_else(|| Error::KeyMissing { name: self.name.clone() })?;
+        KeyValue::from_value(value).filter(|key| key.key_type() == self.key_type).ok_or_else(|| {
+            Error::KeyType {
                 name: self.name.clone(),
                 expected: self.key_type,
                 actual: value.type_name(),
-            })
+            }
+        })
     }
 }
 
@@ -131,19 +127,14 @@ impl KeySchema {
     /// If a key attribute is missing or has another type.
     pub fn key_of(&self, item: &Item) -> Result<PrimaryKey, Error> {
         let partition = self.partition.value_in(item)?;
-        let sort = self
-            .sort
-            .as_ref()
-            .map(|sort| sort.value_in(item))
-            .transpose()?;
+        let sort = self.sort.as_ref().map(|sort| sort.value_in(item)).transpose()?;
         Ok(PrimaryKey { partition, sort })
     }
 
     /// An item that has only `key`: what DynamoDB calls a `Key`.
     pub fn item_of(&self, key: &PrimaryKey) -> Item {
         let mut item = Item::new();
-        item.0
-            .insert(self.partition.name.clone(), key.partition.to_value());
+        item.0.insert(self.partition.name.clone(), key.partition.to_value());
         if let (Some(attribute), Some(sort)) = (&self.sort, &key.sort) {
             item.0.insert(attribute.name.clone(), sort.to_value());
         }
@@ -234,11 +225,7 @@ mod tests {
     #[test]
     fn missing_and_mistyped_keys_are_refused() {
         let item = Item::from([("p", Value::from("a")), ("s", "7".into())]);
-        let expected = Error::KeyType {
-            name: "s".into(),
-            expected: KeyType::N,
-            actual: "S",
-        };
+        let expected = Error::KeyType { name: "s".into(), expected: KeyType::N, actual: "S" };
         assert_eq!(schema().key_of(&item), Err(expected));
         let missing = Error::KeyMissing { name: "p".into() };
         assert_eq!(schema().key_of(&Item::from([("s", 7)])), Err(missing));

@@ -26,11 +26,7 @@ pub struct Number {
 
 impl Number {
     /// Zero.
-    pub const ZERO: Self = Self {
-        negative: false,
-        coefficient: 0,
-        exponent: 0,
-    };
+    pub const ZERO: Self = Self { negative: false, coefficient: 0, exponent: 0 };
 
     /// The number `±coefficient · 10^exponent`, brought to normal form.
     ///
@@ -52,11 +48,7 @@ impl Number {
         if magnitude < NUMBER_MAGNITUDE_MIN {
             return Err(Error::NumberUnderflow);
         }
-        Ok(Self {
-            negative,
-            coefficient,
-            exponent: exponent as i16,
-        })
+        Ok(Self { negative, coefficient, exponent: exponent as i16 })
     }
 
     /// Sign (true for negative), coefficient and exponent of the normal form.

@@ -18,18 +18,12 @@ pub struct KeyRange {
 impl KeyRange {
     /// The whole key axis.
     pub fn full() -> Self {
-        Self {
-            start: Bytes::new(),
-            end: None,
-        }
+        Self { start: Bytes::new(), end: None }
     }
 
     /// The range from `start` up to, and without, `end`.
     pub fn new(start: impl Into<Bytes>, end: Option<Bytes>) -> Self {
-        Self {
-            start: start.into(),
-            end,
-        }
+        Self { start: start.into(), end }
     }
 
     /// Whether `key` lies inside.
@@ -72,16 +66,10 @@ impl KeyRange {
             if *boundary <= start || !self.contains(boundary) {
                 return None;
             }
-            pieces.push(KeyRange {
-                start,
-                end: Some(boundary.clone()),
-            });
+            pieces.push(KeyRange { start, end: Some(boundary.clone()) });
             start = boundary.clone();
         }
-        pieces.push(KeyRange {
-            start,
-            end: self.end.clone(),
-        });
+        pieces.push(KeyRange { start, end: self.end.clone() });
         Some(pieces)
     }
 }
@@ -96,29 +84,14 @@ mod tests {
 
     #[test]
     fn cut_tiles_the_range() {
-        let pieces = range("b", Some("y"))
-            .cut(&["f".into(), "m".into()])
-            .unwrap();
-        assert_eq!(
-            pieces,
-            [
-                range("b", Some("f")),
-                range("f", Some("m")),
-                range("m", Some("y"))
-            ]
-        );
+        let pieces = range("b", Some("y")).cut(&["f".into(), "m".into()]).unwrap();
+        assert_eq!(pieces, [range("b", Some("f")), range("f", Some("m")), range("m", Some("y"))]);
     }
 
     #[test]
     fn cut_refuses_boundaries_on_the_edge_outside_or_out_of_order() {
         let whole = range("b", Some("y"));
-        for bad in [
-            vec!["b"],
-            vec!["y"],
-            vec!["a"],
-            vec!["m", "f"],
-            vec!["m", "m"],
-        ] {
+        for bad in [vec!["b"], vec!["y"], vec!["a"], vec!["m", "f"], vec!["m", "m"]] {
             let bad: Vec<Bytes> = bad.into_iter().map(Bytes::from).collect();
             assert_eq!(whole.cut(&bad), None, "{bad:?}");
         }
@@ -127,10 +100,7 @@ mod tests {
     #[test]
     fn intersection_is_what_both_contain() {
         let left = range("a", Some("m"));
-        assert_eq!(
-            left.intersection(&range("f", None)),
-            Some(range("f", Some("m")))
-        );
+        assert_eq!(left.intersection(&range("f", None)), Some(range("f", Some("m"))));
         assert_eq!(left.intersection(&range("m", None)), None);
         assert!(KeyRange::full().covers(&left));
         assert!(!left.covers(&KeyRange::full()));

@@ -54,14 +54,10 @@ pub fn partition_hash(partition: &KeyValue) -> u64 {
 /// # Errors
 /// If `bytes` is no storage key of an item in this order: a boundary, say, or damage.
 pub fn decode(strategy: Strategy, bytes: &[u8]) -> Result<PrimaryKey, Error> {
-    let damaged = |problem| Error::Damaged {
-        kind: "storage key",
-        problem,
-    };
+    let damaged = |problem| Error::Damaged { kind: "storage key", problem };
     let (hash, rest) = if strategy.is_hash_order() {
-        let (hash, rest) = bytes
-            .split_first_chunk::<HASH_BYTES>()
-            .ok_or(damaged("shorter than its hash"))?;
+        let (hash, rest) =
+            bytes.split_first_chunk::<HASH_BYTES>().ok_or(damaged("shorter than its hash"))?;
         (Some(u64::from_be_bytes(*hash)), rest)
     } else {
         (None, bytes)
@@ -76,19 +72,13 @@ pub fn decode(strategy: Strategy, bytes: &[u8]) -> Result<PrimaryKey, Error> {
         None => return Err(damaged("ends after the partition key")),
     };
     if rest.is_empty() {
-        return Ok(PrimaryKey {
-            partition,
-            sort: None,
-        });
+        return Ok(PrimaryKey { partition, sort: None });
     }
     let (sort, length) = component::decode(rest)?;
     if length != rest.len() {
         return Err(damaged("bytes after the sort key"));
     }
-    Ok(PrimaryKey {
-        partition,
-        sort: Some(sort),
-    })
+    Ok(PrimaryKey { partition, sort: Some(sort) })
 }
 
 /// Hash, partition key and space, with room for `more_bytes`.

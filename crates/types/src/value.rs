@@ -127,12 +127,7 @@ mod tests {
     #[test]
     fn sizes_are_dynamodbs() {
         let map = |pairs: &[(&str, Value)]| {
-            Value::M(
-                pairs
-                    .iter()
-                    .map(|(name, value)| ((*name).into(), value.clone()))
-                    .collect(),
-            )
+            Value::M(pairs.iter().map(|(name, value)| ((*name).into(), value.clone())).collect())
         };
         for (value, bytes) in [
             (Value::from("grüße"), 7),
@@ -143,10 +138,7 @@ mod tests {
             (Value::L(vec![]), 3),
             (Value::L(vec![Value::Null, Value::from("ab")]), 3 + 2 + 3),
             (map(&[]), 3),
-            (
-                map(&[("key", Value::from("v")), ("k", Value::L(vec![]))]),
-                3 + 5 + 5,
-            ),
+            (map(&[("key", Value::from("v")), ("k", Value::L(vec![]))]), 3 + 5 + 5),
             (Value::Ss(["a".into(), "bc".into()].into()), 3),
             (Value::Ns([1.into(), 100.into()].into()), 4),
             (Value::Bs([Bytes::from_static(b"abc")].into()), 3),
@@ -160,9 +152,6 @@ mod tests {
         assert_eq!(Value::Null.depth(), 1);
         assert_eq!(Value::L(vec![]).depth(), 2);
         assert_eq!(Value::L(vec![Value::Null]).depth(), 2);
-        assert_eq!(
-            Value::L(vec![Value::L(vec![Value::Null]), Value::Null]).depth(),
-            3
-        );
+        assert_eq!(Value::L(vec![Value::L(vec![Value::Null]), Value::Null]).depth(), 3);
     }
 }

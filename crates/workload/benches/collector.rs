@@ -10,11 +10,7 @@ const VECTORS: u64 = 200_000;
 
 /// A request on one of 10,000 keys; one in ten goes to the same.
 fn vector(n: u64, every_ms: f64) -> Vector {
-    let key = if n.is_multiple_of(10) {
-        0
-    } else {
-        n * n % 10_007
-    };
+    let key = if n.is_multiple_of(10) { 0 } else { n * n % 10_007 };
     let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     Vector {
         table: TABLE,
@@ -41,14 +37,10 @@ fn collector() -> Collector {
 
 fn ingest(c: &mut Criterion) {
     let mut group = c.benchmark_group("ingest");
-    group
-        .throughput(Throughput::Elements(VECTORS))
-        .sample_size(10);
-    for (name, every_ms) in [
-        ("10,000 a second", 0.1),
-        ("100 a second", 10.0),
-        ("1 in 2 s", 2_000.0),
-    ] {
+    group.throughput(Throughput::Elements(VECTORS)).sample_size(10);
+    for (name, every_ms) in
+        [("10,000 a second", 0.1), ("100 a second", 10.0), ("1 in 2 s", 2_000.0)]
+    {
         let vectors: Vec<Vector> = (0..VECTORS).map(|n| vector(n, every_ms)).collect();
         group.bench_function(name, |b| {
             b.iter(|| {
@@ -67,11 +59,7 @@ fn questions(c: &mut Criterion) {
     let every_ms = 28.0 * 86_400_000.0 / count as f64;
     (0..count).for_each(|n| collector.ingest(&vector(n, every_ms)));
     let history = collector.history(TABLE).expect("something came");
-    let cells: Vec<KeyRange> = collector
-        .cells(TABLE)
-        .expect("announced")
-        .ranges()
-        .collect();
+    let cells: Vec<KeyRange> = collector.cells(TABLE).expect("announced").ranges().collect();
     let half = KeyRange::new(vec![0x40; 8], Some(vec![0xc0; 8].into()));
     let last_ms = history.end_ms() - history.bin_ms();
     c.bench_function("28 days of half the axis", |b| {
@@ -84,10 +72,7 @@ fn questions(c: &mut Criterion) {
         b.iter(|| history.matrix(black_box(&cells), Channel::WriteUnits, 0));
     });
     let day = last_ms.div_euclid(86_400_000);
-    let bytes = collector
-        .encode_day(TABLE, day)
-        .expect("there is load")
-        .len();
+    let bytes = collector.encode_day(TABLE, day).expect("there is load").len();
     c.bench_function(&format!("encode a day of history ({bytes} bytes)"), |b| {
         b.iter(|| collector.encode_day(TABLE, day));
     });

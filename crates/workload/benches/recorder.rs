@@ -55,9 +55,7 @@ fn record(c: &mut Criterion) {
     let recorder = Recorder::new(&RecorderSettings::default());
     c.bench_function("build a vector and record it", |b| {
         b.iter_custom(|rounds| {
-            timed(&recorder, rounds, |n| {
-                recorder.record(&vector(n, black_box(&key)))
-            })
+            timed(&recorder, rounds, |n| recorder.record(&vector(n, black_box(&key))))
         });
     });
 
@@ -66,31 +64,18 @@ fn record(c: &mut Criterion) {
         b.iter_custom(|rounds| {
             timed(&recorder, rounds, |n| {
                 let id = n.to_le_bytes();
-                let attempt = Attempt::Named {
-                    call: xxh3_64(&id),
-                    first: true,
-                };
+                let attempt = Attempt::Named { call: xxh3_64(&id), first: true };
                 let counts = demand.counts(black_box(&attempt), Outcome::Served, n as i64);
-                recorder.record(&Vector {
-                    demand: counts,
-                    ..vector(n, black_box(&key))
-                });
+                recorder.record(&Vector { demand: counts, ..vector(n, black_box(&key)) });
             })
         });
     });
-    assert_eq!(
-        recorder.dropped(),
-        0,
-        "dropping would be cheaper than recording"
-    );
+    assert_eq!(recorder.dropped(), 0, "dropping would be cheaper than recording");
 }
 
 fn record_beside_others(c: &mut Criterion) {
     let key = [7u8; 60];
-    let recorder = Recorder::new(&RecorderSettings {
-        shards: 4,
-        ..RecorderSettings::default()
-    });
+    let recorder = Recorder::new(&RecorderSettings { shards: 4, ..RecorderSettings::default() });
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -101,9 +86,7 @@ fn record_beside_others(c: &mut Criterion) {
         });
         c.bench_function("build and record beside another thread that does", |b| {
             b.iter_custom(|rounds| {
-                timed(&recorder, rounds, |n| {
-                    recorder.record(&vector(n, black_box(&key)))
-                })
+                timed(&recorder, rounds, |n| recorder.record(&vector(n, black_box(&key))))
             });
         });
         over.store(true, Ordering::Relaxed);

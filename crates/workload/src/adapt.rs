@@ -94,25 +94,14 @@ struct Cut {
 impl<'a> Cells<'a> {
     fn new(inputs: &'a Inputs<'a>) -> Self {
         let heat = inputs.heat.iter().copied().chain(std::iter::repeat(0.0));
-        let cell = |(range, heat)| Cell {
-            range,
-            heat,
-            whole: false,
-        };
+        let cell = |(range, heat)| Cell { range, heat, whole: false };
         let cells = inputs.map.ranges().zip(heat).map(cell).collect();
-        Self {
-            inputs,
-            cells,
-            shape: inputs.shape.clone(),
-        }
+        Self { inputs, cells, shape: inputs.shape.clone() }
     }
 
     fn cut_at_partitions(&mut self) {
         for boundary in self.inputs.partition_boundaries {
-            let at = self
-                .cells
-                .partition_point(|cell| cell.range.start <= *boundary)
-                - 1;
+            let at = self.cells.partition_point(|cell| cell.range.start <= *boundary) - 1;
             if self.cells[at].range.start != *boundary {
                 let cut = self.cut_at(&self.cells[at].range, boundary.clone());
                 self.cut(at, cut);
@@ -152,18 +141,10 @@ impl<'a> Cells<'a> {
     }
 
     fn finish(self) -> Option<Adapted> {
-        let boundaries = self
-            .cells
-            .iter()
-            .skip(1)
-            .map(|cell| cell.range.start.clone());
+        let boundaries = self.cells.iter().skip(1).map(|cell| cell.range.start.clone());
         let map = CellMap::new(boundaries);
         let heat = self.cells.iter().map(|cell| cell.heat).collect();
-        (map != *self.inputs.map).then_some(Adapted {
-            map,
-            heat,
-            shape: self.shape,
-        })
+        (map != *self.inputs.map).then_some(Adapted { map, heat, shape: self.shape })
     }
 
     /// The mean load of a cell at the resolution that the table should have.
@@ -179,19 +160,14 @@ impl<'a> Cells<'a> {
         let hot = HOT_TIMES_MEAN * self.mean();
         let candidates = self.cells.iter().enumerate();
         let candidates = candidates.filter(|(_, cell)| !cell.whole && cell.heat > hot);
-        candidates
-            .max_by(|a, b| a.1.heat.total_cmp(&b.1.heat))
-            .map(|(at, _)| at)
+        candidates.max_by(|a, b| a.1.heat.total_cmp(&b.1.heat)).map(|(at, _)| at)
     }
 
     /// The left one of the two neighbours with the least load, of one partition, below `heat_max`.
     fn coldest_pair(&self, heat_max: f64) -> Option<usize> {
         let heat = |at: &usize| self.cells[*at].heat + self.cells[*at + 1].heat;
         let free = |at: &usize| {
-            !self
-                .inputs
-                .partition_boundaries
-                .contains(&self.cells[*at + 1].range.start)
+            !self.inputs.partition_boundaries.contains(&self.cells[*at + 1].range.start)
         };
         let pairs = (0..self.cells.len() - 1).filter(|at| free(at) && heat(at) < heat_max);
         pairs.min_by(|a, b| heat(a).total_cmp(&heat(b)))
@@ -208,26 +184,12 @@ impl<'a> Cells<'a> {
     fn cut(&mut self, at: usize, cut: Cut) {
         let whole = self.cells[at].clone();
         if cut.seen {
-            self.shape
-                .learn(&whole.range, &cut.boundary, cut.left_share);
+            self.shape.learn(&whole.range, &cut.boundary, cut.left_share);
         }
-        let left = KeyRange {
-            start: whole.range.start,
-            end: Some(cut.boundary.clone()),
-        };
-        let right = KeyRange {
-            start: cut.boundary,
-            end: whole.range.end,
-        };
-        let cell = |range, share| Cell {
-            range,
-            heat: whole.heat * share,
-            whole: false,
-        };
-        let halves = [
-            cell(left, cut.left_share),
-            cell(right, 1.0 - cut.left_share),
-        ];
+        let left = KeyRange { start: whole.range.start, end: Some(cut.boundary.clone()) };
+        let right = KeyRange { start: cut.boundary, end: whole.range.end };
+        let cell = |range, share| Cell { range, heat: whole.heat * share, whole: false };
+        let halves = [cell(left, cut.left_share), cell(right, 1.0 - cut.left_share)];
         self.cells.splice(at..=at, halves);
     }
 
@@ -235,10 +197,7 @@ impl<'a> Cells<'a> {
         let samples = self.inputs.samples;
         let from = samples.partition_point(|sample| sample.key.as_bytes() < range.start.as_ref());
         let below = |sample: &Weighted| {
-            range
-                .end
-                .as_ref()
-                .is_none_or(|end| sample.key.as_bytes() < end.as_ref())
+            range.end.as_ref().is_none_or(|end| sample.key.as_bytes() < end.as_ref())
         };
         let until = samples.partition_point(below);
         &samples[from..until.max(from)]
@@ -248,25 +207,12 @@ impl<'a> Cells<'a> {
     fn cut_at(&self, whole: &KeyRange, boundary: Bytes) -> Cut {
         let samples = self.samples_in(whole);
         if samples.len() >= SAMPLES_MIN {
-            let left = samples
-                .iter()
-                .filter(|sample| sample.key.as_bytes() < boundary.as_ref());
+            let left = samples.iter().filter(|sample| sample.key.as_bytes() < boundary.as_ref());
             let left_share = share(left, samples);
-            return Cut {
-                boundary,
-                left_share,
-                seen: true,
-            };
+            return Cut { boundary, left_share, seen: true };
         }
-        let left = KeyRange {
-            start: whole.start.clone(),
-            end: Some(boundary.clone()),
-        };
-        Cut {
-            left_share: self.shape.share(whole, &left),
-            boundary,
-            seen: false,
-        }
+        let left = KeyRange { start: whole.start.clone(), end: Some(boundary.clone()) };
+        Cut { left_share: self.shape.share(whole, &left), boundary, seen: false }
     }
 
     /// The cut that divides a cell's load best; `None` without enough samples to say so, or if all
@@ -280,11 +226,7 @@ impl<'a> Cells<'a> {
         let between = candidates(samples, grain);
         let inside = between.into_iter().filter_map(|(boundary, left_share)| {
             let boundary = axis::strictly_inside(whole, boundary)?;
-            Some(Cut {
-                boundary,
-                left_share,
-                seen: true,
-            })
+            Some(Cut { boundary, left_share, seen: true })
         });
         let off = |cut: &Cut| (cut.left_share - 0.5).abs();
         inside.min_by(|a, b| off(a).total_cmp(&off(b)))
@@ -317,11 +259,7 @@ fn candidates(samples: &[Weighted], grain: Grain) -> Vec<(Bytes, f64)> {
 /// The share of the units of `all` that `some` have.
 fn share<'a>(some: impl Iterator<Item = &'a Weighted>, all: &[Weighted]) -> f64 {
     let total: f64 = all.iter().map(|sample| sample.units).sum();
-    if total > 0.0 {
-        some.map(|sample| sample.units).sum::<f64>() / total
-    } else {
-        0.5
-    }
+    if total > 0.0 { some.map(|sample| sample.units).sum::<f64>() / total } else { 0.5 }
 }
 
 #[cfg(test)]

@@ -43,11 +43,7 @@ pub(crate) fn position(range: &KeyRange, key: &[u8]) -> f64 {
     let shared = shared_bytes(range);
     let Range { start, end } = numbers(range, shared);
     let at = number(key, shared).clamp(start, end);
-    if end == start {
-        0.5
-    } else {
-        (at - start) as f64 / (end - start) as f64
-    }
+    if end == start { 0.5 } else { (at - start) as f64 / (end - start) as f64 }
 }
 
 /// `key` if it cuts `range` in two.
@@ -59,21 +55,15 @@ pub(crate) fn strictly_inside(range: &KeyRange, key: Bytes) -> Option<Bytes> {
 /// in order and differ; `None` if the grain does not tell them apart.
 pub(crate) fn separator(low: &[u8], high: &[u8], grain: Grain) -> Option<Bytes> {
     let bytes_max = grain.bytes_max();
-    let (low_cut, high_cut) = (
-        &low[..low.len().min(bytes_max)],
-        &high[..high.len().min(bytes_max)],
-    );
+    let (low_cut, high_cut) =
+        (&low[..low.len().min(bytes_max)], &high[..high.len().min(bytes_max)]);
     if low_cut >= high_cut {
         return None;
     }
     if grain == Grain::Hash {
         return Some(Bytes::copy_from_slice(high_cut));
     }
-    let shared = low
-        .iter()
-        .zip(high)
-        .take_while(|(low, high)| low == high)
-        .count();
+    let shared = low.iter().zip(high).take_while(|(low, high)| low == high).count();
     Some(Bytes::copy_from_slice(&high[..shared + 1]))
 }
 
@@ -102,10 +92,7 @@ pub(crate) fn even_boundaries(cells: usize) -> impl Iterator<Item = Bytes> {
 fn shared_bytes(range: &KeyRange) -> usize {
     let start = range.start.iter();
     match &range.end {
-        Some(end) => start
-            .zip(end)
-            .take_while(|(start, end)| start == end)
-            .count(),
+        Some(end) => start.zip(end).take_while(|(start, end)| start == end).count(),
         None => start.take_while(|byte| **byte == u8::MAX).count(),
     }
 }
@@ -131,10 +118,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn range(start: &[u8], end: Option<&[u8]>) -> KeyRange {
-        KeyRange::new(
-            Bytes::copy_from_slice(start),
-            end.map(Bytes::copy_from_slice),
-        )
+        KeyRange::new(Bytes::copy_from_slice(start), end.map(Bytes::copy_from_slice))
     }
 
     #[test]
@@ -144,10 +128,7 @@ mod tests {
         assert_eq!(position(&whole, &[0x40, 0, 0, 0, 0, 0, 0, 0, b'x']), 0.25);
         let quarter = range(&[0x40], Some(&[0x80]));
         assert_eq!(position(&quarter, &[0x50]), 0.25);
-        assert_eq!(
-            (position(&quarter, &[0x30]), position(&quarter, &[0x90])),
-            (0.0, 1.0)
-        );
+        assert_eq!((position(&quarter, &[0x30]), position(&quarter, &[0x90])), (0.0, 1.0));
         let last = range(&[0xff, 0xff, 0x80], None);
         assert_eq!(position(&last, &[0xff, 0xff, 0xc0]), 0.5);
     }
@@ -167,10 +148,7 @@ mod tests {
         assert_eq!(after(&[7, 0xff], Grain::Key).unwrap().as_ref(), [8]);
         assert_eq!(after(&[0xff; 3], Grain::Key), None);
         let hash = [1, 2, 3, 4, 5, 6, 7, 0xff, b'k'];
-        assert_eq!(
-            after(&hash, Grain::Hash).unwrap().as_ref(),
-            [1, 2, 3, 4, 5, 6, 8, 0]
-        );
+        assert_eq!(after(&hash, Grain::Hash).unwrap().as_ref(), [1, 2, 3, 4, 5, 6, 8, 0]);
     }
 
     #[test]

@@ -220,11 +220,7 @@ impl Bins {
 
 /// Empty bins take no memory.
 fn closed(row: &OpenRow, map: &Arc<CellMap>) -> Row {
-    if row.is_empty() {
-        Row::empty(map.clone(), row.covered_s)
-    } else {
-        row.close(map)
-    }
+    if row.is_empty() { Row::empty(map.clone(), row.covered_s) } else { row.close(map) }
 }
 
 #[cfg(test)]

@@ -27,10 +27,7 @@ impl CellMap {
         starts.dedup();
         starts.truncate(CELLS_PER_TABLE_LIMIT);
         let heads = starts.iter().map(|start| head(start)).collect();
-        Self {
-            starts: starts.into(),
-            heads,
-        }
+        Self { starts: starts.into(), heads }
     }
 
     /// How many cells there are; at least one.
@@ -49,10 +46,7 @@ impl CellMap {
     /// # Panics
     /// If there is no such cell.
     pub fn range(&self, cell: usize) -> KeyRange {
-        KeyRange {
-            start: self.starts[cell].clone(),
-            end: self.starts.get(cell + 1).cloned(),
-        }
+        KeyRange { start: self.starts[cell].clone(), end: self.starts.get(cell + 1).cloned() }
     }
 
     /// All cells, in the order of the axis.

@@ -13,10 +13,7 @@ use crate::{Collector, WorkloadError};
 use serde::{Deserialize, Serialize};
 use types::TableId;
 
-const KIND: Kind = Kind {
-    tag: *b"FSWH",
-    name: "day of workload history",
-};
+const KIND: Kind = Kind { tag: *b"FSWH", name: "day of workload history" };
 const VERSION: u8 = 1;
 const DAY_MS: i64 = 86_400_000;
 
@@ -41,17 +38,8 @@ struct ChunkV1 {
 impl Collector {
     /// The days of a table that have bins which were not saved yet.
     pub fn changed_days(&self, table: TableId) -> Vec<DayRef> {
-        let changed = self
-            .tables
-            .get(&table)
-            .into_iter()
-            .flat_map(|load| &load.changed_days);
-        changed
-            .map(|(day, revision)| DayRef {
-                day: *day,
-                revision: *revision,
-            })
-            .collect()
+        let changed = self.tables.get(&table).into_iter().flat_map(|load| &load.changed_days);
+        changed.map(|(day, revision)| DayRef { day: *day, revision: *revision }).collect()
     }
 
     /// A day of a table's history, to be saved; `None` if there is nothing of it (any more).
@@ -80,10 +68,7 @@ impl Collector {
         if owner != table {
             return Err(mismatch("it was saved for another table"));
         }
-        let load = self
-            .tables
-            .get_mut(&table)
-            .ok_or_else(|| mismatch("nobody announced it"))?;
+        let load = self.tables.get_mut(&table).ok_or_else(|| mismatch("nobody announced it"))?;
         if load.is_counting() {
             return Err(mismatch("it has begun to count"));
         }
@@ -97,11 +82,7 @@ fn encode(table: TableId, history: &Timeline, day: i64) -> Option<Vec<u8>> {
     let mut rows = history.rows().filter(of_day).peekable();
     let start_ms = rows.peek()?.0;
     let rows = StoredRows::of(rows.map(|(_, row)| row));
-    let content = postcard::to_allocvec(&ChunkV1 {
-        table,
-        start_ms,
-        rows,
-    });
+    let content = postcard::to_allocvec(&ChunkV1 { table, start_ms, rows });
     Some(KIND.wrap(VERSION, &content.expect("plain data can be encoded")))
 }
 
@@ -111,10 +92,7 @@ fn decode(bytes: &[u8]) -> Result<(TableId, i64, Vec<Row>), WorkloadError> {
         return Err(KIND.unknown_version(version));
     }
     let chunk: ChunkV1 = postcard::from_bytes(&content).map_err(|error| KIND.error(error))?;
-    let rows = chunk
-        .rows
-        .into_rows()
-        .map_err(|reason| KIND.error(reason))?;
+    let rows = chunk.rows.into_rows().map_err(|reason| KIND.error(reason))?;
     let in_a_day = rows.len() as i64 <= DAY_MS / HISTORY_BIN_MS;
     let on_time = chunk.start_ms.rem_euclid(HISTORY_BIN_MS) == 0;
     if !in_a_day || !on_time || chunk.start_ms.checked_add(DAY_MS).is_none() {

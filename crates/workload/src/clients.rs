@@ -23,10 +23,7 @@ pub struct ClientNames {
 impl ClientNames {
     /// A registry that keeps at most `names_max` names.
     pub fn new(names_max: usize) -> Self {
-        Self {
-            names: ArcSwap::default(),
-            names_max,
-        }
+        Self { names: ArcSwap::default(), names_max }
     }
 
     /// The client's number; its name is kept if it is new and there is room.
@@ -64,10 +61,7 @@ mod tests {
     #[test]
     fn keeps_names_up_to_the_bound() {
         let names = ClientNames::new(2);
-        let hashes: Vec<u64> = ["a", "b", "c", "a"]
-            .iter()
-            .map(|n| names.register(n))
-            .collect();
+        let hashes: Vec<u64> = ["a", "b", "c", "a"].iter().map(|n| names.register(n)).collect();
         assert_eq!(hashes[0], hashes[3]);
         assert_eq!(names.name(hashes[1]).as_deref(), Some("b"));
         assert_eq!(names.name(hashes[2]), None, "no room for the third");

@@ -104,20 +104,12 @@ impl Collector {
         let mut order = std::mem::take(&mut self.order);
         recorder.drain_into(&mut drained);
         // Each shard is in order, all together are not; indices are cheaper to sort than vectors.
-        order.extend(
-            drained
-                .iter()
-                .zip(0..)
-                .map(|(vector, at)| (vector.timestamp_ms, at)),
-        );
+        order.extend(drained.iter().zip(0..).map(|(vector, at)| (vector.timestamp_ms, at)));
         order.sort_unstable();
         for (timestamp_ms, at) in order.drain(..) {
             // A vector cannot come from the future; if a clock was set back, it came just now.
             let timestamp_ms = timestamp_ms.min(now_ms);
-            self.ingest(&Vector {
-                timestamp_ms,
-                ..drained[at as usize]
-            });
+            self.ingest(&Vector { timestamp_ms, ..drained[at as usize] });
         }
         drained.clear();
         (self.drained, self.order) = (drained, order);
@@ -149,17 +141,13 @@ impl Collector {
 
     /// Closes what is over at `now_ms` in all tables. Where nothing came, nothing was asked for.
     pub fn advance(&mut self, now_ms: i64) {
-        self.tables
-            .values_mut()
-            .for_each(|load| load.advance_to(now_ms));
+        self.tables.values_mut().for_each(|load| load.advance_to(now_ms));
         self.keep_budget();
     }
 
     /// After a restart: the time until `now_ms` was not watched. It becomes a gap, not a quiet time.
     pub fn resume(&mut self, now_ms: i64) {
-        self.tables
-            .values_mut()
-            .for_each(|load| load.skip_to(now_ms));
+        self.tables.values_mut().for_each(|load| load.skip_to(now_ms));
         self.keep_budget();
     }
 
@@ -180,9 +168,7 @@ impl Collector {
 
     /// The partitions of a table as they were announced.
     pub fn partitions(&self, table: TableId) -> Option<&[(PartitionId, KeyRange)]> {
-        self.tables
-            .get(&table)
-            .map(|load| load.partitions.as_slice())
+        self.tables.get(&table).map(|load| load.partitions.as_slice())
     }
 
     /// Up to 28 days of a table in bins of five minutes; `None` before anything came.
@@ -208,11 +194,7 @@ impl Collector {
             read_units: hitter.read_units / seconds,
             write_units: hitter.write_units / seconds,
             requests: hitter.requests as f64 / seconds,
-            share: if sketch.units > 0.0 {
-                hitter.units() / sketch.units
-            } else {
-                0.0
-            },
+            share: if sketch.units > 0.0 { hitter.units() / sketch.units } else { 0.0 },
         };
         sketch.hitters.top(count).into_iter().map(hot_key).collect()
     }

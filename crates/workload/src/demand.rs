@@ -46,9 +46,7 @@ impl Attempt {
         bytes[..8].copy_from_slice(&client.to_le_bytes());
         bytes[8..16].copy_from_slice(&key_hash.to_le_bytes());
         bytes[16] = request as u8;
-        Self::Nameless {
-            request: xxh3_64(&bytes),
-        }
+        Self::Nameless { request: xxh3_64(&bytes) }
     }
 
     /// The attempt that the headers `amz-sdk-invocation-id` and `amz-sdk-request` describe, or
@@ -70,9 +68,7 @@ impl Attempt {
 
 /// The `n` of `ttl=…; attempt=n; max=m`.
 fn attempt_number(sdk_request: &str) -> Option<u32> {
-    let parts = sdk_request
-        .split(';')
-        .filter_map(|part| part.split_once('='));
+    let parts = sdk_request.split(';').filter_map(|part| part.split_once('='));
     let mut attempts = parts.filter(|(name, _)| name.trim().eq_ignore_ascii_case("attempt"));
     attempts.next()?.1.trim().parse().ok()
 }
@@ -93,10 +89,7 @@ pub struct Demand {
 impl Demand {
     /// A memory of the size that the settings say, taken now.
     pub fn new(settings: &DemandSettings) -> Self {
-        let sets = settings
-            .requests_max
-            .div_ceil(SLOTS_PER_SET)
-            .next_power_of_two();
+        let sets = settings.requests_max.div_ceil(SLOTS_PER_SET).next_power_of_two();
         Self {
             sets: (0..sets).map(|_| Set::default()).collect(),
             retry_ms_max: settings.retry_ms_max,
@@ -139,11 +132,7 @@ impl Demand {
         for slot in set {
             let seen = Seen(slot.load(Ordering::Relaxed));
             if seen.mark() == mark {
-                return Look {
-                    slot,
-                    seen,
-                    age_ms: seen.age_ms(now),
-                };
+                return Look { slot, seen, age_ms: seen.age_ms(now) };
             }
             let worth = self.worth_of(seen, now);
             if worth < cheapest.0 {
@@ -151,19 +140,14 @@ impl Demand {
             }
         }
         let (_, slot, seen) = cheapest;
-        Look {
-            slot,
-            seen,
-            age_ms: i64::MAX,
-        }
+        Look { slot, seen, age_ms: i64::MAX }
     }
 
     fn remember<'a>(&'a self, mut look: Look<'a>, hash: u64, now_ms: i64, refused: bool) {
         let new = Seen::new(hash, now_ms, refused).0;
         for _ in 0..STORE_TRIES_MAX {
             let swapped =
-                look.slot
-                    .compare_exchange(look.seen.0, new, Ordering::Relaxed, Ordering::Relaxed);
+                look.slot.compare_exchange(look.seen.0, new, Ordering::Relaxed, Ordering::Relaxed);
             if swapped.is_ok() {
                 return;
             }

@@ -27,10 +27,7 @@ pub(crate) struct Kind {
 
 impl Kind {
     pub(crate) fn error(&self, reason: impl ToString) -> WorkloadError {
-        WorkloadError::Stored {
-            kind: self.name,
-            reason: reason.to_string(),
-        }
+        WorkloadError::Stored { kind: self.name, reason: reason.to_string() }
     }
 
     /// Wraps content of a version.
@@ -60,9 +57,7 @@ impl Kind {
         }
         let mut content = Vec::new();
         let mut decoder = DeflateDecoder::new(compressed).take(CONTENT_BYTES_MAX);
-        decoder
-            .read_to_end(&mut content)
-            .map_err(|error| self.error(error))?;
+        decoder.read_to_end(&mut content).map_err(|error| self.error(error))?;
         Ok((head[TAG_BYTES], content))
     }
 
@@ -77,10 +72,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const KIND: Kind = Kind {
-        tag: *b"TEST",
-        name: "test record",
-    };
+    const KIND: Kind = Kind { tag: *b"TEST", name: "test record" };
 
     proptest! {
         #[test]

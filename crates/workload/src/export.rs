@@ -43,20 +43,11 @@ impl Timeline {
     /// Writes the requests of each bin, all keys together, as a rates file. Rates files have no gaps:
     /// bins in which nobody counted are filled in (see [`RateSeries`]).
     pub fn write_rates(&self, mut to: impl Write) -> io::Result<()> {
-        let RateSeries {
-            start_ms,
-            bin_ms,
-            values,
-            ..
-        } = self.series(&KeyRange::full(), Channel::Requests);
+        let RateSeries { start_ms, bin_ms, values, .. } =
+            self.series(&KeyRange::full(), Channel::Requests);
         writeln!(to, "timestamp_unix_s,requests")?;
         for (start_ms, rate) in (start_ms..).step_by(bin_ms as usize).zip(values) {
-            writeln!(
-                to,
-                "{},{}",
-                start_ms / 1_000,
-                rate * bin_ms as f64 / 1_000.0
-            )?;
+            writeln!(to, "{},{}", start_ms / 1_000, rate * bin_ms as f64 / 1_000.0)?;
         }
         Ok(())
     }
@@ -73,11 +64,7 @@ mod tests {
     /// Five minutes with one request a second, five quiet ones, and five with every other second.
     fn collector() -> Collector {
         let mut collector = Collector::new(&CollectorSettings::default());
-        collector.set_partitions(
-            TABLE,
-            Strategy::Range,
-            &[(PartitionId(1), KeyRange::full())],
-        );
+        collector.set_partitions(TABLE, Strategy::Range, &[(PartitionId(1), KeyRange::full())]);
         for second in (0..300).chain((600..900).step_by(2)) {
             collector.ingest(&vector(NOON_MS + second * 1_000, b"key"));
         }
@@ -91,11 +78,7 @@ mod tests {
         let ranges = KeyRange::full().cut(&["b".into(), "z".into()]).unwrap();
         // What little there is to learn about one key was learned: it lies between b and z.
         let collector = collector();
-        collector
-            .history(TABLE)
-            .unwrap()
-            .write_csv(&ranges[1..2], &mut csv)
-            .unwrap();
+        collector.history(TABLE).unwrap().write_csv(&ranges[1..2], &mut csv).unwrap();
         let csv = String::from_utf8(csv).unwrap();
         let lines: Vec<&str> = csv.lines().collect();
         assert_eq!(
@@ -111,11 +94,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("rates.csv");
         let file = std::fs::File::create(&path).unwrap();
-        collector()
-            .history(TABLE)
-            .unwrap()
-            .write_rates(file)
-            .unwrap();
+        collector().history(TABLE).unwrap().write_rates(file).unwrap();
         let rates = read_rates(&path).unwrap();
         assert_eq!((rates.start_ms, rates.bin_ms), (NOON_MS, 300_000));
         assert_eq!(rates.values, [300.0, 0.0, 150.0]);

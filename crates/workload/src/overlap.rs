@@ -28,17 +28,8 @@ impl Overlap {
             }
         };
         let first_share = share(first);
-        let last_share = if last == first {
-            first_share
-        } else {
-            share(last)
-        };
-        Self {
-            first,
-            last,
-            first_share,
-            last_share,
-        }
+        let last_share = if last == first { first_share } else { share(last) };
+        Self { first, last, first_share, last_share }
     }
 
     /// The share of a touched cell that lies in the range.
@@ -61,10 +52,7 @@ pub(crate) struct Projection {
 
 impl Projection {
     pub(crate) fn new(old: &CellMap, new: &CellMap, shape: &KeyShape) -> Self {
-        let parts = old
-            .ranges()
-            .map(|whole| Self::parts_of(&whole, new, shape))
-            .collect();
+        let parts = old.ranges().map(|whole| Self::parts_of(&whole, new, shape)).collect();
         Self { parts }
     }
 
@@ -72,17 +60,9 @@ impl Projection {
         let (first, last) = new.span(whole);
         let share = |cell: usize| {
             let part = new.range(cell).intersection(whole);
-            part.map_or(0.0, |part| {
-                if part == *whole {
-                    1.0
-                } else {
-                    shape.share(whole, &part)
-                }
-            })
+            part.map_or(0.0, |part| if part == *whole { 1.0 } else { shape.share(whole, &part) })
         };
-        (first..=last)
-            .map(|cell| (cell as u16, share(cell)))
-            .collect()
+        (first..=last).map(|cell| (cell as u16, share(cell))).collect()
     }
 
     /// Where the load of an old cell goes.
@@ -97,11 +77,7 @@ mod tests {
     use bytes::Bytes;
 
     fn map(boundaries: &[u8]) -> CellMap {
-        CellMap::new(
-            boundaries
-                .iter()
-                .map(|byte| Bytes::copy_from_slice(&[*byte])),
-        )
+        CellMap::new(boundaries.iter().map(|byte| Bytes::copy_from_slice(&[*byte])))
     }
 
     #[test]
@@ -119,14 +95,10 @@ mod tests {
         shape.learn(&KeyRange::full(), &Bytes::from_static(&[0x40]), 0.75);
         let projection = Projection::new(&map(&[0xc0]), &map(&[0x40, 0xe0]), &shape);
         // Below 0x40 lie 75 %, and the rest evenly over three quarters of the bytes.
-        let [left, right] = projection.parts(0) else {
-            panic!("two parts")
-        };
+        let [left, right] = projection.parts(0) else { panic!("two parts") };
         assert!((left.1 - 0.75 / (0.75 + 0.25 * 2.0 / 3.0)).abs() < 1e-12);
         assert!((left.1 + right.1 - 1.0).abs() < 1e-12);
-        let [left, right] = projection.parts(1) else {
-            panic!("two parts")
-        };
+        let [left, right] = projection.parts(1) else { panic!("two parts") };
         assert_eq!((left.0, right.0), (1, 2));
         assert!((left.1 - 0.5).abs() < 1e-12 && (right.1 - 0.5).abs() < 1e-12);
     }

@@ -52,25 +52,14 @@ pub fn read_rates(path: &Path) -> Result<Rates, WorkloadError> {
     if values.len() < 2 {
         return Err(table.error("there are fewer than two steps", "give a series"));
     }
-    Ok(Rates {
-        start_ms: times[0],
-        bin_ms: times[1] - times[0],
-        values,
-    })
+    Ok(Rates { start_ms: times[0], bin_ms: times[1] - times[0], values })
 }
 
 fn count(table: &Table, column: usize) -> Result<f64, WorkloadError> {
     let text = table.field(column);
-    let value = text
-        .trim()
-        .parse::<f64>()
-        .ok()
-        .filter(|value| value.is_finite() && *value >= 0.0);
+    let value = text.trim().parse::<f64>().ok().filter(|value| value.is_finite() && *value >= 0.0);
     value.ok_or_else(|| {
-        table.error(
-            format!("`{text}` is not a number of requests"),
-            "write a number from 0 on",
-        )
+        table.error(format!("`{text}` is not a number of requests"), "write a number from 0 on")
     })
 }
 
@@ -91,11 +80,7 @@ mod tests {
     #[test]
     fn regular_steps_are_read() {
         let rates = read("timestamp_unix_s,requests\n600,1\n900,2.5\n1200,0\n").unwrap();
-        let expected = Rates {
-            start_ms: 600_000,
-            bin_ms: 300_000,
-            values: vec![1.0, 2.5, 0.0],
-        };
+        let expected = Rates { start_ms: 600_000, bin_ms: 300_000, values: vec![1.0, 2.5, 0.0] };
         assert_eq!(rates, expected);
     }
 
@@ -107,10 +92,7 @@ mod tests {
                 "0,1\n60,2\n180,3\n",
                 ", line 4: the step is not regular: 60 s too late; fill gaps so that all steps are equally long",
             ),
-            (
-                "60,1\n0,2\n",
-                ", line 3: time does not go forward; sort the lines by their time",
-            ),
+            ("60,1\n0,2\n", ", line 3: time does not go forward; sort the lines by their time"),
             (
                 "0,1\n60,many\n",
                 ", line 3: `many` is not a number of requests; write a number from 0 on",
@@ -119,10 +101,7 @@ mod tests {
                 "0,1\nsoon,1\n",
                 ", line 3: `soon` is not a time; write seconds since 1970, such as 1259653500 or 1259653500.25",
             ),
-            (
-                "0,1\n",
-                ", line 3: there are fewer than two steps; give a series",
-            ),
+            ("0,1\n", ", line 3: there are fewer than two steps; give a series"),
         ] {
             assert_eq!(read(&format!("{header}{rows}")), Err(expected.to_owned()));
         }

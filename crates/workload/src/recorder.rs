@@ -35,13 +35,8 @@ impl Recorder {
     pub fn new(settings: &RecorderSettings) -> Self {
         let shards = settings.shards.max(1);
         let per_shard = settings.vectors_max.div_ceil(shards).max(1);
-        let shard = |_| Shard {
-            queue: ArrayQueue::new(per_shard),
-            dropped: AtomicU64::new(0),
-        };
-        Self {
-            shards: (0..shards).map(shard).collect(),
-        }
+        let shard = |_| Shard { queue: ArrayQueue::new(per_shard), dropped: AtomicU64::new(0) };
+        Self { shards: (0..shards).map(shard).collect() }
     }
 
     /// Leaves one vector for the next drain, or drops and counts it if this thread's shard is full.
@@ -70,10 +65,7 @@ impl Recorder {
 
     /// How many vectors were dropped since the start because a shard was full.
     pub fn dropped(&self) -> u64 {
-        self.shards
-            .iter()
-            .map(|shard| shard.dropped.load(Ordering::Relaxed))
-            .sum()
+        self.shards.iter().map(|shard| shard.dropped.load(Ordering::Relaxed)).sum()
     }
 
     /// How many vectors wait to be drained.
@@ -90,19 +82,12 @@ mod tests {
 
     #[test]
     fn a_full_recorder_drops_and_counts() {
-        let recorder = Recorder::new(&RecorderSettings {
-            vectors_max: 8,
-            shards: 1,
-        });
+        let recorder = Recorder::new(&RecorderSettings { vectors_max: 8, shards: 1 });
         (0..11).for_each(|n| recorder.record(&vector_at(n)));
         let mut drained = Vec::new();
         recorder.drain_into(&mut drained);
         let times: Vec<i64> = drained.iter().map(|vector| vector.timestamp_ms).collect();
-        assert_eq!(
-            times,
-            (0..8).collect::<Vec<_>>(),
-            "the newest are dropped, the order is kept"
-        );
+        assert_eq!(times, (0..8).collect::<Vec<_>>(), "the newest are dropped, the order is kept");
         assert_eq!((recorder.dropped(), recorder.waiting()), (3, 0));
     }
 
@@ -110,10 +95,7 @@ mod tests {
     fn threads_lose_and_double_nothing() {
         const THREADS: i64 = 4;
         const EACH: i64 = 5_000;
-        let recorder = Recorder::new(&RecorderSettings {
-            vectors_max: 65_536,
-            shards: 3,
-        });
+        let recorder = Recorder::new(&RecorderSettings { vectors_max: 65_536, shards: 3 });
         std::thread::scope(|scope| {
             for thread in 0..THREADS {
                 let recorder = &recorder;

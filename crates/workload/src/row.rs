@@ -43,20 +43,12 @@ impl Row {
     /// A bin in which nothing came, during `covered_s` seconds of watching.
     pub(crate) fn empty(map: Arc<CellMap>, covered_s: u16) -> Self {
         let (cells, values) = (Some(Box::default()), Box::default());
-        Self {
-            map,
-            cells,
-            channels: 0,
-            values,
-            covered_s,
-        }
+        Self { map, cells, channels: 0, values, covered_s }
     }
 
     /// Cells with load.
     fn active(&self) -> usize {
-        self.cells
-            .as_ref()
-            .map_or(self.map.len(), |cells| cells.len())
+        self.cells.as_ref().map_or(self.map.len(), |cells| cells.len())
     }
 
     /// The values of a stored channel, one per cell with load; empty if they are all zero.
@@ -80,9 +72,7 @@ impl Row {
     }
 
     pub(crate) fn cell(&self, active: usize) -> usize {
-        self.cells
-            .as_ref()
-            .map_or(active, |cells| usize::from(cells[active]))
+        self.cells.as_ref().map_or(active, |cells| usize::from(cells[active]))
     }
 
     /// The part of a summed channel that lies in the overlap.
@@ -196,9 +186,7 @@ impl OpenRow {
 
     /// The cells with load and their counts.
     pub(crate) fn active(&self) -> impl Iterator<Item = (usize, &Counts)> {
-        self.touched
-            .iter()
-            .map(|cell| (usize::from(*cell), &self.counts[usize::from(*cell)]))
+        self.touched.iter().map(|cell| (usize::from(*cell), &self.counts[usize::from(*cell)]))
     }
 
     /// Moves the counts over to other cells. Sums stay; a part of a cell gets its part of the mean,
@@ -206,10 +194,7 @@ impl OpenRow {
     /// takes it.
     pub(crate) fn project(&mut self, projection: &Projection, cells: usize) {
         let covered = f64::from(self.covered_s.max(1));
-        let mut moved = OpenRow {
-            covered_s: self.covered_s,
-            ..OpenRow::default()
-        };
+        let mut moved = OpenRow { covered_s: self.covered_s, ..OpenRow::default() };
         for (cell, counts) in self.active() {
             let mean = (counts[READ] + counts[WRITE]) / covered;
             let above = (counts[PEAK] - mean).max(0.0);
@@ -239,9 +224,7 @@ impl OpenRow {
         }
         Row {
             map: map.clone(),
-            channels: stored
-                .iter()
-                .fold(0, |channels, stored| channels | 1 << stored),
+            channels: stored.iter().fold(0, |channels, stored| channels | 1 << stored),
             values: values.into(),
             cells: (cells.len() < map.len()).then(|| cells.into()),
             covered_s: self.covered_s,

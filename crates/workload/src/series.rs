@@ -38,9 +38,7 @@ impl RateSeries {
         let mut filled = self.known.clone();
         for at in 0..self.values.len() {
             // Earlier bins that were filled count as well: longer gaps repeat the last known week.
-            let season = seasons
-                .iter()
-                .find(|bins| **bins <= at && filled[at - **bins]);
+            let season = seasons.iter().find(|bins| **bins <= at && filled[at - **bins]);
             if let (false, Some(bins)) = (filled[at], season) {
                 self.values[at] = self.values[at - bins];
                 filled[at] = true;
@@ -86,10 +84,7 @@ mod tests {
         RateSeries {
             start_ms: 0,
             bin_ms: HOUR_MS,
-            values: values
-                .iter()
-                .map(|value| value.unwrap_or(f64::NAN))
-                .collect(),
+            values: values.iter().map(|value| value.unwrap_or(f64::NAN)).collect(),
             known: values.iter().map(Option::is_some).collect(),
         }
     }

@@ -73,20 +73,13 @@ impl Default for WorkloadSettings {
 impl Default for RecorderSettings {
     fn default() -> Self {
         let shards = std::thread::available_parallelism().map_or(4, usize::from);
-        Self {
-            vectors_max: 131_072,
-            shards,
-        }
+        Self { vectors_max: 131_072, shards }
     }
 }
 
 impl Default for DemandSettings {
     fn default() -> Self {
-        Self {
-            requests_max: 131_072,
-            retry_ms_max: 60_000,
-            nameless_retry_ms_max: 5_000,
-        }
+        Self { requests_max: 131_072, retry_ms_max: 60_000, nameless_retry_ms_max: 5_000 }
     }
 }
 

@@ -33,12 +33,7 @@ struct Segment {
 impl Default for KeyShape {
     /// Evenly over all bytes.
     fn default() -> Self {
-        Self {
-            segments: vec![Segment {
-                start: Bytes::new(),
-                mass: 1.0,
-            }],
-        }
+        Self { segments: vec![Segment { start: Bytes::new(), mass: 1.0 }] }
     }
 }
 
@@ -46,29 +41,16 @@ impl KeyShape {
     /// Which share of `whole` lies in `part`, a range inside it: from 0 to 1.
     pub(crate) fn share(&self, whole: &KeyRange, part: &KeyRange) -> f64 {
         let all = self.mass(whole);
-        if all > 0.0 {
-            (self.mass(part) / all).clamp(0.0, 1.0)
-        } else {
-            even_share(whole, part)
-        }
+        if all > 0.0 { (self.mass(part) / all).clamp(0.0, 1.0) } else { even_share(whole, part) }
     }
 
     /// Learns that `left_share` of what lies in `whole` lies below `boundary`.
     pub(crate) fn learn(&mut self, whole: &KeyRange, boundary: &Bytes, left_share: f64) {
         let left_share = left_share.clamp(SIDE_SHARE_MIN, 1.0 - SIDE_SHARE_MIN);
-        let left = KeyRange {
-            start: whole.start.clone(),
-            end: Some(boundary.clone()),
-        };
-        let right = KeyRange {
-            start: boundary.clone(),
-            end: whole.end.clone(),
-        };
+        let left = KeyRange { start: whole.start.clone(), end: Some(boundary.clone()) };
+        let right = KeyRange { start: boundary.clone(), end: whole.end.clone() };
         let all = self.mass(whole);
-        for cut in [Some(&whole.start), Some(boundary), whole.end.as_ref()]
-            .into_iter()
-            .flatten()
-        {
+        for cut in [Some(&whole.start), Some(boundary), whole.end.as_ref()].into_iter().flatten() {
             self.cut(cut);
         }
         self.set_mass(&left, all * left_share);
@@ -80,27 +62,15 @@ impl KeyShape {
 
     /// The shape, if it is one: it may have been read from a file.
     pub(crate) fn checked(self) -> Option<Self> {
-        let starts_at_start = self
-            .segments
-            .first()
-            .is_some_and(|first| first.start.is_empty());
-        let rising = self
-            .segments
-            .windows(2)
-            .all(|pair| pair[0].start < pair[1].start);
-        let masses = self
-            .segments
-            .iter()
-            .all(|at| at.mass.is_finite() && at.mass >= 0.0);
+        let starts_at_start = self.segments.first().is_some_and(|first| first.start.is_empty());
+        let rising = self.segments.windows(2).all(|pair| pair[0].start < pair[1].start);
+        let masses = self.segments.iter().all(|at| at.mass.is_finite() && at.mass >= 0.0);
         (starts_at_start && rising && masses).then_some(self)
     }
 
     fn mass(&self, range: &KeyRange) -> f64 {
-        let first = self
-            .segments
-            .partition_point(|segment| segment.start <= range.start)
-            .max(1)
-            - 1;
+        let first =
+            self.segments.partition_point(|segment| segment.start <= range.start).max(1) - 1;
         let inside =
             (first..self.segments.len()).map(|at| (self.range(at), self.segments[at].mass));
         inside
@@ -113,30 +83,18 @@ impl KeyShape {
 
     fn range(&self, at: usize) -> KeyRange {
         let end = self.segments.get(at + 1).map(|next| next.start.clone());
-        KeyRange {
-            start: self.segments[at].start.clone(),
-            end,
-        }
+        KeyRange { start: self.segments[at].start.clone(), end }
     }
 
     /// Makes `key` the start of a segment, without moving mass.
     fn cut(&mut self, key: &Bytes) {
-        let Err(at) = self
-            .segments
-            .binary_search_by(|segment| segment.start.cmp(key))
-        else {
+        let Err(at) = self.segments.binary_search_by(|segment| segment.start.cmp(key)) else {
             return;
         };
         let whole = self.range(at - 1);
         let right = self.segments[at - 1].mass * (1.0 - axis::position(&whole, key));
         self.segments[at - 1].mass -= right;
-        self.segments.insert(
-            at,
-            Segment {
-                start: key.clone(),
-                mass: right,
-            },
-        );
+        self.segments.insert(at, Segment { start: key.clone(), mass: right });
     }
 
     /// Scales the segments inside `range`, which starts and ends with segments, to a total.
@@ -145,11 +103,7 @@ impl KeyShape {
         let now: f64 = self.mass(range);
         let count = self.segments.iter_mut().filter(inside).count().max(1) as f64;
         for segment in self.segments.iter_mut().filter(inside) {
-            segment.mass = if now > 0.0 {
-                segment.mass * mass / now
-            } else {
-                mass / count
-            };
+            segment.mass = if now > 0.0 { segment.mass * mass / now } else { mass / count };
         }
     }
 
@@ -165,10 +119,7 @@ impl KeyShape {
 
 /// The part's share of the whole's bytes.
 fn even_share(whole: &KeyRange, part: &KeyRange) -> f64 {
-    let end = part
-        .end
-        .as_ref()
-        .map_or(1.0, |end| axis::position(whole, end));
+    let end = part.end.as_ref().map_or(1.0, |end| axis::position(whole, end));
     end - axis::position(whole, &part.start)
 }
 
@@ -179,25 +130,15 @@ mod tests {
 
     fn range(start: u8, end: Option<u8>) -> KeyRange {
         let key = |byte: u8| {
-            if byte == 0 {
-                Bytes::new()
-            } else {
-                Bytes::copy_from_slice(&[byte])
-            }
+            if byte == 0 { Bytes::new() } else { Bytes::copy_from_slice(&[byte]) }
         };
-        KeyRange {
-            start: key(start),
-            end: end.map(key),
-        }
+        KeyRange { start: key(start), end: end.map(key) }
     }
 
     #[test]
     fn shares_are_even_until_something_is_learned() {
         let mut shape = KeyShape::default();
-        assert_eq!(
-            shape.share(&KeyRange::full(), &range(0x40, Some(0x80))),
-            0.25
-        );
+        assert_eq!(shape.share(&KeyRange::full(), &range(0x40, Some(0x80))), 0.25);
         shape.learn(&range(0, Some(0x80)), &Bytes::from_static(&[0x10]), 0.9);
         let learned = shape.share(&range(0, Some(0x80)), &range(0, Some(0x10)));
         assert!((learned - 0.9).abs() < 1e-12, "{learned}");

@@ -19,10 +19,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use types::TableId;
 
-const KIND: Kind = Kind {
-    tag: *b"FSWS",
-    name: "workload snapshot",
-};
+const KIND: Kind = Kind { tag: *b"FSWS", name: "workload snapshot" };
 const VERSION: u8 = 1;
 
 /// Version 1.
@@ -74,16 +71,11 @@ impl Collector {
         if snapshot.table != table {
             return Err(mismatch("it was saved for another table"));
         }
-        let load = self
-            .tables
-            .get_mut(&table)
-            .ok_or_else(|| mismatch("nobody announced it"))?;
+        let load = self.tables.get_mut(&table).ok_or_else(|| mismatch("nobody announced it"))?;
         if load.is_counting() {
             return Err(mismatch("it has begun to count"));
         }
-        snapshot
-            .restore(load)
-            .map_err(|reason| KIND.error(reason))?;
+        snapshot.restore(load).map_err(|reason| KIND.error(reason))?;
         self.keep_budget();
         Ok(())
     }
@@ -111,10 +103,7 @@ impl SnapshotV1 {
         let shape = Arc::new(self.shape.checked().ok_or("its shape is none")?);
         let history = load.bins.as_ref().map(|bins| bins.history().clone());
         let map = Arc::new(map);
-        let bins = self
-            .time
-            .map(|time| time.into_bins(&map, history))
-            .transpose()?;
+        let bins = self.time.map(|time| time.into_bins(&map, history)).transpose()?;
         load.map = map;
         load.heat = self.heat;
         load.shape = shape;
@@ -134,12 +123,7 @@ impl TimeV1 {
     fn of(bins: &Bins) -> Self {
         let (open_bins, open_seconds) = bins.open_rows();
         let stored = |window| StoredRows::of(bins.window(window).rows().map(|(_, row)| row));
-        Self {
-            second: bins.second(),
-            open_seconds,
-            open_bins,
-            windows: Window::ALL.map(stored),
-        }
+        Self { second: bins.second(), open_seconds, open_bins, windows: Window::ALL.map(stored) }
     }
 
     fn into_bins(

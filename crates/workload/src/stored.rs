@@ -57,24 +57,16 @@ impl StoredRows {
             }
             maps.push(Arc::new(map));
         }
-        self.rows
-            .into_iter()
-            .map(|row| row.into_row(&maps))
-            .collect()
+        self.rows.into_iter().map(|row| row.into_row(&maps)).collect()
     }
 }
 
 impl StoredRow {
     fn into_row(self, maps: &[Arc<CellMap>]) -> Result<Row, &'static str> {
-        let map = maps
-            .get(self.map as usize)
-            .ok_or("a row has cells that are not there")?
-            .clone();
+        let map = maps.get(self.map as usize).ok_or("a row has cells that are not there")?.clone();
         if let Some(cells) = &self.cells {
             let rising = cells.windows(2).all(|pair| pair[0] < pair[1]);
-            let inside = cells
-                .last()
-                .is_none_or(|last| usize::from(*last) < map.len());
+            let inside = cells.last().is_none_or(|last| usize::from(*last) < map.len());
             if !rising || !inside {
                 return Err("a row has cells that are not there");
             }
@@ -84,26 +76,10 @@ impl StoredRow {
         if self.channels >> STORED != 0 || self.values.len() != active * channels {
             return Err("a row has too many or too few values");
         }
-        if self
-            .values
-            .iter()
-            .any(|value| !value.is_finite() || *value < 0.0)
-        {
+        if self.values.iter().any(|value| !value.is_finite() || *value < 0.0) {
             return Err("a row has values that cannot have been counted");
         }
-        let Self {
-            cells,
-            channels,
-            values,
-            covered_s,
-            ..
-        } = self;
-        Ok(Row {
-            map,
-            cells,
-            channels,
-            values,
-            covered_s,
-        })
+        let Self { cells, channels, values, covered_s, .. } = self;
+        Ok(Row { map, cells, channels, values, covered_s })
     }
 }

@@ -58,11 +58,8 @@ impl TableLoad {
         settings: &CollectorSettings,
         quota: usize,
     ) -> Self {
-        let even = if strategy.is_hash_order() {
-            settings.cells_initial.min(quota).max(1)
-        } else {
-            1
-        };
+        let even =
+            if strategy.is_hash_order() { settings.cells_initial.min(quota).max(1) } else { 1 };
         let map = CellMap::new(axis::even_boundaries(even));
         let mut load = Self {
             partitions: Vec::new(),
@@ -94,11 +91,7 @@ impl TableLoad {
         let starts = partitions.iter().map(|(_, range)| range.start.clone());
         self.partition_boundaries = starts.filter(|start| !start.is_empty()).collect();
         self.partitions = partitions.to_vec();
-        self.grain = if strategy == Strategy::Hash {
-            Grain::Hash
-        } else {
-            Grain::Key
-        };
+        self.grain = if strategy == Strategy::Hash { Grain::Hash } else { Grain::Key };
         self.bins_since_change = 0;
         self.fit();
     }
@@ -162,10 +155,7 @@ impl TableLoad {
         let so_far = self.bins.take().map(|bins| bins.history().clone());
         let mut history =
             so_far.unwrap_or_else(|| Timeline::new(HISTORY_BIN_MS, HISTORY_BINS, start_ms));
-        for (row, start_ms) in rows
-            .into_iter()
-            .zip((start_ms..).step_by(HISTORY_BIN_MS as usize))
-        {
+        for (row, start_ms) in rows.into_iter().zip((start_ms..).step_by(HISTORY_BIN_MS as usize)) {
             history.restore(start_ms, row);
         }
         let mut bins = Bins::new(history.end_ms().div_euclid(1_000));
@@ -197,17 +187,12 @@ impl TableLoad {
 
     fn closed_history_bin(&mut self, start_s: i64) {
         self.revision += 1;
-        self.changed_days
-            .insert(start_s.div_euclid(86_400), self.revision);
+        self.changed_days.insert(start_s.div_euclid(86_400), self.revision);
         // A day that is no longer kept cannot be saved any more.
-        self.changed_days = self
-            .changed_days
-            .split_off(&(start_s.div_euclid(86_400) - HISTORY_DAYS as i64));
+        self.changed_days =
+            self.changed_days.split_off(&(start_s.div_euclid(86_400) - HISTORY_DAYS as i64));
         self.heat.iter_mut().for_each(|heat| *heat *= HEAT_KEPT);
-        let newest = self
-            .bins
-            .as_ref()
-            .and_then(|bins| bins.history().rows().next_back());
+        let newest = self.bins.as_ref().and_then(|bins| bins.history().rows().next_back());
         if let Some((_, row)) = newest {
             for stored in [READ, WRITE] {
                 for (active, units) in row.channel(stored).iter().enumerate() {

@@ -28,20 +28,15 @@ pub(crate) struct Table {
 
 impl std::fmt::Debug for Table {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Table")
-            .field("path", &self.path)
-            .field("line", &self.line)
-            .finish()
+        f.debug_struct("Table").field("path", &self.path).field("line", &self.line).finish()
     }
 }
 
 impl Table {
     /// Opens the file and reads its header.
     pub(crate) fn open(path: &Path) -> Result<Self, WorkloadError> {
-        let text = text_of(path).map_err(|source| WorkloadError::Open {
-            path: path.to_owned(),
-            source,
-        })?;
+        let text = text_of(path)
+            .map_err(|source| WorkloadError::Open { path: path.to_owned(), source })?;
         let mut table = Self {
             path: path.to_owned(),
             reader: csv::Reader::from_reader(text),
@@ -96,51 +91,26 @@ impl Table {
     /// An error on the current line.
     pub(crate) fn error(&self, problem: impl Into<String>, advice: &'static str) -> WorkloadError {
         let (path, line) = (self.path.clone(), self.line);
-        WorkloadError::Line {
-            path,
-            line,
-            problem: problem.into(),
-            advice,
-        }
+        WorkloadError::Line { path, line, problem: problem.into(), advice }
     }
 
     /// An error of the CSV reader: the file's, or the operating system's.
     fn unreadable(&self, error: csv::Error) -> WorkloadError {
         let line = error.position().map_or(self.line, csv::Position::line);
-        let (path, advice) = (
-            self.path.clone(),
-            "give every line as many fields as the header",
-        );
+        let (path, advice) = (self.path.clone(), "give every line as many fields as the header");
         match error.into_kind() {
             csv::ErrorKind::Io(source) => WorkloadError::Open { path, source },
-            csv::ErrorKind::UnequalLengths {
-                expected_len, len, ..
-            } => {
+            csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
                 let problem = format!("{len} fields where the header has {expected_len}");
-                WorkloadError::Line {
-                    path,
-                    line,
-                    problem,
-                    advice,
-                }
+                WorkloadError::Line { path, line, problem, advice }
             }
             csv::ErrorKind::Utf8 { .. } => {
                 let problem = "it is not text in UTF-8".to_owned();
-                WorkloadError::Line {
-                    path,
-                    line,
-                    problem,
-                    advice: "convert the file to UTF-8",
-                }
+                WorkloadError::Line { path, line, problem, advice: "convert the file to UTF-8" }
             }
             kind => {
                 let problem = format!("it cannot be read as CSV ({kind:?})");
-                WorkloadError::Line {
-                    path,
-                    line,
-                    problem,
-                    advice,
-                }
+                WorkloadError::Line { path, line, problem, advice }
             }
         }
     }
@@ -150,14 +120,8 @@ impl Table {
 fn text_of(path: &Path) -> std::io::Result<Box<dyn Read + Send>> {
     let mut file = BufReader::new(File::open(path)?);
     let mut head = Vec::with_capacity(GZIP_MAGIC.len());
-    file.by_ref()
-        .take(GZIP_MAGIC.len() as u64)
-        .read_to_end(&mut head)?;
+    file.by_ref().take(GZIP_MAGIC.len() as u64).read_to_end(&mut head)?;
     let zipped = head == GZIP_MAGIC;
     let whole = Cursor::new(head).chain(file);
-    Ok(if zipped {
-        Box::new(MultiGzDecoder::new(whole))
-    } else {
-        Box::new(whole)
-    })
+    Ok(if zipped { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) })
 }

@@ -33,13 +33,7 @@ impl Timeline {
     /// No bins yet; the first to come is the one that begins at or after `start_ms`.
     pub(crate) fn new(bin_ms: i64, bins_max: usize, start_ms: i64) -> Self {
         let next_bin = start_ms.div_euclid(bin_ms);
-        Self {
-            bin_ms,
-            bins_max,
-            next_bin,
-            rows: VecDeque::new(),
-            shape: Arc::default(),
-        }
+        Self { bin_ms, bins_max, next_bin, rows: VecDeque::new(), shape: Arc::default() }
     }
 
     /// Length of a bin.
@@ -79,25 +73,18 @@ impl Timeline {
 
     /// A channel of a range of keys, over the bins that begin at or after `from_ms`.
     pub fn series_from(&self, range: &KeyRange, channel: Channel, from_ms: i64) -> RateSeries {
-        self.matrix(std::slice::from_ref(range), channel, from_ms)
-            .remove(0)
+        self.matrix(std::slice::from_ref(range), channel, from_ms).remove(0)
     }
 
     /// A channel of several ranges of keys in one pass, over the bins that begin at or after `from_ms`.
     pub fn matrix(&self, ranges: &[KeyRange], channel: Channel, from_ms: i64) -> Vec<RateSeries> {
         let first = self.bin_at_or_after(from_ms);
         let mut all = self.raw(ranges, channel, first);
-        if all
-            .first()
-            .is_some_and(|series| series.known.contains(&false))
-        {
+        if all.first().is_some_and(|series| series.known.contains(&false)) {
             // Gaps are filled from what was a week before them.
             let earlier = first - self.bin_at_or_after(from_ms - RateSeries::LOOK_BACK_MS);
             let longer = self.raw(ranges, channel, first - earlier);
-            all = longer
-                .into_iter()
-                .map(|series| filled(series, channel, earlier))
-                .collect();
+            all = longer.into_iter().map(|series| filled(series, channel, earlier)).collect();
         }
         all
     }
@@ -106,17 +93,10 @@ impl Timeline {
     /// `None` if none is.
     pub fn recent_rate(&self, range: &KeyRange, channel: Channel, bins: usize) -> Option<f64> {
         let first = self.rows.len().saturating_sub(bins);
-        let series = self
-            .raw(std::slice::from_ref(range), channel, first)
-            .remove(0);
-        let known = series
-            .values
-            .iter()
-            .zip(&series.known)
-            .filter(|(_, known)| **known);
-        let (sum, count) = known.fold((0.0, 0.0), |(sum, count), (rate, _)| {
-            (sum + rate, count + 1.0)
-        });
+        let series = self.raw(std::slice::from_ref(range), channel, first).remove(0);
+        let known = series.values.iter().zip(&series.known).filter(|(_, known)| **known);
+        let (sum, count) =
+            known.fold((0.0, 0.0), |(sum, count), (rate, _)| (sum + rate, count + 1.0));
         (count > 0.0).then(|| sum / count)
     }
 
@@ -129,20 +109,12 @@ impl Timeline {
     /// What was counted in the bins from `first` on, unknown bins without a value.
     fn raw(&self, ranges: &[KeyRange], channel: Channel, first: usize) -> Vec<RateSeries> {
         let start_ms = self.start_ms() + first as i64 * self.bin_ms;
-        let empty = RateSeries {
-            start_ms,
-            bin_ms: self.bin_ms,
-            values: vec![],
-            known: vec![],
-        };
+        let empty = RateSeries { start_ms, bin_ms: self.bin_ms, values: vec![], known: vec![] };
         let mut all = vec![empty; ranges.len()];
         let mut seen: Option<(&Arc<CellMap>, Vec<Option<Overlap>>)> = None;
         for row in self.rows.range(first..) {
             // Rows come in long runs with the same cells.
-            if seen
-                .as_ref()
-                .is_none_or(|(map, _)| !Arc::ptr_eq(map, &row.map))
-            {
+            if seen.as_ref().is_none_or(|(map, _)| !Arc::ptr_eq(map, &row.map)) {
                 seen = Some((&row.map, self.overlaps(&row.map, ranges)));
             }
             let Some((_, overlaps)) = &seen else { continue };
@@ -178,10 +150,7 @@ impl Timeline {
     /// The bins and when they begin, oldest first.
     pub(crate) fn rows(&self) -> impl DoubleEndedIterator<Item = (i64, &Row)> {
         let start_ms = self.start_ms();
-        self.rows
-            .iter()
-            .enumerate()
-            .map(move |(at, row)| (start_ms + at as i64 * self.bin_ms, row))
+        self.rows.iter().enumerate().map(move |(at, row)| (start_ms + at as i64 * self.bin_ms, row))
     }
 
     /// A timeline whose last bin ends at `end_ms`; `None` if these are more rows than it keeps.

@@ -97,13 +97,7 @@ impl TraceReader {
     /// Opens a trace and gives its events times of their own, `interval_ms` apart from 0 on, whether
     /// it has timestamps or only a sequence.
     pub fn open_paced(path: &Path, interval_ms: f64) -> Result<Self, WorkloadError> {
-        Self::new(
-            Table::open(path)?,
-            Time::Pace {
-                interval_ms,
-                read: 0,
-            },
-        )
+        Self::new(Table::open(path)?, Time::Pace { interval_ms, read: 0 })
     }
 
     fn new(table: Table, time: Time) -> Result<Self, WorkloadError> {
@@ -111,12 +105,7 @@ impl TraceReader {
         for (place, name) in columns.iter_mut().zip(COLUMNS) {
             *place = table.column(name)?;
         }
-        Ok(Self {
-            table,
-            time,
-            columns,
-            failed: false,
-        })
+        Ok(Self { table, time, columns, failed: false })
     }
 
     /// The event on the line that was read last.
@@ -142,13 +131,7 @@ impl TraceReader {
                 )
             })?),
         };
-        Ok(TraceEvent {
-            timestamp_ms,
-            op,
-            key: key.into(),
-            size,
-            client: client.into(),
-        })
+        Ok(TraceEvent { timestamp_ms, op, key: key.into(), size, client: client.into() })
     }
 }
 

@@ -72,11 +72,7 @@ pub struct KeyPrefix<const N: usize> {
 
 impl<const N: usize> KeyPrefix<N> {
     /// The prefix of an empty key.
-    pub const EMPTY: Self = Self {
-        bytes: [0; N],
-        len: 0,
-        truncated: false,
-    };
+    pub const EMPTY: Self = Self { bytes: [0; N], len: 0, truncated: false };
 
     /// The first `N` bytes of `key`.
     #[inline]
@@ -85,11 +81,7 @@ impl<const N: usize> KeyPrefix<N> {
         let len = key.len().min(N);
         let mut bytes = [0; N];
         bytes[..len].copy_from_slice(&key[..len]);
-        Self {
-            bytes,
-            len: len as u8,
-            truncated: key.len() > N,
-        }
+        Self { bytes, len: len as u8, truncated: key.len() > N }
     }
 
     /// The bytes kept.
@@ -112,9 +104,7 @@ impl<const N: usize> PartialOrd for KeyPrefix<N> {
 
 impl<const N: usize> Ord for KeyPrefix<N> {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.as_bytes()
-            .cmp(other.as_bytes())
-            .then(self.truncated.cmp(&other.truncated))
+        self.as_bytes().cmp(other.as_bytes()).then(self.truncated.cmp(&other.truncated))
     }
 }
 
@@ -137,10 +127,7 @@ impl<'de, const N: usize> Deserialize<'de> for KeyPrefix<N> {
         if bytes.len() > N {
             return Err(serde::de::Error::custom("key prefix too long"));
         }
-        Ok(Self {
-            truncated,
-            ..Self::new(&bytes)
-        })
+        Ok(Self { truncated, ..Self::new(&bytes) })
     }
 }
 

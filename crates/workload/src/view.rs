@@ -25,10 +25,7 @@ pub struct ViewSize {
 impl Default for ViewSize {
     /// Everything that is known.
     fn default() -> Self {
-        Self {
-            bins_max: usize::MAX,
-            cells_max: usize::MAX,
-        }
+        Self { bins_max: usize::MAX, cells_max: usize::MAX }
     }
 }
 
@@ -143,10 +140,7 @@ impl Collector {
             start_ms: timeline.start_ms(),
             bin_ms: timeline.bin_ms() * bins_per_group as i64,
             known,
-            cells: cells
-                .iter()
-                .map(|range| cell_view(range, &load.partitions))
-                .collect(),
+            cells: cells.iter().map(|range| cell_view(range, &load.partitions)).collect(),
             channels,
             requests: sketch.requests,
             retries: sketch.retries,
@@ -167,10 +161,7 @@ impl Collector {
             return Vec::new();
         };
         let sampled = load.sketches.of(window).sample.vectors();
-        sampled
-            .iter()
-            .map(|vector| VectorView::of(vector, names))
-            .collect()
+        sampled.iter().map(|vector| VectorView::of(vector, names)).collect()
     }
 }
 
@@ -203,10 +194,7 @@ fn matrices(
         };
         let bins = (0..timeline.len()).step_by(bins_per_group).map(|first| {
             let last = (first + bins_per_group).min(timeline.len());
-            columns
-                .iter()
-                .map(|column| value(&column.values[first..last]) as f32)
-                .collect()
+            columns.iter().map(|column| value(&column.values[first..last]) as f32).collect()
         });
         (channel.name(), bins.collect())
     });
@@ -214,9 +202,7 @@ fn matrices(
 }
 
 fn cell_view(range: &KeyRange, partitions: &[(PartitionId, KeyRange)]) -> CellView {
-    let owner = partitions
-        .iter()
-        .find(|(_, owned)| owned.contains(&range.start));
+    let owner = partitions.iter().find(|(_, owned)| owned.contains(&range.start));
     CellView {
         start: hex(&range.start),
         end: range.end.as_ref().map(|end| hex(end)),
@@ -234,10 +220,7 @@ fn key_quantiles(mut keys: Vec<Weighted>) -> Vec<KeyQuantileView> {
     for key in &keys {
         below += key.requests;
         while let Some(quantile) = wanted.next_if(|quantile| below >= quantile * all) {
-            found.push(KeyQuantileView {
-                quantile,
-                key: hex(key.key.as_bytes()),
-            });
+            found.push(KeyQuantileView { quantile, key: hex(key.key.as_bytes()) });
         }
     }
     found
@@ -265,10 +248,8 @@ impl VectorView {
             storage_key: hex(vector.storage_key.as_bytes()),
             range_key: hex(vector.range_key.as_bytes()),
             timestamp_ms: vector.timestamp_ms,
-            client: client.map_or_else(
-                || format!("{:016x}", vector.client),
-                |name| name.to_string(),
-            ),
+            client: client
+                .map_or_else(|| format!("{:016x}", vector.client), |name| name.to_string()),
             data_bytes: vector.data_bytes,
             read_units: vector.read_units,
             write_units: vector.write_units,

@@ -121,11 +121,7 @@ impl Sketches {
         }
         let closed = &mut self.closed[level];
         // The slice that is forgotten gives its memory to the one that begins.
-        let forgotten = if closed.len() < slices {
-            None
-        } else {
-            closed.pop_front()
-        };
+        let forgotten = if closed.len() < slices { None } else { closed.pop_front() };
         let mut next = forgotten.unwrap_or_else(|| self.open[level].empty());
         next.clear();
         closed.push_back(std::mem::replace(&mut self.open[level], next));

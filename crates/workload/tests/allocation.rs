@@ -10,16 +10,11 @@ use workload::{
 fn request(n: u64, names: &ClientNames, demand: &Demand, recorder: &Recorder) {
     let client = names.register("AKIDEXAMPLE");
     let attempt = Attempt::from_headers(
-        n.is_multiple_of(2)
-            .then_some("8f2a3c1e-2d53-4a5f-9d3b-1d0c6f0a7b11"),
+        n.is_multiple_of(2).then_some("8f2a3c1e-2d53-4a5f-9d3b-1d0c6f0a7b11"),
         Some("attempt=2; max=3"),
         Attempt::nameless(client, n, RequestType::Modify),
     );
-    let outcome = if n.is_multiple_of(3) {
-        Outcome::Throttled
-    } else {
-        Outcome::Served
-    };
+    let outcome = if n.is_multiple_of(3) { Outcome::Throttled } else { Outcome::Served };
     recorder.record(&Vector {
         table: TableId(1),
         partition: PartitionId(1),
@@ -41,10 +36,7 @@ fn request(n: u64, names: &ClientNames, demand: &Demand, recorder: &Recorder) {
 fn recording_does_not_allocate() {
     let names = ClientNames::new(10);
     let demand = Demand::new(&DemandSettings::default());
-    let recorder = Recorder::new(&RecorderSettings {
-        vectors_max: 1_000,
-        shards: 1,
-    });
+    let recorder = Recorder::new(&RecorderSettings { vectors_max: 1_000, shards: 1 });
     // The first request names the client and gives the thread its number.
     request(0, &names, &demand, &recorder);
     let counted = allocation_counter::measure(|| {

@@ -15,10 +15,7 @@ const BOUNDARIES: [&[u8]; 3] = [b"d", b"h", b"p"];
 const FIRST_MS: i64 = NOON_MS + 61_000;
 
 fn settings() -> CollectorSettings {
-    CollectorSettings {
-        cells_per_table_max: 4,
-        ..CollectorSettings::default()
-    }
+    CollectorSettings { cells_per_table_max: 4, ..CollectorSettings::default() }
 }
 
 #[derive(Clone, Debug)]
@@ -35,14 +32,8 @@ struct Event {
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let pauses = prop_oneof![20 => 0i64..300, 5 => 0i64..20_000, 1 => 0i64..2_000_000];
-    let event = (
-        pauses,
-        0i64..900,
-        b'a'..=b'z',
-        [0f32..9.0, 0f32..9.0],
-        any::<bool>(),
-        any::<bool>(),
-    );
+    let event =
+        (pauses, 0i64..900, b'a'..=b'z', [0f32..9.0, 0f32..9.0], any::<bool>(), any::<bool>());
     let event = event.prop_map(|(after_ms, late_ms, key, units, refused, retry)| Event {
         after_ms,
         late_ms,
@@ -58,25 +49,11 @@ fn vectors(events: &[Event]) -> Vec<Vector> {
     let mut now_ms = FIRST_MS;
     let vector = |event: &Event| {
         now_ms += event.after_ms;
-        let outcome = if event.refused {
-            Outcome::Throttled
-        } else {
-            Outcome::Served
-        };
+        let outcome = if event.refused { Outcome::Throttled } else { Outcome::Served };
         let [read_units, write_units] = event.units;
-        let late_ms = if now_ms - event.late_ms < FIRST_MS {
-            0
-        } else {
-            event.late_ms
-        };
+        let late_ms = if now_ms - event.late_ms < FIRST_MS { 0 } else { event.late_ms };
         let vector = vector(now_ms - late_ms, &[event.key]);
-        Vector {
-            read_units,
-            write_units,
-            outcome,
-            demand: !event.retry,
-            ..vector
-        }
+        Vector { read_units, write_units, outcome, demand: !event.retry, ..vector }
     };
     events.iter().map(vector).collect()
 }
@@ -101,20 +78,13 @@ fn expected(
         Channel::PeakToMean => vector.units(),
     };
     let in_second = |vectors: &Vec<Vector>| vectors.iter().filter(inside).map(value).sum::<f64>();
-    let of_bin = seconds
-        .range(start_s..start_s + bin_s)
-        .map(|(_, vectors)| in_second(vectors));
+    let of_bin = seconds.range(start_s..start_s + bin_s).map(|(_, vectors)| in_second(vectors));
     if channel != Channel::PeakToMean {
         return of_bin.sum::<f64>() / covered;
     }
-    let (sum, peak) = of_bin.fold((0.0, 0.0), |(sum, peak), units| {
-        (sum + units, f64::max(peak, units))
-    });
-    if sum > 0.0 {
-        peak / (sum / covered)
-    } else {
-        1.0
-    }
+    let (sum, peak) =
+        of_bin.fold((0.0, 0.0), |(sum, peak), units| (sum + units, f64::max(peak, units)));
+    if sum > 0.0 { peak / (sum / covered) } else { 1.0 }
 }
 
 fn check(timeline: &Timeline, seconds: &BTreeMap<i64, Vec<Vector>>, first_s: i64) {
@@ -123,11 +93,7 @@ fn check(timeline: &Timeline, seconds: &BTreeMap<i64, Vec<Vector>>, first_s: i64
         for channel in Channel::ALL {
             let series = timeline.series(&range, channel);
             assert_eq!(series.values.len(), timeline.len());
-            for (at, value) in series
-                .values
-                .iter()
-                .enumerate()
-                .filter(|(at, _)| series.known[*at])
+            for (at, value) in series.values.iter().enumerate().filter(|(at, _)| series.known[*at])
             {
                 let start_s = series.start_ms / 1_000 + at as i64 * bin_s;
                 let expected = expected(seconds, &range, channel, start_s, bin_s, first_s);
@@ -140,10 +106,7 @@ fn check(timeline: &Timeline, seconds: &BTreeMap<i64, Vec<Vector>>, first_s: i64
 fn check_all(collector: &Collector, vectors: &[Vector], end_s: i64) {
     let mut seconds: BTreeMap<i64, Vec<Vector>> = BTreeMap::new();
     for vector in vectors {
-        seconds
-            .entry(vector.timestamp_ms.div_euclid(1_000))
-            .or_default()
-            .push(*vector);
+        seconds.entry(vector.timestamp_ms.div_euclid(1_000)).or_default().push(*vector);
     }
     let first_s = FIRST_MS.div_euclid(1_000);
     let windows =
@@ -177,13 +140,9 @@ proptest! {
 #[test]
 fn a_drain_puts_vectors_of_all_shards_in_order() {
     use workload::{Recorder, RecorderSettings};
-    let recorder = Recorder::new(&RecorderSettings {
-        vectors_max: 10_000,
-        shards: 4,
-    });
-    let vectors: Vec<Vector> = (0..4_000)
-        .map(|n| vector(FIRST_MS + n * 250, &[b'a' + (n % 20) as u8]))
-        .collect();
+    let recorder = Recorder::new(&RecorderSettings { vectors_max: 10_000, shards: 4 });
+    let vectors: Vec<Vector> =
+        (0..4_000).map(|n| vector(FIRST_MS + n * 250, &[b'a' + (n % 20) as u8])).collect();
     // Each thread records its own quarter of the time, which is 1,000 s: all together far out of order.
     std::thread::scope(|scope| {
         for quarter in vectors.chunks(1_000) {
@@ -193,15 +152,7 @@ fn a_drain_puts_vectors_of_all_shards_in_order() {
     let mut collector = collector(&settings(), KeyStrategy::Range, &partitions(&BOUNDARIES));
     collector.advance(FIRST_MS);
     let drained = collector.drain(&recorder, FIRST_MS + 1_001_000);
-    assert_eq!(
-        (
-            drained.ingested,
-            drained.late,
-            drained.lost,
-            drained.dropped
-        ),
-        (4_000, 0, 0, 0)
-    );
+    assert_eq!((drained.ingested, drained.late, drained.lost, drained.dropped), (4_000, 0, 0, 0));
     check_all(&collector, &vectors, FIRST_MS / 1_000 + 1_000);
 }
 
@@ -238,10 +189,7 @@ fn a_vector_from_the_future_came_now() {
 fn vectors_of_unknown_tables_are_counted_as_such() {
     let mut collector = Collector::new(&settings());
     collector.ingest(&vector(NOON_MS, b"k"));
-    assert_eq!(
-        (collector.stats().ingested, collector.stats().unknown_table),
-        (0, 1)
-    );
+    assert_eq!((collector.stats().ingested, collector.stats().unknown_table), (0, 1));
     assert!(collector.history(TABLE).is_none());
 }
 
@@ -266,10 +214,6 @@ fn down_time_is_unknown_not_quiet() {
         Channel::Requests,
         NOON_MS + 35 * 60_000,
     );
-    assert_eq!(
-        streamed.values,
-        requests.values[7..],
-        "the same when only the end is asked for"
-    );
+    assert_eq!(streamed.values, requests.values[7..], "the same when only the end is asked for");
     assert_eq!(streamed.start_ms, NOON_MS + 35 * 60_000);
 }

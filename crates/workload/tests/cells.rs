@@ -33,19 +33,11 @@ fn check_totals(collector: &Collector, ranges: &[KeyRange]) {
 
 /// Partitions between the first bytes given.
 fn cut_at(bytes: &[u8]) -> Vec<(PartitionId, KeyRange)> {
-    let mut boundaries: Vec<[u8; 8]> = bytes
-        .iter()
-        .filter(|byte| **byte > 0)
-        .map(|byte| [*byte, 0, 0, 0, 0, 0, 0, 0])
-        .collect();
+    let mut boundaries: Vec<[u8; 8]> =
+        bytes.iter().filter(|byte| **byte > 0).map(|byte| [*byte, 0, 0, 0, 0, 0, 0, 0]).collect();
     boundaries.sort_unstable();
     boundaries.dedup();
-    partitions(
-        &boundaries
-            .iter()
-            .map(|boundary| &boundary[..])
-            .collect::<Vec<_>>(),
-    )
+    partitions(&boundaries.iter().map(|boundary| &boundary[..]).collect::<Vec<_>>())
 }
 
 #[derive(Clone, Debug)]
@@ -135,19 +127,12 @@ fn loaded(strategy: KeyStrategy, key: impl Fn(u64) -> Vec<u8>) -> Collector {
 
 /// Rates of the cells over the last bins.
 fn cell_rates(collector: &Collector) -> Vec<(KeyRange, f64)> {
-    let timeline = collector
-        .timeline(TABLE, Window::FiveMinutes)
-        .expect("something came");
+    let timeline = collector.timeline(TABLE, Window::FiveMinutes).expect("something came");
     let rate = |range: &KeyRange| {
-        timeline
-            .recent_rate(range, Channel::WriteUnits, 300)
-            .expect("it was watched")
+        timeline.recent_rate(range, Channel::WriteUnits, 300).expect("it was watched")
     };
     let cells = collector.cells(TABLE).expect("announced");
-    cells
-        .ranges()
-        .map(|range| (range.clone(), rate(&range)))
-        .collect()
+    cells.ranges().map(|range| (range.clone(), rate(&range))).collect()
 }
 
 #[test]
@@ -158,9 +143,7 @@ fn even_load_needs_no_more_cells() {
 
 #[test]
 fn keys_in_order_get_cells_where_they_are() {
-    let collector = loaded(KeyStrategy::Range, |n| {
-        format!("user/{:05}", n * 7_919 % 5_000).into()
-    });
+    let collector = loaded(KeyStrategy::Range, |n| format!("user/{:05}", n * 7_919 % 5_000).into());
     let rates = cell_rates(&collector);
     assert!(rates.len() >= 32, "{} cells", rates.len());
     let (_, hottest) = rates.iter().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
@@ -169,35 +152,23 @@ fn keys_in_order_get_cells_where_they_are() {
 
 #[test]
 fn a_hot_key_gets_a_cell_of_its_own() {
-    for (strategy, hot) in [
-        (KeyStrategy::Hash, hash_key(77)),
-        (KeyStrategy::Range, b"user/00077".to_vec()),
-    ] {
+    for (strategy, hot) in
+        [(KeyStrategy::Hash, hash_key(77)), (KeyStrategy::Range, b"user/00077".to_vec())]
+    {
         let collector = loaded(strategy, |n| match (n % 2, strategy) {
             (0, _) => hot.clone(),
             (_, KeyStrategy::Hash) => hash_key(1_000 + n),
             _ => format!("user/{:05}", n * 7_919 % 5_000).into(),
         });
         let cells = cell_rates(&collector);
-        let (cell, rate) = cells
-            .iter()
-            .find(|(range, _)| range.contains(&hot))
-            .unwrap();
-        assert!(
-            (0.48..0.56).contains(rate),
-            "{strategy:?}: {rate} in {cell:?}"
-        );
-        let in_cell = (0..5_000)
-            .filter(|n| cell.contains(format!("user/{n:05}").as_bytes()))
-            .count();
+        let (cell, rate) = cells.iter().find(|(range, _)| range.contains(&hot)).unwrap();
+        assert!((0.48..0.56).contains(rate), "{strategy:?}: {rate} in {cell:?}");
+        let in_cell =
+            (0..5_000).filter(|n| cell.contains(format!("user/{n:05}").as_bytes())).count();
         assert!(in_cell <= 50, "{strategy:?}: {in_cell} keys beside it");
         let hottest = collector.hot_keys(TABLE, Window::Hour, 1).remove(0);
         assert_eq!(hottest.storage_key.as_bytes(), hot);
-        assert!(
-            (0.49..0.51).contains(&hottest.share),
-            "{strategy:?}: {}",
-            hottest.share
-        );
+        assert!((0.49..0.51).contains(&hottest.share), "{strategy:?}: {}", hottest.share);
         assert!(
             (0.49..0.51).contains(&hottest.write_units),
             "{strategy:?}: {}",
@@ -210,11 +181,7 @@ fn a_hot_key_gets_a_cell_of_its_own() {
 fn a_child_has_the_history_of_its_keys_at_once() {
     // Three quarters of the load lie in the first tenth of the axis.
     let key = |n: u64| {
-        let at = if n.is_multiple_of(4) {
-            n * 61 % 1_000
-        } else {
-            n * 61 % 100
-        };
+        let at = if n.is_multiple_of(4) { n * 61 % 1_000 } else { n * 61 % 100 };
         let hash = at << 54;
         [&hash.to_be_bytes()[..], b"k"].concat()
     };
@@ -224,10 +191,7 @@ fn a_child_has_the_history_of_its_keys_at_once() {
     let child = history(&collector, &children[0].1, Channel::WriteUnits);
     assert_eq!(child.values.len(), 17);
     // The axis was cut evenly at first, so that the boundary, a little before the tenth, cut cells.
-    let truth = (0..5_400)
-        .filter(|n| children[0].1.contains(&key(*n)))
-        .count() as f64
-        / 5_400.0;
+    let truth = (0..5_400).filter(|n| children[0].1.contains(&key(*n))).count() as f64 / 5_400.0;
     for value in &child.values {
         assert!((value - truth).abs() < 0.06, "{value} instead of {truth}");
     }
@@ -241,18 +205,12 @@ fn what_lies_inside_an_old_cell_is_learned_later() {
     let half = KeyRange::new("user/", Some(Bytes::from("user/02500")));
     let rates = history(&collector, &half, Channel::WriteUnits);
     let first = rates.values[0];
-    assert!(
-        (0.4..0.6).contains(&first),
-        "by bytes it would be almost nothing: {first}"
-    );
+    assert!((0.4..0.6).contains(&first), "by bytes it would be almost nothing: {first}");
 }
 
 #[test]
 fn tables_share_one_budget() {
-    let settings = CollectorSettings {
-        cells_max: 200,
-        ..CollectorSettings::default()
-    };
+    let settings = CollectorSettings { cells_max: 200, ..CollectorSettings::default() };
     let mut collector = Collector::new(&settings);
     let tables: Vec<TableId> = (1..=5).map(TableId).collect();
     let total = |collector: &Collector| {
@@ -267,10 +225,7 @@ fn tables_share_one_budget() {
         for n in 0..6_000u64 {
             let key = format!("user/{:05}", n * n % 5_003);
             let timestamp_ms = NOON_MS + (at as i64 * 6_000 + n as i64) * 1_000;
-            collector.ingest(&Vector {
-                table: *table,
-                ..vector(timestamp_ms, key.as_bytes())
-            });
+            collector.ingest(&Vector { table: *table, ..vector(timestamp_ms, key.as_bytes()) });
             assert!(total(&collector) <= 200);
         }
     }
@@ -284,10 +239,7 @@ fn tables_share_one_budget() {
 
 #[test]
 fn partitions_get_cells_even_beyond_the_budget() {
-    let settings = CollectorSettings {
-        cells_max: 4,
-        ..CollectorSettings::default()
-    };
+    let settings = CollectorSettings { cells_max: 4, ..CollectorSettings::default() };
     let many: Vec<u8> = (1..=40).collect();
     let collector = collector(&settings, KeyStrategy::Hash, &cut_at(&many));
     assert_eq!(collector.cells(TABLE).unwrap().len(), 41);

@@ -19,21 +19,13 @@ fn fresh() -> Collector {
 /// Requests of every kind, `every_ms` apart, on keys of which some are hot.
 fn load(from: u64, to: u64, every_ms: i64) -> impl Iterator<Item = Vector> {
     (from..to).map(move |n| {
-        let key = if n % 3 == 0 {
-            hash_key(5)
-        } else {
-            hash_key(n * n % 1_009)
-        };
+        let key = if n % 3 == 0 { hash_key(5) } else { hash_key(n * n % 1_009) };
         let refused = n % 11 == 0;
         Vector {
             client: n % 5,
             read_units: (n % 7) as f32 / 2.0,
             data_bytes: (n % 300) as u32,
-            outcome: if refused {
-                Outcome::Throttled
-            } else {
-                Outcome::Served
-            },
+            outcome: if refused { Outcome::Throttled } else { Outcome::Served },
             demand: n % 13 != 0,
             ..vector(NOON_MS + n as i64 * every_ms, &key)
         }
@@ -49,13 +41,9 @@ fn restarted(from: &Collector) -> Collector {
     let (days, snapshot) = saved(from);
     let mut restarted = fresh();
     for day in days.iter().rev() {
-        restarted
-            .restore_day(TABLE, day)
-            .expect("it was saved just now");
+        restarted.restore_day(TABLE, day).expect("it was saved just now");
     }
-    restarted
-        .restore_snapshot(TABLE, &snapshot)
-        .expect("it was saved just now");
+    restarted.restore_snapshot(TABLE, &snapshot).expect("it was saved just now");
     restarted
 }
 
@@ -102,15 +90,11 @@ fn time_between_save_and_restart_is_unknown() {
     after.resume(NOON_MS + 2 * 3_600_000);
     after.advance(NOON_MS + 3 * 3_600_000);
     let requests = history(&after, &KeyRange::full(), Channel::Requests);
-    let known: Vec<usize> = (0..requests.known.len())
-        .filter(|bin| requests.known[*bin])
-        .collect();
+    let known: Vec<usize> = (0..requests.known.len()).filter(|bin| requests.known[*bin]).collect();
     // Twelve bins of load, twelve of which nobody knows, and quiet ones.
     assert_eq!(
         known,
-        [
-            0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34
-        ]
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34]
     );
 }
 
@@ -126,19 +110,11 @@ fn history_alone_is_enough_to_go_on() {
     }
     for channel in Channel::ALL {
         let range = &boundaries()[1].1;
-        assert_eq!(
-            history(&before, range, channel),
-            history(&after, range, channel)
-        );
+        assert_eq!(history(&before, range, channel), history(&after, range, channel));
     }
     after.resume(NOON_MS + 120_000_000);
     run(&mut after, load(12_000, 13_000, 10_000));
-    assert!(
-        history(&after, &KeyRange::full(), Channel::Requests)
-            .known
-            .last()
-            .unwrap()
-    );
+    assert!(history(&after, &KeyRange::full(), Channel::Requests).known.last().unwrap());
 }
 
 #[test]
@@ -165,25 +141,13 @@ fn only_days_that_changed_are_to_be_saved() {
     let mut collector = fresh();
     run(&mut collector, load(0, 1_440, 60_000));
     let changed = collector.changed_days(TABLE);
-    assert_eq!(
-        changed
-            .iter()
-            .map(|changed| changed.day)
-            .collect::<Vec<_>>(),
-        [20_360, 20_361]
-    );
+    assert_eq!(changed.iter().map(|changed| changed.day).collect::<Vec<_>>(), [20_360, 20_361]);
     collector.mark_saved(TABLE, changed[0]);
     // Another bin is closed while the second day is being saved: it has changed again.
     run(&mut collector, load(1_440, 1_450, 60_000));
     collector.mark_saved(TABLE, changed[1]);
     let changed = collector.changed_days(TABLE);
-    assert_eq!(
-        changed
-            .iter()
-            .map(|changed| changed.day)
-            .collect::<Vec<_>>(),
-        [20_361]
-    );
+    assert_eq!(changed.iter().map(|changed| changed.day).collect::<Vec<_>>(), [20_361]);
     collector.mark_saved(TABLE, changed[0]);
     assert_eq!(collector.changed_days(TABLE), []);
     assert_eq!(collector.encode_day(TABLE, 20_359), None);
@@ -201,24 +165,15 @@ fn what_does_not_fit_is_refused() {
         before.restore_day(TABLE, &days[0]).map(drop),
         before.restore_snapshot(TABLE, &snapshot),
     ] {
-        assert!(
-            matches!(error, Err(WorkloadError::Mismatch { .. })),
-            "{error:?}"
-        );
+        assert!(matches!(error, Err(WorkloadError::Mismatch { .. })), "{error:?}");
     }
     other.set_partitions(TableId(8), Strategy::Hash, &boundaries());
-    let error = other
-        .restore_day(TableId(8), &days[0])
-        .unwrap_err()
-        .to_string();
+    let error = other.restore_day(TableId(8), &days[0]).unwrap_err().to_string();
     assert_eq!(
         error,
         "stored day of workload history does not fit table t8: it was saved for another table"
     );
-    let error = fresh()
-        .restore_day(TABLE, &snapshot)
-        .unwrap_err()
-        .to_string();
+    let error = fresh().restore_day(TABLE, &snapshot).unwrap_err().to_string();
     assert!(error.contains("another kind"), "{error}");
 }
 
@@ -231,27 +186,18 @@ fn damaged_bytes_are_refused_and_change_nothing() {
         let mut damaged = days[0].clone();
         damaged[at] ^= 0x10;
         let mut after = fresh();
-        assert!(matches!(
-            after.restore_day(TABLE, &damaged),
-            Err(WorkloadError::Stored { .. })
-        ));
+        assert!(matches!(after.restore_day(TABLE, &damaged), Err(WorkloadError::Stored { .. })));
         assert!(after.history(TABLE).is_none());
     }
     let mut damaged = snapshot;
     damaged[20] ^= 1;
-    assert!(matches!(
-        fresh().restore_snapshot(TABLE, &damaged),
-        Err(WorkloadError::Stored { .. })
-    ));
+    assert!(matches!(fresh().restore_snapshot(TABLE, &damaged), Err(WorkloadError::Stored { .. })));
 }
 
 /// The load behind the fixtures, with small sketches; it must never change.
 fn load_of_the_fixtures() -> Collector {
-    let settings = CollectorSettings {
-        heavy_hitters_max: 4,
-        samples_max: 8,
-        ..CollectorSettings::default()
-    };
+    let settings =
+        CollectorSettings { heavy_hitters_max: 4, samples_max: 8, ..CollectorSettings::default() };
     let mut collector = collector(&settings, Strategy::Hash, &boundaries());
     run(&mut collector, load(0, 4_000, 1_000));
     collector
@@ -261,12 +207,8 @@ fn load_of_the_fixtures() -> Collector {
 #[test]
 fn version_1_still_opens() {
     let mut opened = fresh();
-    opened
-        .restore_day(TABLE, include_bytes!("fixtures/history-day-v1.bin"))
-        .unwrap();
-    opened
-        .restore_snapshot(TABLE, include_bytes!("fixtures/snapshot-v1.bin"))
-        .unwrap();
+    opened.restore_day(TABLE, include_bytes!("fixtures/history-day-v1.bin")).unwrap();
+    opened.restore_snapshot(TABLE, include_bytes!("fixtures/snapshot-v1.bin")).unwrap();
     let requests = history(&opened, &KeyRange::full(), Channel::Requests);
     assert_eq!(requests.start_ms, NOON_MS);
     let expected = |bin: u64| (bin * 300..bin * 300 + 300).filter(|n| n % 13 != 0).count();

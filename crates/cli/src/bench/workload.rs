@@ -217,7 +217,8 @@ mod tests {
         let item = Dataset::new("t".into(), 1_000, 400).item(123);
         let bytes = |name: &str, tag: &str| item[name][tag].as_str().unwrap().len();
         // A two-digit number takes two bytes as DynamoDB counts them.
-        let size = ("pk".len() + bytes("pk", "S")) + ("sk".len() + 2) + ("v".len() + bytes("v", "S"));
+        let size =
+            ("pk".len() + bytes("pk", "S")) + ("sk".len() + 2) + ("v".len() + bytes("v", "S"));
         assert_eq!(size, 400 - 19 + 19);
     }
 }

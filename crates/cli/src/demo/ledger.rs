@@ -155,9 +155,6 @@ mod tests {
             .collect();
         let mut audit = Audit::default();
         ledger.compare(&found, &mut audit);
-        assert_eq!(
-            audit,
-            Audit { checked: 6, lost: 2, unexpected: 2, doubled: 0, unknown: 1 }
-        );
+        assert_eq!(audit, Audit { checked: 6, lost: 2, unexpected: 2, doubled: 0, unknown: 1 });
     }
 }

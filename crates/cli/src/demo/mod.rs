@@ -233,9 +233,8 @@ async fn play(
 ) -> Result<Report, DemoError> {
     let screen = MultiProgress::new();
     let bar = screen.add(progress(scenario));
-    let narrators = [ours, theirs].map(|player| {
-        Narrator::start(player.name, player.service.manager(), screen.clone())
-    });
+    let narrators = [ours, theirs]
+        .map(|player| Narrator::start(player.name, player.service.manager(), screen.clone()));
     let shared: Arc<dyn Clock> = clock.clone();
     let clients = [ours.client()?, theirs.client()?]
         .map(|client| Clients::start(client, TABLE, WORKERS, shared.clone()));

@@ -16,7 +16,8 @@ pub(crate) fn introduction(scenario: &Scenario, speed: f64) -> String {
     let parameters = &scenario.parameters;
     let made = &parameters.amplification;
     let played = scenario.workload.between(parameters.start_ms, scenario.end_ms()).len();
-    let imported = scenario.workload.between(scenario.history_start_ms(), parameters.start_ms).len();
+    let imported =
+        scenario.workload.between(scenario.history_start_ms(), parameters.start_ms).len();
     format!(
         "\
 Workload: a retailer's invoice lines (UCI Online Retail II, CC BY 4.0), {} to {}

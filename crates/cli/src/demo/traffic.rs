@@ -256,10 +256,9 @@ impl Worker {
                     "sequence": { "N": request.sequence.to_string() },
                 } }),
             ),
-            Op::Get => (
-                "GetItem",
-                json!({ "TableName": self.table, "Key": key, "ConsistentRead": true }),
-            ),
+            Op::Get => {
+                ("GetItem", json!({ "TableName": self.table, "Key": key, "ConsistentRead": true }))
+            }
             Op::Delete => ("DeleteItem", json!({ "TableName": self.table, "Key": key })),
         };
         (operation, Bytes::from(body.to_string()))

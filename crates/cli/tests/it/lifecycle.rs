@@ -17,10 +17,8 @@ async fn a_restart_keeps_tables_items_and_partitions() {
     assert_eq!(service.terminate().await, Some(0));
 
     let service = Service::start(directory.path()).await;
-    let got = service
-        .http
-        .ok("GetItem", json!({"TableName": "kept", "Key": {"pk": {"S": "a"}}}))
-        .await;
+    let got =
+        service.http.ok("GetItem", json!({"TableName": "kept", "Key": {"pk": {"S": "a"}}})).await;
     assert_eq!(got["Item"], item("a", 1));
     let partitions = service.http.admin("tables/kept/partitions").await;
     assert_eq!(partitions["partitions"].as_array().unwrap().len(), 2, "{partitions}");

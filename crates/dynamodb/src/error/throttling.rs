@@ -54,12 +54,7 @@ impl Throttle {
 
     fn new(table: &TableDefinition, access: Access, limit: Limit) -> Self {
         let on_demand = table.billing.mode() == BillingMode::PayPerRequest;
-        Self {
-            access,
-            limit,
-            on_demand,
-            table_arn: table.arn.clone(),
-        }
+        Self { access, limit, on_demand, table_arn: table.arn.clone() }
     }
 
     /// Tables on demand have an exception of their own; SDKs retry both.
@@ -85,11 +80,7 @@ impl Throttle {
 
     /// The two exceptions disagree about the capital letter.
     pub(super) fn reasons_field(&self) -> &'static str {
-        if self.on_demand {
-            "throttlingReasons"
-        } else {
-            "ThrottlingReasons"
-        }
+        if self.on_demand { "throttlingReasons" } else { "ThrottlingReasons" }
     }
 
     pub(super) fn reason(&self) -> Reason<'_> {
@@ -99,10 +90,7 @@ impl Throttle {
             (Access::Read, Limit::Provisioned) => "TableReadProvisionedThroughputExceeded",
             (Access::Write, Limit::Provisioned) => "TableWriteProvisionedThroughputExceeded",
         };
-        Reason {
-            reason,
-            resource: &self.table_arn,
-        }
+        Reason { reason, resource: &self.table_arn }
     }
 }
 
@@ -123,10 +111,7 @@ mod tests {
         assert_eq!(reason["reason"], "TableWriteKeyRangeThroughputExceeded");
         assert_eq!(reason["resource"], table.arn.as_str());
 
-        table.billing = Billing::Provisioned {
-            read_units: 1,
-            write_units: 1,
-        };
+        table.billing = Billing::Provisioned { read_units: 1, write_units: 1 };
         let error = ApiError::throttled(Throttle::by_table(&table, Access::Read));
         assert_eq!(error.kind(), ErrorKind::ProvisionedThroughputExceeded);
         let body: serde_json::Value = serde_json::from_slice(&error.to_body()).unwrap();

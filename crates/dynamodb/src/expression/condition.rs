@@ -112,10 +112,7 @@ impl Test {
                 [a, b].into_iter().filter_map(Operand::path).collect()
             }
             Self::Between(a, b, c) => [a, b, c].into_iter().filter_map(Operand::path).collect(),
-            Self::In(a, rest) => std::iter::once(a)
-                .chain(rest)
-                .filter_map(Operand::path)
-                .collect(),
+            Self::In(a, rest) => std::iter::once(a).chain(rest).filter_map(Operand::path).collect(),
             Self::HasType(operand, _) => operand.path().into_iter().collect(),
             Self::Exists(path) | Self::NotExists(path) => vec![path],
         }

@@ -62,9 +62,7 @@ impl KeyConditionExpression {
             terms.push(term);
         }
         if terms.len() > 2 {
-            return Err(ApiError::validation(
-                "Conditions can be of length 1 or 2 only",
-            ));
+            return Err(ApiError::validation("Conditions can be of length 1 or 2 only"));
         }
         Ok(Self { terms })
     }
@@ -77,9 +75,7 @@ impl KeyConditionExpression {
     pub fn bind(&self, schema: &KeySchema) -> Result<KeyCondition, ApiError> {
         let not_supported = || ApiError::validation("Query key condition not supported");
         let find = |attribute: &KeyAttribute| {
-            self.terms
-                .iter()
-                .find(|term| term.attribute == attribute.name)
+            self.terms.iter().find(|term| term.attribute == attribute.name)
         };
         let missed = |attribute: &KeyAttribute| {
             let name = &attribute.name;
@@ -105,38 +101,29 @@ impl KeyConditionExpression {
 }
 
 fn invalid_operator(operator: &str) -> ApiError {
-    ApiError::validation(format!(
-        "Invalid operator used in KeyConditionExpression: {operator}"
-    ))
+    ApiError::validation(format!("Invalid operator used in KeyConditionExpression: {operator}"))
 }
 
 fn invalid_condition(problem: &str) -> ApiError {
-    ApiError::validation(format!(
-        "Invalid condition in KeyConditionExpression: {problem}"
-    ))
+    ApiError::validation(format!("Invalid condition in KeyConditionExpression: {problem}"))
 }
 
 fn term(test: Test) -> Result<Term, ApiError> {
     let (attribute, test) = match test {
         Test::Compare(_, Comparator::NotEqual, _) => return Err(invalid_operator("<>")),
         Test::Compare(left, comparator, right) => match (left, right) {
-            (Operand::Value(value), right) => (
-                attribute(right)?,
-                KeyTest::Compare(mirrored(comparator), value),
-            ),
-            (left, right) => (
-                attribute(left)?,
-                KeyTest::Compare(comparator, constant(right)?),
-            ),
+            (Operand::Value(value), right) => {
+                (attribute(right)?, KeyTest::Compare(mirrored(comparator), value))
+            }
+            (left, right) => (attribute(left)?, KeyTest::Compare(comparator, constant(right)?)),
         },
         Test::Between(operand, low, high) => {
             let attribute = first_operand("BETWEEN", operand)?;
             (attribute, KeyTest::Between(constant(low)?, constant(high)?))
         }
-        Test::BeginsWith(operand, start) => (
-            first_operand("begins_with", operand)?,
-            KeyTest::BeginsWith(constant(start)?),
-        ),
+        Test::BeginsWith(operand, start) => {
+            (first_operand("begins_with", operand)?, KeyTest::BeginsWith(constant(start)?))
+        }
         Test::In(..) => return Err(invalid_operator("IN")),
         Test::Exists(_) => return Err(invalid_operator("attribute_exists")),
         Test::NotExists(_) => return Err(invalid_operator("attribute_not_exists")),
@@ -173,21 +160,21 @@ fn attribute(operand: Operand) -> Result<String, ApiError> {
         )),
         Operand::Path(path) => Ok(path.attribute),
         Operand::Value(_) => Err(invalid_condition("No key attribute specified")),
-        Operand::Size(_) => Err(ApiError::validation(
-            "KeyConditionExpressions cannot contain nested operations",
-        )),
+        Operand::Size(_) => {
+            Err(ApiError::validation("KeyConditionExpressions cannot contain nested operations"))
+        }
     }
 }
 
 fn constant(operand: Operand) -> Result<Arc<Value>, ApiError> {
     match operand {
         Operand::Value(value) => Ok(value),
-        Operand::Path(_) => Err(invalid_condition(
-            "Multiple attribute names used in one condition",
-        )),
-        Operand::Size(_) => Err(ApiError::validation(
-            "KeyConditionExpressions cannot contain nested operations",
-        )),
+        Operand::Path(_) => {
+            Err(invalid_condition("Multiple attribute names used in one condition"))
+        }
+        Operand::Size(_) => {
+            Err(ApiError::validation("KeyConditionExpressions cannot contain nested operations"))
+        }
     }
 }
 
@@ -240,36 +227,15 @@ mod tests {
             ("p = :p", None),
             ("(#p = :p)", None),
             (":p = p", None),
-            (
-                "p = :p AND s = :s",
-                Some(SortCondition::Equal(five.clone())),
-            ),
+            ("p = :p AND s = :s", Some(SortCondition::Equal(five.clone()))),
             ("s < :s AND p = :p", Some(SortCondition::Less(five.clone()))),
-            (
-                ":s < s AND p = :p",
-                Some(SortCondition::Greater(five.clone())),
-            ),
-            (
-                "p = :p and s >= :s",
-                Some(SortCondition::GreaterOrEqual(five.clone())),
-            ),
-            (
-                "p = :p AND :s >= s",
-                Some(SortCondition::LessOrEqual(five.clone())),
-            ),
-            (
-                "p = :p AND s BETWEEN :s AND :t",
-                Some(SortCondition::Between(five, nine)),
-            ),
-            (
-                "(p = :p) AND (s > :t)",
-                Some(SortCondition::Greater(number(9))),
-            ),
+            (":s < s AND p = :p", Some(SortCondition::Greater(five.clone()))),
+            ("p = :p and s >= :s", Some(SortCondition::GreaterOrEqual(five.clone()))),
+            ("p = :p AND :s >= s", Some(SortCondition::LessOrEqual(five.clone()))),
+            ("p = :p AND s BETWEEN :s AND :t", Some(SortCondition::Between(five, nine))),
+            ("(p = :p) AND (s > :t)", Some(SortCondition::Greater(number(9)))),
         ] {
-            let expected = KeyCondition {
-                partition: KeyValue::S("a".into()),
-                sort,
-            };
+            let expected = KeyCondition { partition: KeyValue::S("a".into()), sort };
             assert_eq!(bind(text), Ok(expected), "{text}");
         }
     }
@@ -278,9 +244,7 @@ mod tests {
     fn begins_with_needs_a_sort_key_of_strings_or_bytes() {
         let mut table = table();
         table.key_schema.sort = Some(KeyAttribute::new("s", types::KeyType::S));
-        let bound = parse("p = :p AND begins_with(s, :p)")
-            .unwrap()
-            .bind(&table.key_schema);
+        let bound = parse("p = :p AND begins_with(s, :p)").unwrap().bind(&table.key_schema);
         let start = SortCondition::BeginsWith(KeyValue::S("a".into()));
         assert_eq!(bound.unwrap().sort, Some(start));
         assert_eq!(
@@ -293,34 +257,13 @@ mod tests {
     #[test]
     fn conditions_that_no_key_answers_are_refused() {
         for (text, message) in [
-            (
-                "p = :p OR s = :s",
-                "Invalid operator used in KeyConditionExpression: OR",
-            ),
-            (
-                "NOT p = :p",
-                "Invalid operator used in KeyConditionExpression: NOT",
-            ),
-            (
-                "p <> :p",
-                "Invalid operator used in KeyConditionExpression: <>",
-            ),
-            (
-                "p IN (:p)",
-                "Invalid operator used in KeyConditionExpression: IN",
-            ),
-            (
-                "contains(p, :p)",
-                "Invalid operator used in KeyConditionExpression: contains",
-            ),
-            (
-                "size(p) = :s",
-                "KeyConditionExpressions cannot contain nested operations",
-            ),
-            (
-                "p.a = :p",
-                "KeyConditionExpressions cannot have conditions on nested attributes",
-            ),
+            ("p = :p OR s = :s", "Invalid operator used in KeyConditionExpression: OR"),
+            ("NOT p = :p", "Invalid operator used in KeyConditionExpression: NOT"),
+            ("p <> :p", "Invalid operator used in KeyConditionExpression: <>"),
+            ("p IN (:p)", "Invalid operator used in KeyConditionExpression: IN"),
+            ("contains(p, :p)", "Invalid operator used in KeyConditionExpression: contains"),
+            ("size(p) = :s", "KeyConditionExpressions cannot contain nested operations"),
+            ("p.a = :p", "KeyConditionExpressions cannot have conditions on nested attributes"),
             (
                 "p = :p AND p = :p",
                 "KeyConditionExpressions must only contain one condition per key",
@@ -330,20 +273,11 @@ mod tests {
                 "Invalid condition in KeyConditionExpression: \
                  Multiple attribute names used in one condition",
             ),
-            (
-                ":p = :p",
-                "Invalid condition in KeyConditionExpression: No key attribute specified",
-            ),
+            (":p = :p", "Invalid condition in KeyConditionExpression: No key attribute specified"),
             ("p > :p", "Query key condition not supported"),
             ("s = :s", "Query condition missed key schema element: p"),
-            (
-                "p = :p AND x = :s",
-                "Query condition missed key schema element: s",
-            ),
-            (
-                "p = :p AND s = :s AND x = :s",
-                "Conditions can be of length 1 or 2 only",
-            ),
+            ("p = :p AND x = :s", "Query condition missed key schema element: s"),
+            ("p = :p AND s = :s AND x = :s", "Conditions can be of length 1 or 2 only"),
             (
                 "p = :s",
                 "One or more parameter values were invalid: \

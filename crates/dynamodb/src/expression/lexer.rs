@@ -34,9 +34,7 @@ pub(super) struct Token<'a> {
 const END_TEXT: &str = "<EOF>";
 const LONG_SYMBOLS: [&str; 3] = ["<>", "<=", ">="];
 /// Words with a meaning of their own in expressions of every kind; they are never names.
-const KEYWORDS: [&str; 9] = [
-    "ADD", "AND", "BETWEEN", "DELETE", "IN", "NOT", "OR", "REMOVE", "SET",
-];
+const KEYWORDS: [&str; 9] = ["ADD", "AND", "BETWEEN", "DELETE", "IN", "NOT", "OR", "REMOVE", "SET"];
 
 /// Splits `text`; the last token is `End`.
 pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, Fault> {
@@ -51,59 +49,37 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, Fault> {
     while let Some((skipped, first)) = next_char(&text[at..]) {
         let start = at + skipped;
         let (kind, length) = token_at(&text[start..], first);
-        let token = Token {
-            kind,
-            text: &text[start..start + length],
-            start,
-            end: start + length,
-        };
+        let token = Token { kind, text: &text[start..start + length], start, end: start + length };
         tokens.push(token);
         at = start + length;
         // A character that begins no token is reported where the parser meets it, as DynamoDB does.
     }
     let end = tokens.last().map_or(0, |token| token.end);
-    tokens.push(Token {
-        kind: Kind::End,
-        text: END_TEXT,
-        start: end,
-        end,
-    });
+    tokens.push(Token { kind: Kind::End, text: END_TEXT, start: end, end });
     Ok(tokens)
 }
 
 /// The next character that is no space, and how many bytes stand before it.
 fn next_char(text: &str) -> Option<(usize, char)> {
-    text.char_indices()
-        .find(|(_, c)| !matches!(c, ' ' | '\t' | '\r' | '\n'))
+    text.char_indices().find(|(_, c)| !matches!(c, ' ' | '\t' | '\r' | '\n'))
 }
 
 fn token_at(text: &str, first: char) -> (Kind, usize) {
     let word_bytes = |text: &str| {
-        text.bytes()
-            .take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
-            .count()
+        text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count()
     };
     match first {
         'a'..='z' | 'A'..='Z' => {
             let word = &text[..word_bytes(text)];
-            let keyword = KEYWORDS
-                .iter()
-                .any(|keyword| keyword.eq_ignore_ascii_case(word));
+            let keyword = KEYWORDS.iter().any(|keyword| keyword.eq_ignore_ascii_case(word));
             let kind = if keyword { Kind::Keyword } else { Kind::Word };
             (kind, word.len())
         }
         // Numbers have no leading zeros.
         '0' => (Kind::Integer, 1),
-        '1'..='9' => (
-            Kind::Integer,
-            text.bytes().take_while(u8::is_ascii_digit).count(),
-        ),
+        '1'..='9' => (Kind::Integer, text.bytes().take_while(u8::is_ascii_digit).count()),
         '#' | ':' if word_bytes(&text[1..]) > 0 => {
-            let kind = if first == '#' {
-                Kind::NameRef
-            } else {
-                Kind::ValueRef
-            };
+            let kind = if first == '#' { Kind::NameRef } else { Kind::ValueRef };
             (kind, 1 + word_bytes(&text[1..]))
         }
         _ if LONG_SYMBOLS.iter().any(|symbol| text.starts_with(symbol)) => (Kind::Symbol, 2),
@@ -126,10 +102,7 @@ impl Token<'_> {
 pub(super) fn syntax_error(text: &str, tokens: &[Token<'_>], at: usize) -> Fault {
     let token = &tokens[at];
     let near = neighbourhood(text, tokens, at);
-    Fault::syntax(format!(
-        "Syntax error; token: \"{}\", near: \"{near}\"",
-        token.text
-    ))
+    Fault::syntax(format!("Syntax error; token: \"{}\", near: \"{near}\"", token.text))
 }
 
 fn neighbourhood<'a>(text: &'a str, tokens: &[Token<'_>], at: usize) -> &'a str {
@@ -143,11 +116,7 @@ mod tests {
     use super::*;
 
     fn texts(text: &str) -> Vec<&str> {
-        tokens(text)
-            .unwrap()
-            .iter()
-            .map(|token| token.text)
-            .collect()
+        tokens(text).unwrap().iter().map(|token| token.text).collect()
     }
 
     #[test]
@@ -178,10 +147,7 @@ mod tests {
         let expected = "Syntax error; token: \"bar\", near: \"foo  bar  baz\"";
         assert_eq!(fault.message(), expected);
         let fault = syntax_error(text, &tokens(text).unwrap(), 3);
-        assert_eq!(
-            fault.message(),
-            "Syntax error; token: \"<EOF>\", near: \"baz\""
-        );
+        assert_eq!(fault.message(), "Syntax error; token: \"<EOF>\", near: \"baz\"");
     }
 
     #[test]

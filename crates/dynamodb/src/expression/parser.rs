@@ -45,14 +45,7 @@ pub(super) fn parse<T>(
         }
         let tokens = lexer::tokens(text)?;
         let faults = Faults::default();
-        let mut parser = Parser {
-            text,
-            tokens,
-            at: 0,
-            operators: 0,
-            placeholders,
-            faults,
-        };
+        let mut parser = Parser { text, tokens, at: 0, operators: 0, placeholders, faults };
         let parsed = parse(&mut parser)?;
         if parser.peek().kind != Kind::End {
             return Err(parser.unexpected());
@@ -105,11 +98,7 @@ impl<'a> Parser<'a> {
     }
 
     pub(super) fn expect(&mut self, symbol: &str) -> Result<(), Fault> {
-        if self.eat(symbol) {
-            Ok(())
-        } else {
-            Err(self.unexpected())
-        }
+        if self.eat(symbol) { Ok(()) } else { Err(self.unexpected()) }
     }
 
     /// The complaint about the next token.
@@ -144,10 +133,7 @@ impl<'a> Parser<'a> {
 
     /// `name ( "." name | "[" index "]" )*`
     pub(super) fn path(&mut self) -> Result<Path, Fault> {
-        let mut path = Path {
-            attribute: self.name()?,
-            steps: Vec::new(),
-        };
+        let mut path = Path { attribute: self.name()?, steps: Vec::new() };
         loop {
             if self.eat(".") {
                 path.steps.push(Step::Key(self.name()?));
@@ -211,10 +197,7 @@ impl<'a> Parser<'a> {
             Ok(index) => Ok(index as usize),
             Err(_) => Err(Fault::new(
                 Rank::Limit,
-                format!(
-                    "List index is not within the allowable range; index: [{}]",
-                    token.text
-                ),
+                format!("List index is not within the allowable range; index: [{}]", token.text),
             )),
         }
     }

@@ -28,13 +28,11 @@ impl Path {
     /// The value at this path, if there is one.
     pub fn resolve<'a>(&self, item: &'a Item) -> Option<&'a Value> {
         let attribute = item.get(&self.attribute)?;
-        self.steps
-            .iter()
-            .try_fold(attribute, |value, step| match (value, step) {
-                (Value::M(map), Step::Key(key)) => map.get(key),
-                (Value::L(list), Step::Index(index)) => list.get(*index),
-                _ => None,
-            })
+        self.steps.iter().try_fold(attribute, |value, step| match (value, step) {
+            (Value::M(map), Step::Key(key)) => map.get(key),
+            (Value::L(list), Step::Index(index)) => list.get(*index),
+            _ => None,
+        })
     }
 
     /// Whether this leads into an attribute rather than to the whole of it.

@@ -60,10 +60,8 @@ impl Placeholders {
         params: &mut Params,
         expressions: &[(&str, bool)],
     ) -> Result<Option<Map<String, Json>>, ApiError> {
-        let with_values: Vec<_> = expressions
-            .iter()
-            .filter(|(name, _)| *name != "ProjectionExpression")
-            .collect();
+        let with_values: Vec<_> =
+            expressions.iter().filter(|(name, _)| *name != "ProjectionExpression").collect();
         if with_values.is_empty() {
             return Ok(None);
         }
@@ -120,9 +118,7 @@ fn values_without_expression(expressions: &[&str]) -> ApiError {
 
 fn non_empty(parameter: &str, count: usize) -> Result<(), ApiError> {
     if count == 0 {
-        return Err(ApiError::validation(format!(
-            "{parameter} must not be empty"
-        )));
+        return Err(ApiError::validation(format!("{parameter} must not be empty")));
     }
     Ok(())
 }
@@ -188,10 +184,7 @@ mod tests {
     fn placeholders_without_expressions_are_refused() {
         let expressions = [("UpdateExpression", false), ("ConditionExpression", false)];
         assert_eq!(
-            refusal(take(
-                json!({"ExpressionAttributeNames": {"#a": "a"}}),
-                &expressions
-            )),
+            refusal(take(json!({"ExpressionAttributeNames": {"#a": "a"}}), &expressions)),
             "ExpressionAttributeNames can only be specified when using expressions"
         );
         let values = json!({"ExpressionAttributeValues": {":a": {"S": "a"}}});
@@ -212,10 +205,7 @@ mod tests {
     fn malformed_placeholders_are_refused() {
         let expressions = [("ConditionExpression", true)];
         for (json, message) in [
-            (
-                json!({"ExpressionAttributeNames": {}}),
-                "ExpressionAttributeNames must not be empty",
-            ),
+            (json!({"ExpressionAttributeNames": {}}), "ExpressionAttributeNames must not be empty"),
             (
                 json!({"ExpressionAttributeValues": {}}),
                 "ExpressionAttributeValues must not be empty",

@@ -102,10 +102,7 @@ mod tests {
                 "a[99999999999]",
                 "List index is not within the allowable range; index: [99999999999]",
             ),
-            (
-                "year",
-                "Attribute name is a reserved keyword; reserved keyword: year",
-            ),
+            ("year", "Attribute name is a reserved keyword; reserved keyword: year"),
         ] {
             let expected = format!("Invalid ProjectionExpression: {message}");
             assert_eq!(refusal(parse(text)), expected, "{text}");

@@ -88,11 +88,7 @@ impl Update {
     /// # Errors
     /// If a path of the update is, or leads into, a key attribute.
     pub fn check_keys(&self, schema: &KeySchema) -> Result<(), ApiError> {
-        let named = |name: &str| {
-            self.actions
-                .iter()
-                .any(|action| action.path.attribute == name)
-        };
+        let named = |name: &str| self.actions.iter().any(|action| action.path.attribute == name);
         match schema.attributes().find(|attribute| named(&attribute.name)) {
             None => Ok(()),
             Some(attribute) => Err(ApiError::invalid_parameter(format!(

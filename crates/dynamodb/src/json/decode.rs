@@ -49,15 +49,9 @@ pub(crate) fn too_deep() -> ApiError {
 }
 
 fn value(json: Json, depth: usize) -> Result<Value, ApiError> {
-    let json = if json.is_null() {
-        Json::Object(Map::new())
-    } else {
-        json
-    };
+    let json = if json.is_null() { Json::Object(Map::new()) } else { json };
     // Members that are null count as absent, as everywhere in DynamoDB's protocol.
-    let mut members = object(json)?
-        .into_iter()
-        .filter(|(_, json)| !json.is_null());
+    let mut members = object(json)?.into_iter().filter(|(_, json)| !json.is_null());
     let Some((kind, content)) = members.next() else {
         return Err(ApiError::validation(
             "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes",
@@ -81,36 +75,18 @@ fn value(json: Json, depth: usize) -> Result<Value, ApiError> {
         "M" | "L" if depth == NESTING_DEPTH_MAX => Err(too_deep()),
         "M" => attributes(object(content)?, depth + 1).map(Value::M),
         "L" => {
-            let elements = array(content)?
-                .into_iter()
-                .map(|element| value(element, depth + 1));
+            let elements = array(content)?.into_iter().map(|element| value(element, depth + 1));
             elements.collect::<Result<_, _>>().map(Value::L)
         }
-        "SS" => set(
-            content,
-            string,
-            "An string set  may not be empty",
-            |list: &[String]| {
-                format!(
-                    "Input collection [{}] contains duplicates.",
-                    list.join(", ")
-                )
-            },
-        )
+        "SS" => set(content, string, "An string set  may not be empty", |list: &[String]| {
+            format!("Input collection [{}] contains duplicates.", list.join(", "))
+        })
         .map(Value::Ss),
         "NS" => number_set(content).map(Value::Ns),
-        "BS" => set(
-            content,
-            blob,
-            "Binary sets should not be empty",
-            |list: &[Bytes]| {
-                let list: Vec<_> = list.iter().map(|bytes| BASE64.encode(bytes)).collect();
-                format!(
-                    "Input collection [{}]of type BS contains duplicates.",
-                    list.join(", ")
-                )
-            },
-        )
+        "BS" => set(content, blob, "Binary sets should not be empty", |list: &[Bytes]| {
+            let list: Vec<_> = list.iter().map(|bytes| BASE64.encode(bytes)).collect();
+            format!("Input collection [{}]of type BS contains duplicates.", list.join(", "))
+        })
         .map(Value::Bs),
         _ => Err(ApiError::validation(
             "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes",
@@ -124,10 +100,7 @@ fn set<T: Ord + Clone>(
     empty: &str,
     duplicates: fn(&[T]) -> String,
 ) -> Result<BTreeSet<T>, ApiError> {
-    let list = array(content)?
-        .into_iter()
-        .map(element)
-        .collect::<Result<Vec<_>, _>>()?;
+    let list = array(content)?.into_iter().map(element).collect::<Result<Vec<_>, _>>()?;
     if list.is_empty() {
         return Err(ApiError::invalid_parameter(empty));
     }
@@ -139,14 +112,9 @@ fn set<T: Ord + Clone>(
 }
 
 fn number_set(content: Json) -> Result<BTreeSet<Number>, ApiError> {
-    let list = array(content)?
-        .into_iter()
-        .map(number)
-        .collect::<Result<Vec<_>, _>>()?;
+    let list = array(content)?.into_iter().map(number).collect::<Result<Vec<_>, _>>()?;
     if list.is_empty() {
-        return Err(ApiError::invalid_parameter(
-            "An number set  may not be empty",
-        ));
+        return Err(ApiError::invalid_parameter("An number set  may not be empty"));
     }
     let count = list.len();
     let set: BTreeSet<_> = list.into_iter().collect();
@@ -162,8 +130,7 @@ fn number(content: Json) -> Result<Number, ApiError> {
         let message = "The parameter cannot be converted to a numeric value";
         return Err(ApiError::validation(message));
     }
-    text.parse()
-        .map_err(|error: Error| ApiError::validation(error.to_string()))
+    text.parse().map_err(|error: Error| ApiError::validation(error.to_string()))
 }
 
 fn string(content: Json) -> Result<String, ApiError> {

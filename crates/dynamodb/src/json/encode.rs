@@ -22,11 +22,7 @@ fn attributes<S: Serializer>(
     attributes: &BTreeMap<String, Value>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(
-        attributes
-            .iter()
-            .map(|(name, value)| (name, ValueJson(value))),
-    )
+    serializer.collect_map(attributes.iter().map(|(name, value)| (name, ValueJson(value))))
 }
 
 impl Serialize for ValueJson<'_> {

@@ -4,9 +4,7 @@ use serde_json::json;
 use types::{Item, Value};
 
 fn decode(json: Json) -> Result<Item, ApiError> {
-    let Json::Object(map) = json else {
-        panic!("items are objects")
-    };
+    let Json::Object(map) = json else { panic!("items are objects") };
     decode_item(map)
 }
 
@@ -55,34 +53,16 @@ fn members_that_are_null_count_as_absent() {
 fn bad_values_are_refused_with_dynamodbs_words() {
     let one_type = "must contain exactly one of the supported datatypes";
     for (value, message) in [
-        (
-            json!({}),
-            format!("Supplied AttributeValue is empty, {one_type}"),
-        ),
-        (
-            Json::Null,
-            format!("Supplied AttributeValue is empty, {one_type}"),
-        ),
-        (
-            json!({"M": {"": {"S": "x"}}}),
-            "Empty attribute name".into(),
-        ),
-        (
-            json!({"X": 1}),
-            format!("Supplied AttributeValue is empty, {one_type}"),
-        ),
+        (json!({}), format!("Supplied AttributeValue is empty, {one_type}")),
+        (Json::Null, format!("Supplied AttributeValue is empty, {one_type}")),
+        (json!({"M": {"": {"S": "x"}}}), "Empty attribute name".into()),
+        (json!({"X": 1}), format!("Supplied AttributeValue is empty, {one_type}")),
         (
             json!({"S": "a", "N": "1"}),
             format!("Supplied AttributeValue has more than one datatypes set, {one_type}"),
         ),
-        (
-            json!({"N": ""}),
-            "The parameter cannot be converted to a numeric value".into(),
-        ),
-        (
-            json!({"N": "x"}),
-            "The parameter cannot be converted to a numeric value: x".into(),
-        ),
+        (json!({"N": ""}), "The parameter cannot be converted to a numeric value".into()),
+        (json!({"N": "x"}), "The parameter cannot be converted to a numeric value: x".into()),
         (
             json!({"N": "1".repeat(39)}),
             "Attempting to store more than 38 significant digits in a Number".into(),
@@ -103,10 +83,7 @@ fn bad_values_are_refused_with_dynamodbs_words() {
              Input collection [b, a, b] contains duplicates."
                 .into(),
         ),
-        (
-            json!({"NS": ["1", "1.0"]}),
-            "Input collection contains duplicates".into(),
-        ),
+        (json!({"NS": ["1", "1.0"]}), "Input collection contains duplicates".into()),
         (
             json!({"BS": ["AA==", "AA=="]}),
             "One or more parameter values were invalid: \
@@ -114,61 +91,31 @@ fn bad_values_are_refused_with_dynamodbs_words() {
                 .into(),
         ),
     ] {
-        assert_eq!(
-            refusal(value.clone()),
-            (ErrorKind::Validation, message),
-            "{value}"
-        );
+        assert_eq!(refusal(value.clone()), (ErrorKind::Validation, message), "{value}");
     }
 }
 
 #[test]
 fn json_of_the_wrong_type_is_a_serialization_error() {
     for (value, message) in [
-        (
-            json!({"S": 1}),
-            "NUMBER_VALUE cannot be converted to String",
-        ),
-        (
-            json!({"N": 1.5}),
-            "DECIMAL_VALUE cannot be converted to String",
-        ),
-        (
-            json!({"S": true}),
-            "TRUE_VALUE cannot be converted to String",
-        ),
-        (
-            json!({"BOOL": "true"}),
-            "STRING_VALUE cannot be converted to Boolean",
-        ),
-        (
-            json!({"S": ["a"]}),
-            "Start of list found where not expected",
-        ),
-        (
-            json!({"S": {}}),
-            "Start of structure or map found where not expected",
-        ),
+        (json!({"S": 1}), "NUMBER_VALUE cannot be converted to String"),
+        (json!({"N": 1.5}), "DECIMAL_VALUE cannot be converted to String"),
+        (json!({"S": true}), "TRUE_VALUE cannot be converted to String"),
+        (json!({"BOOL": "true"}), "STRING_VALUE cannot be converted to Boolean"),
+        (json!({"S": ["a"]}), "Start of list found where not expected"),
+        (json!({"S": {}}), "Start of structure or map found where not expected"),
         (json!({"L": "a"}), "Unexpected field type"),
         (json!("a"), "Unexpected value type in payload"),
         (json!({"B": 1}), "NUMBER_VALUE cannot be converted to Blob"),
     ] {
-        assert_eq!(
-            refusal(value),
-            (ErrorKind::Serialization, message.to_owned())
-        );
+        assert_eq!(refusal(value), (ErrorKind::Serialization, message.to_owned()));
     }
     assert_eq!(refusal(json!({"B": "A"})).0, ErrorKind::Serialization);
 }
 
 /// `{"L": [{"L": … ]}` with `levels` of values.
 fn nested(levels: usize) -> String {
-    format!(
-        "{}{}{}",
-        "{\"L\":[".repeat(levels - 1),
-        "{\"NULL\":true}",
-        "]}".repeat(levels - 1)
-    )
+    format!("{}{}{}", "{\"L\":[".repeat(levels - 1), "{\"NULL\":true}", "]}".repeat(levels - 1))
 }
 
 #[test]
@@ -185,10 +132,7 @@ fn items_nest_as_deep_as_dynamodbs_and_no_deeper() {
         "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels \
          beyond supported limit"
     );
-    assert_eq!(
-        decode_nested(100_000).unwrap_err().kind(),
-        ErrorKind::Serialization
-    );
+    assert_eq!(decode_nested(100_000).unwrap_err().kind(), ErrorKind::Serialization);
 }
 
 #[test]

@@ -86,9 +86,7 @@ impl BatchGetItem {
         let tables = tables.map(|(name, json)| TableReads::parse(&name, json));
         let tables = tables.collect::<Result<Vec<_>, _>>()?;
         if tables.iter().map(|table| table.keys.len()).sum::<usize>() > BATCH_READS_MAX {
-            return Err(ApiError::validation(
-                "Too many items requested for the BatchGetItem call",
-            ));
+            return Err(ApiError::validation("Too many items requested for the BatchGetItem call"));
         }
         Ok(Self { tables, capacity })
     }
@@ -122,20 +120,13 @@ impl BatchGetItem {
             }
             responses.insert(table.table_name.as_str(), items);
             if !keys.is_empty() {
-                let unprocessed = Unprocessed {
-                    keys,
-                    echoed: &table.echoed,
-                };
+                let unprocessed = Unprocessed { keys, echoed: &table.echoed };
                 unprocessed_keys.insert(table.table_name.as_str(), unprocessed);
             }
             consumed.extend(self.capacity.show(&table.table_name, units));
         }
         let consumed_capacity = Some(consumed).filter(|consumed| !consumed.is_empty());
-        json::to_body(&Response {
-            responses,
-            unprocessed_keys,
-            consumed_capacity,
-        })
+        json::to_body(&Response { responses, unprocessed_keys, consumed_capacity })
     }
 }
 
@@ -166,23 +157,12 @@ impl TableReads {
         refuse_legacy(&mut params, &[("AttributesToGet", "ProjectionExpression")])?;
         let expressions = [("ProjectionExpression", text.is_some())];
         let mut placeholders = Placeholders::take(&mut params, &expressions)?;
-        let projection = text
-            .map(|text| Projection::parse(&text, &mut placeholders))
-            .transpose()?;
+        let projection =
+            text.map(|text| Projection::parse(&text, &mut placeholders)).transpose()?;
         placeholders.finish()?;
         let key = |json| json::decode_item(params::object(json)?);
-        let keys = keys
-            .unwrap_or_default()
-            .into_iter()
-            .map(key)
-            .collect::<Result<_, _>>()?;
-        Ok(Self {
-            table_name,
-            keys,
-            consistent,
-            projection: projection.map(Arc::new),
-            echoed,
-        })
+        let keys = keys.unwrap_or_default().into_iter().map(key).collect::<Result<_, _>>()?;
+        Ok(Self { table_name, keys, consistent, projection: projection.map(Arc::new), echoed })
     }
 
     /// The table.
@@ -197,20 +177,12 @@ impl TableReads {
     pub fn plan(&self, table: &TableDefinition) -> Result<Vec<Read>, ApiError> {
         let read = |key| {
             let projection = self.projection.clone();
-            Read::new(
-                table,
-                key,
-                self.consistent,
-                projection,
-                ReturnConsumedCapacity::None,
-            )
+            Read::new(table, key, self.consistent, projection, ReturnConsumedCapacity::None)
         };
         let reads = self.keys.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         let mut seen = HashSet::new();
         if !reads.iter().all(|read| seen.insert(read.key())) {
-            return Err(ApiError::validation(
-                "Provided list of item keys contains duplicates",
-            ));
+            return Err(ApiError::validation("Provided list of item keys contains duplicates"));
         }
         Ok(reads)
     }

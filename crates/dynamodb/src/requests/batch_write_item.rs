@@ -90,30 +90,16 @@ impl BatchWriteItem {
             tables.push((table_name, list(&mut params, &name, requests)?));
         }
         params.finish_constraints()?;
-        if tables
-            .iter()
-            .map(|(_, requests)| requests.len())
-            .sum::<usize>()
-            > BATCH_WRITES_MAX
-        {
+        if tables.iter().map(|(_, requests)| requests.len()).sum::<usize>() > BATCH_WRITES_MAX {
             return Err(ApiError::validation(
                 "Too many items requested for the BatchWriteItem call",
             ));
         }
         let tables = tables.into_iter().map(|(table_name, requests)| {
-            let requests = requests
-                .into_iter()
-                .map(request)
-                .collect::<Result<_, _>>()?;
-            Ok(TableWrites {
-                table_name,
-                requests,
-            })
+            let requests = requests.into_iter().map(request).collect::<Result<_, _>>()?;
+            Ok(TableWrites { table_name, requests })
         });
-        Ok(Self {
-            tables: tables.collect::<Result<_, ApiError>>()?,
-            capacity,
-        })
+        Ok(Self { tables: tables.collect::<Result<_, ApiError>>()?, capacity })
     }
 
     /// The parts of the batch, one for each table.
@@ -140,10 +126,7 @@ impl BatchWriteItem {
             consumed.extend(self.capacity.show(&table.table_name, units));
         }
         let consumed_capacity = Some(consumed).filter(|consumed| !consumed.is_empty());
-        json::to_body(&Response {
-            unprocessed_items,
-            consumed_capacity,
-        })
+        json::to_body(&Response { unprocessed_items, consumed_capacity })
     }
 }
 
@@ -212,16 +195,10 @@ impl TableWrites {
             Request::Put(item) => plan_put(table, item, None, WriteReturns::default()),
             Request::Delete(key) => plan_delete(table, key, None, WriteReturns::default()),
         };
-        let writes = self
-            .requests
-            .iter()
-            .map(plan)
-            .collect::<Result<Vec<_>, _>>()?;
+        let writes = self.requests.iter().map(plan).collect::<Result<Vec<_>, _>>()?;
         let mut seen = HashSet::new();
         if !writes.iter().all(|write| seen.insert(write.key())) {
-            return Err(ApiError::validation(
-                "Provided list of item keys contains duplicates",
-            ));
+            return Err(ApiError::validation("Provided list of item keys contains duplicates"));
         }
         Ok(writes)
     }
@@ -230,9 +207,7 @@ impl TableWrites {
 impl Request {
     fn to_json(&self) -> RequestJson<'_> {
         match self {
-            Self::Put(item) => RequestJson::PutRequest {
-                item: ItemJson(item),
-            },
+            Self::Put(item) => RequestJson::PutRequest { item: ItemJson(item) },
             Self::Delete(key) => RequestJson::DeleteRequest { key: ItemJson(key) },
         }
     }

@@ -46,27 +46,12 @@ pub struct Creation<'a> {
 
 /// Parameters that are refused, and what to do instead.
 const UNSUPPORTED: &[(&str, &str)] = &[
-    (
-        "LocalSecondaryIndexes",
-        "create the table without local secondary indexes",
-    ),
-    (
-        "GlobalSecondaryIndexes",
-        "create the table without global secondary indexes",
-    ),
-    (
-        "ResourcePolicy",
-        "create the table without a resource policy",
-    ),
-    (
-        "OnDemandThroughput",
-        "use BillingMode PROVISIONED to limit throughput",
-    ),
+    ("LocalSecondaryIndexes", "create the table without local secondary indexes"),
+    ("GlobalSecondaryIndexes", "create the table without global secondary indexes"),
+    ("ResourcePolicy", "create the table without a resource policy"),
+    ("OnDemandThroughput", "use BillingMode PROVISIONED to limit throughput"),
     ("GlobalTableSourceArn", "global tables do not exist here"),
-    (
-        "GlobalTableSettingsReplicationMode",
-        "global tables do not exist here",
-    ),
+    ("GlobalTableSettingsReplicationMode", "global tables do not exist here"),
 ];
 
 impl CreateTable {
@@ -91,9 +76,7 @@ impl CreateTable {
             ["ReadCapacityUnits", "WriteCapacityUnits"],
         )?;
         let key_schema = parse::key_schema(&mut params)?;
-        let deletion_protection = params
-            .boolean("DeletionProtectionEnabled")?
-            .unwrap_or_default();
+        let deletion_protection = params.boolean("DeletionProtectionEnabled")?.unwrap_or_default();
         let warm = parse::rates(
             &mut params,
             "WarmThroughput",
@@ -109,10 +92,8 @@ impl CreateTable {
         }
         let billing = billing(billing_mode.unwrap_or(BillingMode::Provisioned), rates)?;
         let key_schema = parse::resolve(&attributes, &key_schema)?;
-        let warm_throughput = warm.map(|(read_units, write_units)| WarmThroughput {
-            read_units,
-            write_units,
-        });
+        let warm_throughput =
+            warm.map(|(read_units, write_units)| WarmThroughput { read_units, write_units });
         let strategy = strategy(&tags)?;
         Ok(Self {
             name,
@@ -133,12 +114,7 @@ impl CreateTable {
 
     /// The definition of the new table.
     pub fn define(self, creation: Creation<'_>) -> TableDefinition {
-        let Creation {
-            created_ms,
-            uuid,
-            region,
-            account,
-        } = creation;
+        let Creation { created_ms, uuid, region, account } = creation;
         TableDefinition {
             arn: format!("arn:aws:dynamodb:{region}:{account}:table/{}", self.name),
             name: self.name,
@@ -162,10 +138,9 @@ fn billing(mode: BillingMode, rates: Option<(u64, u64)>) -> Result<Billing, ApiE
             "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is \
              PAY_PER_REQUEST",
         )),
-        (BillingMode::Provisioned, Some((read_units, write_units))) => Ok(Billing::Provisioned {
-            read_units,
-            write_units,
-        }),
+        (BillingMode::Provisioned, Some((read_units, write_units))) => {
+            Ok(Billing::Provisioned { read_units, write_units })
+        }
         (BillingMode::Provisioned, None) => Err(ApiError::invalid_parameter(
             "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is \
              PROVISIONED",
@@ -178,15 +153,12 @@ fn strategy(tags: &[Tag]) -> Result<Strategy, ApiError> {
         return Ok(Strategy::default());
     };
     let strategies = [Strategy::Hash, Strategy::Range, Strategy::Composite];
-    strategies
-        .into_iter()
-        .find(|strategy| strategy.as_str() == tag.value)
-        .ok_or_else(|| {
-            ApiError::invalid_parameter(format!(
-                "The tag {STRATEGY_TAG} must be hash, range or composite, not '{}'",
-                tag.value
-            ))
-        })
+    strategies.into_iter().find(|strategy| strategy.as_str() == tag.value).ok_or_else(|| {
+        ApiError::invalid_parameter(format!(
+            "The tag {STRATEGY_TAG} must be hash, range or composite, not '{}'",
+            tag.value
+        ))
+    })
 }
 
 #[cfg(test)]

@@ -42,12 +42,7 @@ impl DeleteItem {
         let returns = returns.only_old()?;
         let condition = super::condition(text.as_deref(), &mut placeholders)?;
         placeholders.finish()?;
-        Ok(Self {
-            table_name,
-            key,
-            condition,
-            returns,
-        })
+        Ok(Self { table_name, key, condition, returns })
     }
 
     /// The table that the request names.

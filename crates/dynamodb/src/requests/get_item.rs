@@ -41,17 +41,10 @@ impl GetItem {
         let expressions = [("ProjectionExpression", text.is_some())];
         let mut placeholders = Placeholders::take(&mut params, &expressions)?;
         let key = crate::json::decode_item(key.unwrap_or_default())?;
-        let projection = text
-            .map(|text| Projection::parse(&text, &mut placeholders))
-            .transpose()?;
+        let projection =
+            text.map(|text| Projection::parse(&text, &mut placeholders)).transpose()?;
         placeholders.finish()?;
-        Ok(Self {
-            table_name,
-            key,
-            consistent,
-            projection,
-            capacity,
-        })
+        Ok(Self { table_name, key, consistent, projection, capacity })
     }
 
     /// The table that the request names.

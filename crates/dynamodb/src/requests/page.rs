@@ -138,11 +138,7 @@ impl Page<'_> {
         self.bytes += bytes;
         self.last_key = Some(key.clone());
         let options = &self.plan.options;
-        if options
-            .filter
-            .as_ref()
-            .is_none_or(|filter| filter.matches(&item))
-        {
+        if options.filter.as_ref().is_none_or(|filter| filter.matches(&item)) {
             self.count += 1;
             if options.with_items {
                 self.items.push(match &options.projection {
@@ -157,10 +153,7 @@ impl Page<'_> {
 
     /// What the page costs so far.
     pub fn units(&self) -> Units {
-        Units::read(capacity::read_units(
-            self.bytes,
-            self.plan.options.consistent,
-        ))
+        Units::read(capacity::read_units(self.bytes, self.plan.options.consistent))
     }
 
     /// The size of the items read so far, before the filter.
@@ -173,13 +166,7 @@ impl Page<'_> {
     /// # Errors
     /// If the last key offered is no storage key of the table.
     pub fn respond(&self) -> Result<Vec<u8>, ApiError> {
-        let PagePlan {
-            table_name,
-            key_schema,
-            strategy,
-            options,
-            ..
-        } = self.plan;
+        let PagePlan { table_name, key_schema, strategy, options, .. } = self.plan;
         let last_key = self.last_key.as_ref().filter(|_| self.full).map(|key| {
             let key = storage_key::decode(*strategy, key)?;
             Ok(key_schema.item_of(&key))
@@ -188,9 +175,7 @@ impl Page<'_> {
             ApiError::internal(format!("A stored key is unreadable: {error}"))
         })?;
         Ok(json::to_body(&Response {
-            items: options
-                .with_items
-                .then(|| self.items.iter().map(ItemJson).collect()),
+            items: options.with_items.then(|| self.items.iter().map(ItemJson).collect()),
             count: self.count,
             scanned_count: self.scanned,
             last_evaluated_key: last_key.as_ref().map(ItemJson),

@@ -76,16 +76,13 @@ impl Common {
             .map(|text| Condition::parse("FilterExpression", text, placeholders))
             .transpose()?;
         let projection = self.projection.as_deref();
-        let projection = projection
-            .map(|text| Projection::parse(text, placeholders))
-            .transpose()?;
+        let projection =
+            projection.map(|text| Projection::parse(text, placeholders)).transpose()?;
         placeholders.finish()?;
         self.check_select()?;
         Ok(PageOptions {
             consistent: self.consistent,
-            limit: self
-                .limit
-                .map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)),
+            limit: self.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)),
             filter,
             projection,
             with_items: self.select != Some(Select::Count),
@@ -127,12 +124,10 @@ pub(super) fn check_index(index_name: Option<&str>) -> Result<(), ApiError> {
 
 /// Reads the attributes of an `ExclusiveStartKey`.
 pub(super) fn start_key(json: Option<Map<String, Json>>) -> Result<Option<Item>, ApiError> {
-    json.map(crate::json::decode_item)
-        .transpose()
-        .map_err(|error| match error.kind() {
-            crate::error::ErrorKind::Validation => invalid_start_key(Some(error.message())),
-            _ => error,
-        })
+    json.map(crate::json::decode_item).transpose().map_err(|error| match error.kind() {
+        crate::error::ErrorKind::Validation => invalid_start_key(Some(error.message())),
+        _ => error,
+    })
 }
 
 /// The storage key of an `ExclusiveStartKey` in `table`.

@@ -43,12 +43,7 @@ impl PutItem {
         check_size(&item)?;
         let condition = super::condition(text.as_deref(), &mut placeholders)?;
         placeholders.finish()?;
-        Ok(Self {
-            table_name,
-            item,
-            condition,
-            returns,
-        })
+        Ok(Self { table_name, item, condition, returns })
     }
 
     /// The table that the request names.
@@ -66,17 +61,13 @@ impl PutItem {
 }
 
 /// Parameters of PutItem and DeleteItem that expressions have replaced.
-pub(super) const LEGACY: &[(&str, &str)] = &[
-    ("Expected", "ConditionExpression"),
-    ("ConditionalOperator", "ConditionExpression"),
-];
+pub(super) const LEGACY: &[(&str, &str)] =
+    &[("Expected", "ConditionExpression"), ("ConditionalOperator", "ConditionExpression")];
 
 /// Refuses an item that is too large.
 pub(super) fn check_size(item: &Item) -> Result<(), ApiError> {
     if item.size_bytes() > ITEM_BYTES_MAX {
-        return Err(ApiError::validation(
-            "Item size has exceeded the maximum allowed size",
-        ));
+        return Err(ApiError::validation("Item size has exceeded the maximum allowed size"));
     }
     Ok(())
 }
@@ -90,9 +81,6 @@ pub(super) fn plan_put(
 ) -> Result<Write, ApiError> {
     let key = keys::of_item(&table.key_schema, item)?;
     super::check_key_paths(table, condition.iter().flat_map(Condition::paths))?;
-    let put = write::PutItem {
-        encoded: item.encode(),
-        size_bytes: item.size_bytes(),
-    };
+    let put = write::PutItem { encoded: item.encode(), size_bytes: item.size_bytes() };
     Ok(Write::new(table, key, Action::Put(put), condition, returns))
 }

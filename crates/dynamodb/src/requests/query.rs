@@ -55,14 +55,7 @@ impl Query {
         };
         let key_condition = KeyConditionExpression::parse(&key_condition, &mut placeholders)?;
         let options = common.finish(&mut placeholders)?;
-        Ok(Self {
-            table_name,
-            index_name,
-            key_condition,
-            start_key,
-            forward,
-            options,
-        })
+        Ok(Self { table_name, index_name, key_condition, start_key, forward, options })
     }
 
     /// The table that the request names.

@@ -52,13 +52,7 @@ impl Scan {
         let start_key = page_options::start_key(start_key)?;
         let segment = checked_segment(segment, total)?;
         let options = common.finish(&mut placeholders)?;
-        Ok(Self {
-            table_name,
-            index_name,
-            start_key,
-            segment,
-            options,
-        })
+        Ok(Self { table_name, index_name, start_key, segment, options })
     }
 
     /// The table that the request names.

@@ -102,10 +102,7 @@ mod tests {
 
     #[test]
     fn tables_are_listed_in_pages() {
-        assert_eq!(
-            list(json!({})),
-            json!({"TableNames": ["aaa", "bbb", "ccc"]})
-        );
+        assert_eq!(list(json!({})), json!({"TableNames": ["aaa", "bbb", "ccc"]}));
         assert_eq!(
             list(json!({"Limit": 2})),
             json!({"TableNames": ["aaa", "bbb"], "LastEvaluatedTableName": "bbb"})
@@ -122,17 +119,9 @@ mod tests {
     fn descriptions_are_wrapped_as_each_operation_does() {
         let table = table();
         let size = TableSize::default();
-        let described = parsed(&describe_table_response(
-            &table,
-            TableStatus::Creating,
-            size,
-        ));
+        let described = parsed(&describe_table_response(&table, TableStatus::Creating, size));
         assert_eq!(described["Table"]["TableStatus"], "CREATING");
-        let deleted = parsed(&table_description_response(
-            &table,
-            TableStatus::Deleting,
-            size,
-        ));
+        let deleted = parsed(&table_description_response(&table, TableStatus::Deleting, size));
         assert_eq!(deleted["TableDescription"]["TableStatus"], "DELETING");
     }
 

@@ -18,18 +18,12 @@ struct Store {
 
 impl Store {
     fn new() -> Self {
-        Self {
-            table: testing::table(),
-            items: BTreeMap::new(),
-        }
+        Self { table: testing::table(), items: BTreeMap::new() }
     }
 
     /// Runs a request on the table; gives the response's or the error's body.
     fn run(&mut self, operation: Operation, mut request: Json) -> Json {
-        if !matches!(
-            operation,
-            Operation::BatchGetItem | Operation::BatchWriteItem
-        ) {
+        if !matches!(operation, Operation::BatchGetItem | Operation::BatchWriteItem) {
             request["TableName"] = json!("things");
         }
         let body = testing::body(request);
@@ -83,11 +77,8 @@ impl Store {
 
     fn read_page(&self, plan: &PagePlan) -> Result<Vec<u8>, ApiError> {
         let mut page = plan.page();
-        let mut entries: Vec<_> = self
-            .items
-            .iter()
-            .filter(|(key, _)| plan.range().contains(key))
-            .collect();
+        let mut entries: Vec<_> =
+            self.items.iter().filter(|(key, _)| plan.range().contains(key)).collect();
         if !plan.forward() {
             entries.reverse();
         }

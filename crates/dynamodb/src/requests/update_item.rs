@@ -43,24 +43,14 @@ impl UpdateItem {
         let condition = params.string("ConditionExpression")?;
         params.finish_constraints()?;
         refuse_legacy(&mut params, LEGACY)?;
-        let expressions = [
-            ("UpdateExpression", update.is_some()),
-            ("ConditionExpression", condition.is_some()),
-        ];
+        let expressions =
+            [("UpdateExpression", update.is_some()), ("ConditionExpression", condition.is_some())];
         let mut placeholders = Placeholders::take(&mut params, &expressions)?;
         let key = crate::json::decode_item(key.unwrap_or_default())?;
-        let update = update
-            .map(|text| Update::parse(&text, &mut placeholders))
-            .transpose()?;
+        let update = update.map(|text| Update::parse(&text, &mut placeholders)).transpose()?;
         let condition = super::condition(condition.as_deref(), &mut placeholders)?;
         placeholders.finish()?;
-        Ok(Self {
-            table_name,
-            key,
-            update,
-            condition,
-            returns,
-        })
+        Ok(Self { table_name, key, update, condition, returns })
     }
 
     /// The table that the request names.
@@ -78,10 +68,7 @@ impl UpdateItem {
             update.check_keys(&table.key_schema)?;
         }
         super::check_key_paths(table, self.condition.iter().flat_map(Condition::paths))?;
-        let action = Action::Update {
-            key: self.key,
-            update: self.update,
-        };
+        let action = Action::Update { key: self.key, update: self.update };
         Ok(Write::new(table, key, action, self.condition, self.returns))
     }
 }

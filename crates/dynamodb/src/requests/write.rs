@@ -118,10 +118,8 @@ impl WriteReturns {
                 ("UPDATED_NEW", ReturnValues::UpdatedNew),
             ],
         )?;
-        let on_failure = params.choice(
-            "ReturnValuesOnConditionCheckFailure",
-            &[("ALL_OLD", true), ("NONE", false)],
-        )?;
+        let on_failure = params
+            .choice("ReturnValuesOnConditionCheckFailure", &[("ALL_OLD", true), ("NONE", false)])?;
         take_collection_metrics(params)?;
         Ok(Self {
             values: values.unwrap_or_default(),
@@ -134,9 +132,7 @@ impl WriteReturns {
     pub(crate) fn only_old(self) -> Result<Self, ApiError> {
         match self.values {
             ReturnValues::None | ReturnValues::AllOld => Ok(self),
-            _ => Err(ApiError::validation(
-                "ReturnValues can only be ALL_OLD or NONE",
-            )),
+            _ => Err(ApiError::validation("ReturnValues can only be ALL_OLD or NONE")),
         }
     }
 }
@@ -151,14 +147,7 @@ impl Write {
     ) -> Self {
         let key = storage_key::encode(table.strategy, &primary_key);
         let table_name = table.name.clone();
-        Self {
-            table_name,
-            key,
-            primary_key,
-            action,
-            condition,
-            returns,
-        }
+        Self { table_name, key, primary_key, action, condition, returns }
     }
 
     /// The storage key of the item.
@@ -176,15 +165,9 @@ impl Write {
         match existing.map(Item::decode).transpose() {
             Ok(existing) => self.decide(existing.as_ref()),
             Err(error) => {
-                let result = Err(ApiError::internal(format!(
-                    "The stored item is unreadable: {error}"
-                )));
-                WriteOutcome {
-                    change: Change::Keep,
-                    units: Units::write(1.0),
-                    bytes: 0,
-                    result,
-                }
+                let result =
+                    Err(ApiError::internal(format!("The stored item is unreadable: {error}")));
+                WriteOutcome { change: Change::Keep, units: Units::write(1.0), bytes: 0, result }
             }
         }
     }
@@ -194,37 +177,22 @@ impl Write {
         let old_bytes = existing.map_or(0, Item::size_bytes);
         let paid = |bytes: usize, change, result| {
             let units = Units::write(capacity::write_units(bytes));
-            WriteOutcome {
-                change,
-                units,
-                bytes,
-                result,
-            }
+            WriteOutcome { change, units, bytes, result }
         };
         let nothing = Item::new();
         let holds = |condition: &Condition| condition.matches(existing.unwrap_or(&nothing));
         if !self.condition.as_ref().is_none_or(holds) {
             let item = existing.filter(|_| self.returns.item_on_failure).cloned();
-            return paid(
-                old_bytes,
-                Change::Keep,
-                Err(ApiError::condition_failed(item)),
-            );
+            return paid(old_bytes, Change::Keep, Err(ApiError::condition_failed(item)));
         }
-        let old = existing
-            .filter(|_| self.returns.values == ReturnValues::AllOld)
-            .cloned();
+        let old = existing.filter(|_| self.returns.values == ReturnValues::AllOld).cloned();
         match &self.action {
             Action::Put(put) => {
                 let change = Change::Put(put.encoded.clone());
                 paid(old_bytes.max(put.size_bytes), change, Ok(old))
             }
             Action::Delete => {
-                let change = if existing.is_some() {
-                    Change::Delete
-                } else {
-                    Change::Keep
-                };
+                let change = if existing.is_some() { Change::Delete } else { Change::Keep };
                 paid(old_bytes, change, Ok(old))
             }
             Action::Update { key, update } => match self.update(existing, key, update.as_ref()) {
@@ -269,11 +237,7 @@ impl Write {
             ReturnValues::AllNew => Some(item),
             ReturnValues::UpdatedNew => Some(new_parts),
         };
-        Ok((
-            change,
-            size_bytes,
-            returned.filter(|item| !item.0.is_empty()),
-        ))
+        Ok((change, size_bytes, returned.filter(|item| !item.0.is_empty())))
     }
 
     /// The response, once the change is durable; or the refusal.

@@ -44,10 +44,7 @@ pub struct BacktestSettings {
 
 impl Default for BacktestSettings {
     fn default() -> Self {
-        Self {
-            test_days: 7,
-            first_step: 2,
-        }
+        Self { test_days: 7, first_step: 2 }
     }
 }
 
@@ -113,11 +110,7 @@ fn naive_error(train: &Series) -> f64 {
         _ => None,
     });
     let (sum, count) = errors.fold((0.0, 0_u32), |(sum, count), error| (sum + error, count + 1));
-    if sum > 0.0 {
-        sum / f64::from(count)
-    } else {
-        f64::NAN
-    }
+    if sum > 0.0 { sum / f64::from(count) } else { f64::NAN }
 }
 
 /// What fitting one method alone takes in milliseconds, and one forecast of it in microseconds;

@@ -44,22 +44,13 @@ pub fn roll(
     let (mut origins, mut push_us) = (0, 0.0);
     for actual in tested.windows(settings.horizon_steps) {
         let start_ms = forecaster.next_start_ms();
-        visit(&Origin {
-            start_ms,
-            forecaster: &forecaster,
-            actual,
-        });
+        visit(&Origin { start_ms, forecaster: &forecaster, actual });
         origins += 1;
         let started = Instant::now();
         forecaster.push(actual[0]);
         push_us += started.elapsed().as_secs_f64() * 1e6;
     }
-    Ok(Rolled {
-        train,
-        origins,
-        start_ms,
-        push_us,
-    })
+    Ok(Rolled { train, origins, start_ms, push_us })
 }
 
 /// The days before the test, and the values of the test.
@@ -81,10 +72,6 @@ fn cut<'a>(
             ),
         });
     }
-    let before = Series::new(
-        series.start_ms,
-        series.bin_ms,
-        series.values[..train].to_vec(),
-    );
+    let before = Series::new(series.start_ms, series.bin_ms, series.values[..train].to_vec());
     Ok((before, &series.values[train..]))
 }

@@ -20,10 +20,7 @@ pub(super) struct Score {
 impl Score {
     /// Nothing yet; steps before `first_step` (from 0) will not count.
     pub(super) fn new(first_step: usize) -> Self {
-        Self {
-            first_step,
-            ..Self::default()
-        }
+        Self { first_step, ..Self::default() }
     }
 
     /// Compares one origin's forecast with what came; gaps do not count.
@@ -62,11 +59,7 @@ impl Score {
             origins: self.origins,
             mase: self.absolute / bins / scale,
             smape: self.relative / bins,
-            pinball: Pinball {
-                q50: p50,
-                q90: p90,
-                q99: p99,
-            },
+            pinball: Pinball { q50: p50, q90: p90, q99: p99 },
             coverage: Coverage { q90: c90, q99: c99 },
             fit_cpu_ms,
             predict_cpu_us,

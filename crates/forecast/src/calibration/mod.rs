@@ -45,11 +45,7 @@ impl Calibration {
         let stride = window_bins.div_ceil(SAMPLES_PER_STEP_MAX).max(1);
         let samples_max = window_bins.div_ceil(stride);
         let pool = Pool::new(samples_max);
-        Self {
-            stride: stride as u64,
-            pools: vec![pool; steps],
-            offsets: vec![None; steps],
-        }
+        Self { stride: stride as u64, pools: vec![pool; steps], offsets: vec![None; steps] }
     }
 
     /// The steps whose errors at `bin` are kept: with more than one bin to a stride, neighbouring
@@ -81,12 +77,7 @@ impl Calibration {
     pub(crate) fn step(&self, step: usize, point: f64, floor: f64) -> Option<Step> {
         let offsets = self.offsets[step].as_ref()?;
         let [q50, q90, q99] = offsets.map(|offset| shifted(point, offset, floor));
-        Some(Step {
-            point,
-            q50,
-            q90,
-            q99,
-        })
+        Some(Step { point, q50, q90, q99 })
     }
 
     /// One quantile of a step around `point`.
@@ -147,13 +138,8 @@ mod tests {
         let q99 = |step| calibration.step(step, 1.0, 0.0).expect("enough errors").q99 - 1.0;
         assert!((q99(0) - 1.0).abs() < 0.01 && (q99(2) - 3.0).abs() < 0.01);
         assert!((q99(4) - 4.0).abs() < 0.01);
-        let q50 = calibration
-            .quantile(3, Quantile::Q50, 1.0, 0.0)
-            .expect("enough errors");
-        assert!(
-            (q50 - 4.0).abs() < 0.01,
-            "the median of 2, 3 and 4 above 1, not {q50}"
-        );
+        let q50 = calibration.quantile(3, Quantile::Q50, 1.0, 0.0).expect("enough errors");
+        assert!((q50 - 4.0).abs() < 0.01, "the median of 2, 3 and 4 above 1, not {q50}");
     }
 
     #[test]
@@ -189,10 +175,7 @@ mod tests {
             assert!(steps.windows(2).all(|pair| pair[1] - pair[0] > NEIGHBOURS));
             steps.into_iter().for_each(|step| kept[step] += 1);
         }
-        assert_eq!(
-            kept, [SAMPLES_PER_STEP_MAX; 12],
-            "every step has the same number"
-        );
+        assert_eq!(kept, [SAMPLES_PER_STEP_MAX; 12], "every step has the same number");
         let every_bin = Calibration::new(12, 240);
         assert_eq!(every_bin.keeps(77).count(), 12, "a short window keeps all");
     }

@@ -30,11 +30,7 @@ pub(super) struct Pool {
 
 impl Pool {
     pub(super) fn new(samples_max: usize) -> Self {
-        Self {
-            packed: Vec::new(),
-            oldest: 0,
-            samples_max,
-        }
+        Self { packed: Vec::new(), oldest: 0, samples_max }
     }
 
     pub(super) fn push(&mut self, residual: f64) {
@@ -46,11 +42,7 @@ impl Pool {
         }
         if self.packed.capacity() == self.packed.len() {
             // Grows with the data, but never past the bound, as doubling would.
-            let room = self
-                .packed
-                .len()
-                .max(32)
-                .min(self.samples_max - self.packed.len());
+            let room = self.packed.len().max(32).min(self.samples_max - self.packed.len());
             self.packed.reserve_exact(room);
         }
         self.packed.push(code);
@@ -74,9 +66,7 @@ pub(super) fn at_ranks<const N: usize>(
 ) -> [f64; N] {
     let mut counts = [0_u32; BUCKETS];
     for pool in pools {
-        pool.packed
-            .iter()
-            .for_each(|&code| counts[bucket(code)] += 1);
+        pool.packed.iter().for_each(|&code| counts[bucket(code)] += 1);
     }
 
     let mut wanted = [false; BUCKETS];

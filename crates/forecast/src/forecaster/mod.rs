@@ -79,13 +79,7 @@ impl SeriesForecaster {
         let candidate = |&kind: &ModelKind| {
             let machine = Machine::new(kind, seasons, settings)?;
             let (steps, decision) = (settings.horizon_steps, settings.decision_quantile);
-            Some(Candidate::new(
-                kind,
-                machine,
-                steps,
-                calibration_bins,
-                decision,
-            ))
+            Some(Candidate::new(kind, machine, steps, calibration_bins, decision))
         };
         let candidates: Vec<Candidate> = models.iter().filter_map(candidate).collect();
         let kinds = candidates.iter().map(Candidate::kind).collect();
@@ -117,10 +111,7 @@ impl SeriesForecaster {
     ) -> Result<(), ForecastError> {
         let ahead_ms = start_ms - self.next_start_ms();
         if ahead_ms < 0 {
-            return Err(ForecastError::OutOfOrder {
-                start_ms,
-                next_ms: self.next_start_ms(),
-            });
+            return Err(ForecastError::OutOfOrder { start_ms, next_ms: self.next_start_ms() });
         }
         let skipped = ahead_ms / self.settings.bin_ms;
         let retained = RETAINED_DAYS * self.history.seasons().day_bins();
@@ -162,10 +153,7 @@ impl SeriesForecaster {
 
     fn settle(&mut self, bin: u64, value: f64) {
         let floor = self.floor;
-        let outcomes = self
-            .candidates
-            .iter_mut()
-            .map(|it| it.settle(bin, value, floor));
+        let outcomes = self.candidates.iter_mut().map(|it| it.settle(bin, value, floor));
         let decision = self.settings.decision_quantile;
         match self.level {
             Some(level) => {
@@ -181,9 +169,7 @@ impl SeriesForecaster {
         self.level = climatology::level(&self.history);
         let week = self.history.seasons().week_bins();
         self.floor = FLOOR_SHARE * self.history.mean_of_last(week).unwrap_or(0.0);
-        self.candidates
-            .iter_mut()
-            .for_each(|it| it.machine_mut().refit(&self.history));
+        self.candidates.iter_mut().for_each(|it| it.machine_mut().refit(&self.history));
     }
 
     fn calibration_bins(&self) -> usize {
@@ -238,11 +224,7 @@ impl SeriesForecaster {
             + self.history.state_bytes()
             + self.scoreboard.state_bytes()
             + self.scratch.capacity() * size_of::<i16>()
-            + self
-                .candidates
-                .iter()
-                .map(Candidate::state_bytes)
-                .sum::<usize>()
+            + self.candidates.iter().map(Candidate::state_bytes).sum::<usize>()
     }
 }
 

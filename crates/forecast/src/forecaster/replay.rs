@@ -38,9 +38,7 @@ impl SeriesForecaster {
             });
         }
         let day = crate::seasons::Seasons::new(settings.bin_ms)?.day_bins();
-        let skipped = series
-            .len()
-            .saturating_sub(settings.history_days_max as usize * day);
+        let skipped = series.len().saturating_sub(settings.history_days_max as usize * day);
         let start_ms = series.start_ms + skipped as i64 * series.bin_ms;
         let mut forecaster = Self::trying(models, start_ms, settings)?;
         forecaster.replay(&series.values[skipped..]);
@@ -86,12 +84,10 @@ impl SeriesForecaster {
 
 /// The mean of what was seen.
 fn mean(values: &[f64]) -> Option<f64> {
-    let seen = values
-        .iter()
-        .filter_map(|&value| match Observation::from(value) {
-            Observation::Value(value) => Some(value),
-            Observation::Gap => None,
-        });
+    let seen = values.iter().filter_map(|&value| match Observation::from(value) {
+        Observation::Value(value) => Some(value),
+        Observation::Gap => None,
+    });
     let (sum, count) = seen.fold((0.0, 0_u32), |(sum, count), value| (sum + value, count + 1));
     (count > 0).then(|| sum / f64::from(count))
 }

@@ -16,11 +16,7 @@ impl SeriesForecaster {
             )),
             Verdict::NothingToKnow { best, ratio, bins } => {
                 let bar = 1.0 - self.settings.gate_margin;
-                let why = if ratio <= bar {
-                    "by chance, as it seems"
-                } else {
-                    "hardly less"
-                };
+                let why = if ratio <= bar { "by chance, as it seems" } else { "hardly less" };
                 self.abstain(format!(
                     "nothing to know about timing: over the last {bins} bins the best model, \
                      {best}, lost {} % of what constant quantiles lose, {why}",
@@ -36,10 +32,8 @@ impl SeriesForecaster {
 
     fn too_little_seen(&self) -> Option<String> {
         let day = self.history.seasons().day_bins();
-        let (seen, needed) = (
-            self.history.bins_total(),
-            u64::from(self.settings.history_days_min) * day as u64,
-        );
+        let (seen, needed) =
+            (self.history.bins_total(), u64::from(self.settings.history_days_min) * day as u64);
         if seen < needed {
             let hours = |bins: u64| bins as f64 * 24.0 / day as f64;
             return Some(format!(
@@ -55,11 +49,7 @@ impl SeriesForecaster {
     }
 
     fn abstain(&self, reason: String) -> Outlook {
-        Outlook::Abstain(Abstention {
-            start_ms: self.next_start_ms(),
-            reason,
-            level: self.level,
-        })
+        Outlook::Abstain(Abstention { start_ms: self.next_start_ms(), reason, level: self.level })
     }
 
     fn spoken(&self, model: ModelKind, horizon_steps: usize) -> Option<Forecast> {
@@ -80,23 +70,13 @@ impl SeriesForecaster {
             against(recent_error.climatology),
         );
         let (start_ms, bin_ms) = (self.next_start_ms(), self.settings.bin_ms);
-        Some(Forecast {
-            start_ms,
-            bin_ms,
-            steps,
-            model,
-            reason,
-            recent_error,
-        })
+        Some(Forecast { start_ms, bin_ms, steps, model, reason, recent_error })
     }
 
     /// What one model says, whatever the gate thinks of it; `None` while it cannot.
     pub fn model_forecast(&self, model: ModelKind, horizon_steps: usize) -> Option<Vec<Step>> {
         if model == ModelKind::Climatology {
-            return Some(vec![
-                self.level?;
-                horizon_steps.min(self.settings.horizon_steps)
-            ]);
+            return Some(vec![self.level?; horizon_steps.min(self.settings.horizon_steps)]);
         }
         let candidate = self.candidates.iter().find(|it| it.kind() == model)?;
         candidate.latest(self.history.bins_total(), horizon_steps, self.floor)
@@ -105,10 +85,7 @@ impl SeriesForecaster {
     /// How every model did lately, best first.
     pub fn scores(&self) -> Vec<ModelScore> {
         let score = |&model: &ModelKind| {
-            Some(ModelScore {
-                model,
-                recent_error: self.scoreboard.recent_error(model)?,
-            })
+            Some(ModelScore { model, recent_error: self.scoreboard.recent_error(model)? })
         };
         let mut scores: Vec<ModelScore> = TRIED.iter().filter_map(score).collect();
         scores.sort_by(|a, b| a.recent_error.pinball.total_cmp(&b.recent_error.pinball));
@@ -117,9 +94,5 @@ impl SeriesForecaster {
 }
 
 fn percent(ratio: f64) -> String {
-    if ratio.is_finite() {
-        format!("{:.0}", 100.0 * ratio)
-    } else {
-        "over 100".into()
-    }
+    if ratio.is_finite() { format!("{:.0}", 100.0 * ratio) } else { "over 100".into() }
 }

@@ -11,15 +11,9 @@ const VALUES_MIN: usize = 24;
 
 /// Quantiles of the seen values of the last week, gaps left out; the point is the median.
 pub(crate) fn level(history: &History) -> Option<Step> {
-    let from = history
-        .values()
-        .len()
-        .saturating_sub(history.seasons().week_bins());
+    let from = history.values().len().saturating_sub(history.seasons().week_bins());
     let week = history.values()[from..].iter().zip(&history.seen()[from..]);
-    let mut values: Vec<f32> = week
-        .filter(|(_, seen)| **seen)
-        .map(|(value, _)| *value)
-        .collect();
+    let mut values: Vec<f32> = week.filter(|(_, seen)| **seen).map(|(value, _)| *value).collect();
     if values.len() < VALUES_MIN {
         return None;
     }
@@ -33,10 +27,5 @@ pub(crate) fn level(history: &History) -> Option<Step> {
         left = &mut left[..=at];
     }
     let [q50, q90, q99] = found;
-    Some(Step {
-        point: q50,
-        q50,
-        q90,
-        q99,
-    })
+    Some(Step { point: q50, q50, q90, q99 })
 }

@@ -54,10 +54,7 @@ fn too_short(model: ModelKind) -> ForecastError {
         ModelKind::SeasonalNaiveWeek => "a week, and errors of half a day",
         _ => "a day, and errors of half a day",
     };
-    ForecastError::TooShort {
-        method: model.name(),
-        needed: needed.into(),
-    }
+    ForecastError::TooShort { method: model.name(), needed: needed.into() }
 }
 
 impl Fit for ModelKind {
@@ -65,10 +62,7 @@ impl Fit for ModelKind {
 
     fn fit(&self, series: &Series, settings: &ForecastSettings) -> Result<Fitted, ForecastError> {
         let forecaster = SeriesForecaster::of_models(&[*self], series, settings)?;
-        let fitted = Fitted {
-            model: *self,
-            forecaster,
-        };
+        let fitted = Fitted { model: *self, forecaster };
         fitted.predict(1)?;
         Ok(fitted)
     }

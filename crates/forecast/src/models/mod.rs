@@ -38,12 +38,12 @@ impl Machine {
     ) -> Option<Self> {
         match kind {
             ModelKind::LastValue => Some(Machine::LastValue),
-            ModelKind::SeasonalNaiveDay => Some(Machine::SeasonalNaive {
-                season_bins: seasons.day_bins(),
-            }),
-            ModelKind::SeasonalNaiveWeek => Some(Machine::SeasonalNaive {
-                season_bins: seasons.week_bins(),
-            }),
+            ModelKind::SeasonalNaiveDay => {
+                Some(Machine::SeasonalNaive { season_bins: seasons.day_bins() })
+            }
+            ModelKind::SeasonalNaiveWeek => {
+                Some(Machine::SeasonalNaive { season_bins: seasons.week_bins() })
+            }
             ModelKind::ProfileLevel => Some(Machine::ProfileLevel),
             ModelKind::Ridge => Some(Machine::Ridge(Box::new(RidgeState::new(seasons, settings)))),
             ModelKind::Climatology => None,

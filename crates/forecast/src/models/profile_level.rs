@@ -22,9 +22,7 @@ pub(crate) fn predict(history: &History, points: &mut [f64]) -> bool {
     let (first, end) = (values.len() - hour, values.len());
     let profile = profile(values, first, hour + points.len(), day, days);
     let last_hour = values[first..].iter().zip(&profile);
-    let departure: f64 = last_hour
-        .map(|(&value, profile)| f64::from(value) - profile)
-        .sum();
+    let departure: f64 = last_hour.map(|(&value, profile)| f64::from(value) - profile).sum();
     let level = LEVEL_WEIGHT * departure / hour as f64;
     for (point, profile) in points.iter_mut().zip(&profile[end - first..]) {
         *point = (profile + level).max(0.0);

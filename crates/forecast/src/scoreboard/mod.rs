@@ -44,11 +44,7 @@ impl Tally {
     /// The loss relative to the climatology's. Where even constants never miss there is nothing to
     /// be better at, and the ratio is infinite.
     fn ratio(&self) -> f64 {
-        if self.climatology > 0.0 {
-            self.pinball / self.climatology
-        } else {
-            f64::INFINITY
-        }
+        if self.climatology > 0.0 { self.pinball / self.climatology } else { f64::INFINITY }
     }
 }
 
@@ -58,11 +54,7 @@ pub(crate) enum Verdict {
     /// No method was judged by enough bins yet.
     TooEarly { bins_needed: u32 },
     /// The best method is not better than constant quantiles by the margin.
-    NothingToKnow {
-        best: ModelKind,
-        ratio: f64,
-        bins: u32,
-    },
+    NothingToKnow { best: ModelKind, ratio: f64, bins: u32 },
     /// This method speaks.
     Speak { model: ModelKind },
 }
@@ -100,9 +92,7 @@ impl Scoreboard {
             judged_bins_min: judged,
             gate_margin: settings.gate_margin,
             switch_margin: settings.switch_margin,
-            verdict: Verdict::TooEarly {
-                bins_needed: judged,
-            },
+            verdict: Verdict::TooEarly { bins_needed: judged },
         }
     }
 
@@ -116,12 +106,7 @@ impl Scoreboard {
         for (tally, outcome) in self.current.iter_mut().zip(outcomes) {
             if let Some(outcome) = outcome {
                 let Outcome { pinball, covered } = outcome;
-                tally.add(&Tally {
-                    pinball,
-                    climatology,
-                    covered,
-                    bins: 1,
-                });
+                tally.add(&Tally { pinball, climatology, covered, bins: 1 });
             }
         }
         self.current_bins += 1;
@@ -133,8 +118,7 @@ impl Scoreboard {
 
     fn close_block(&mut self) {
         let fresh = vec![Tally::default(); self.kinds.len()];
-        self.blocks
-            .push_back(std::mem::replace(&mut self.current, fresh));
+        self.blocks.push_back(std::mem::replace(&mut self.current, fresh));
         self.current_bins = 0;
         if self.blocks.len() > self.blocks_max {
             self.blocks.pop_front();
@@ -142,31 +126,20 @@ impl Scoreboard {
         // Summed anew each time: subtracting what leaves would let rounding errors gather.
         self.totals.fill(Tally::default());
         for block in &self.blocks {
-            self.totals
-                .iter_mut()
-                .zip(block)
-                .for_each(|(total, tally)| total.add(tally));
+            self.totals.iter_mut().zip(block).for_each(|(total, tally)| total.add(tally));
         }
     }
 
     fn judge(&self) -> Verdict {
         let judged = self.kinds.iter().zip(&self.totals);
         let judged = judged.filter(|(_, tally)| tally.bins >= self.judged_bins_min);
-        let best = judged
-            .clone()
-            .min_by(|(_, a), (_, b)| a.ratio().total_cmp(&b.ratio()));
+        let best = judged.clone().min_by(|(_, a), (_, b)| a.ratio().total_cmp(&b.ratio()));
         let Some((&best, best_tally)) = best else {
-            return Verdict::TooEarly {
-                bins_needed: self.judged_bins_min,
-            };
+            return Verdict::TooEarly { bins_needed: self.judged_bins_min };
         };
         let ratio = best_tally.ratio();
         if ratio > 1.0 - self.gate_margin || !self.is_beyond_chance(best) {
-            return Verdict::NothingToKnow {
-                best,
-                ratio,
-                bins: best_tally.bins,
-            };
+            return Verdict::NothingToKnow { best, ratio, bins: best_tally.bins };
         }
         let present = judged.filter(|(kind, _)| self.verdict == Verdict::Speak { model: **kind });
         let good_enough = |tally: &Tally| {
@@ -174,13 +147,8 @@ impl Scoreboard {
             ratio >= present * (1.0 - self.switch_margin)
                 && self.naive_ratio().is_none_or(|naive| present <= naive)
         };
-        let kept = present
-            .filter(|(_, tally)| good_enough(tally))
-            .map(|(kind, _)| *kind)
-            .next();
-        Verdict::Speak {
-            model: kept.unwrap_or(best),
-        }
+        let kept = present.filter(|(_, tally)| good_enough(tally)).map(|(kind, _)| *kind).next();
+        Verdict::Speak { model: kept.unwrap_or(best) }
     }
 
     /// Whether the model's lead over the climatology is more than its variation explains.
@@ -188,11 +156,7 @@ impl Scoreboard {
         let Some(at) = self.kinds.iter().position(|&kind| kind == model) else {
             return false;
         };
-        let blocks = self
-            .blocks
-            .iter()
-            .map(|block| &block[at])
-            .filter(|tally| tally.bins > 0);
+        let blocks = self.blocks.iter().map(|block| &block[at]).filter(|tally| tally.bins > 0);
         let leads = blocks.map(|tally| tally.climatology - tally.pinball);
         let (count, sum, squares) = leads.fold((0.0, 0.0, 0.0), |(count, sum, squares), lead| {
             (count + 1.0, sum + lead, squares + lead * lead)
@@ -204,17 +168,12 @@ impl Scoreboard {
 
     fn naive_ratio(&self) -> Option<f64> {
         let naive = |kind: &ModelKind| {
-            matches!(
-                kind,
-                ModelKind::SeasonalNaiveDay | ModelKind::SeasonalNaiveWeek
-            )
+            matches!(kind, ModelKind::SeasonalNaiveDay | ModelKind::SeasonalNaiveWeek)
         };
         let judged = self.kinds.iter().zip(&self.totals);
         let judged =
             judged.filter(|(kind, tally)| naive(kind) && tally.bins >= self.judged_bins_min);
-        judged
-            .map(|(_, tally)| tally.ratio())
-            .min_by(f64::total_cmp)
+        judged.map(|(_, tally)| tally.ratio()).min_by(f64::total_cmp)
     }
 
     /// The present choice.

@@ -4,10 +4,7 @@ use ModelKind::{LastValue, Ridge, SeasonalNaiveDay};
 const KINDS: [ModelKind; 3] = [LastValue, SeasonalNaiveDay, Ridge];
 
 fn board() -> Scoreboard {
-    let settings = ForecastSettings {
-        switch_margin: 0.1,
-        ..ForecastSettings::default()
-    };
+    let settings = ForecastSettings { switch_margin: 0.1, ..ForecastSettings::default() };
     let seasons = Seasons::new(settings.bin_ms).expect("five minutes");
     Scoreboard::new(KINDS.to_vec(), seasons, &settings)
 }
@@ -18,10 +15,7 @@ fn push(board: &mut Scoreboard, bins: u32, losses: [f64; 3]) {
     for bin in 0..bins {
         let wobble = 1.0 + 0.05 * f64::from(bin % 7);
         let outcome = |loss: f64| {
-            (!loss.is_nan()).then_some(Outcome {
-                pinball: loss * wobble,
-                covered: 0.9,
-            })
+            (!loss.is_nan()).then_some(Outcome { pinball: loss * wobble, covered: 0.9 })
         };
         board.push(losses.into_iter().map(outcome), 1.0 * wobble);
     }
@@ -33,11 +27,7 @@ fn nobody_speaks_before_having_been_judged() {
     push(&mut board, 84, [0.5, 0.6, f64::NAN]);
     assert_eq!(board.verdict(), Verdict::TooEarly { bins_needed: 96 });
     push(&mut board, 12, [0.5, 0.6, 0.1]);
-    assert_eq!(
-        board.verdict(),
-        Verdict::Speak { model: LastValue },
-        "ridge has only 12 bins"
-    );
+    assert_eq!(board.verdict(), Verdict::Speak { model: LastValue }, "ridge has only 12 bins");
     push(&mut board, 96, [0.5, 0.6, 0.1]);
     assert_eq!(board.verdict(), Verdict::Speak { model: Ridge });
 }
@@ -59,10 +49,7 @@ fn a_lead_of_one_lucky_block_is_chance() {
     push(&mut board, 276, [1.0, 1.0, 1.0]);
     // One block in which the climatology loses heavily and the model does not.
     for _ in 0..12 {
-        let lucky = Outcome {
-            pinball: 1.0,
-            covered: 0.9,
-        };
+        let lucky = Outcome { pinball: 1.0, covered: 0.9 };
         board.push([Some(lucky); 3].into_iter(), 20.0);
     }
     assert!(matches!(board.verdict(), Verdict::NothingToKnow { ratio, .. } if ratio < 0.6));
@@ -72,14 +59,7 @@ fn a_lead_of_one_lucky_block_is_chance() {
 fn where_even_constants_never_miss_there_is_nothing_to_know() {
     let mut board = board();
     for _ in 0..288 {
-        board.push(
-            [Some(Outcome {
-                pinball: 0.0,
-                covered: 1.0,
-            }); 3]
-                .into_iter(),
-            0.0,
-        );
+        board.push([Some(Outcome { pinball: 0.0, covered: 1.0 }); 3].into_iter(), 0.0);
     }
     assert!(matches!(board.verdict(), Verdict::NothingToKnow { .. }));
 }
@@ -105,12 +85,7 @@ fn a_model_that_loses_to_the_naive_is_replaced_at_once() {
     assert_eq!(board.verdict(), Verdict::Speak { model: LastValue });
     // The naive is ahead by 2 % only: less than the switch margin, but it is the naive.
     push(&mut board, 864, [0.50, 0.49, 0.9]);
-    assert_eq!(
-        board.verdict(),
-        Verdict::Speak {
-            model: SeasonalNaiveDay
-        }
-    );
+    assert_eq!(board.verdict(), Verdict::Speak { model: SeasonalNaiveDay });
 }
 
 #[test]
@@ -134,18 +109,10 @@ fn losses_are_compared_over_the_bins_that_a_model_was_judged_by() {
     let mut board = board();
     push(&mut board, 288, [0.6, 0.7, f64::NAN]);
     for _ in 0..288 {
-        let outcome = |pinball| {
-            Some(Outcome {
-                pinball,
-                covered: 0.9,
-            })
-        };
+        let outcome = |pinball| Some(Outcome { pinball, covered: 0.9 });
         board.push([outcome(1.2), outcome(1.4), outcome(0.8)].into_iter(), 2.0);
     }
     assert_eq!(board.verdict(), Verdict::Speak { model: Ridge });
     let error = board.recent_error(Ridge).expect("judged");
-    assert!(
-        (error.seasonal_naive.expect("judged") - 1.4).abs() < 0.01,
-        "{error:?}"
-    );
+    assert!((error.seasonal_naive.expect("judged") - 1.4).abs() < 0.01, "{error:?}");
 }

@@ -132,10 +132,7 @@ impl ShareModel {
     /// passes, nothing is learnt.
     pub fn push(&mut self, loads: &[f64]) -> Result<(), ForecastError> {
         if loads.len() != self.cells {
-            return Err(ForecastError::CellCount {
-                got: loads.len(),
-                expected: self.cells,
-            });
+            return Err(ForecastError::CellCount { got: loads.len(), expected: self.cells });
         }
         let slot = self.slot(self.next_start_ms);
         if slot != self.under_way.0 {
@@ -143,9 +140,7 @@ impl ShareModel {
         }
         self.next_start_ms += self.settings.bin_ms;
         let total: f64 = loads.iter().sum();
-        let gap = loads
-            .iter()
-            .any(|&load| Observation::from(load) == Observation::Gap);
+        let gap = loads.iter().any(|&load| Observation::from(load) == Observation::Gap);
         if !gap && total.is_finite() {
             if total > 0.0 {
                 self.compare(loads, total, slot);
@@ -184,9 +179,7 @@ impl ShareModel {
     fn compare(&mut self, loads: &[f64], total: f64, slot: usize) {
         let error = |shares: &[f32]| {
             let differences = shares.iter().zip(loads);
-            differences
-                .map(|(&share, load)| (f64::from(share) - load / total).abs())
-                .sum::<f64>()
+            differences.map(|(&share, load)| (f64::from(share) - load / total).abs()).sum::<f64>()
         };
         let keep = self.keep(self.settings.error_half_life_hours * 60);
         // The snapshot about to be overwritten is the one from a whole horizon ago.
@@ -231,11 +224,7 @@ impl ShareModel {
             let belief = &mut self.slots[*slot];
             let first = belief.is_empty();
             belief.resize(self.cells, 0.0);
-            let weight = if first {
-                1.0
-            } else {
-                self.settings.day_weight as f32
-            };
+            let weight = if first { 1.0 } else { self.settings.day_weight as f32 };
             for (belief, sum) in belief.iter_mut().zip(sums.iter()) {
                 *belief += weight * (sum / *bins as f32 - *belief);
             }
@@ -259,8 +248,5 @@ fn normalised(loads: &[f32]) -> Option<Vec<f32>> {
 /// Shares whose sum is 1 also in double precision.
 fn exact(shares: &[f32]) -> Vec<f64> {
     let total: f64 = shares.iter().map(|&share| f64::from(share)).sum();
-    shares
-        .iter()
-        .map(|&share| f64::from(share) / total)
-        .collect()
+    shares.iter().map(|&share| f64::from(share) / total).collect()
 }

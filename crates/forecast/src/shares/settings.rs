@@ -43,15 +43,7 @@ impl ShareSettings {
     pub fn validate(&self) -> Result<(), ForecastError> {
         let day_bins = Seasons::new(self.bin_ms)?.day_bins();
         let check = |ok: bool, name, value: String, expected| {
-            if ok {
-                Ok(())
-            } else {
-                Err(ForecastError::Setting {
-                    name,
-                    value,
-                    expected,
-                })
-            }
+            if ok { Ok(()) } else { Err(ForecastError::Setting { name, value, expected }) }
         };
         check(
             (1..day_bins).contains(&self.horizon_steps),
@@ -65,19 +57,9 @@ impl ShareSettings {
             ("error_half_life_hours", self.error_half_life_hours),
         ];
         for (name, value) in minutes {
-            check(
-                (1..=1440).contains(&value),
-                name,
-                value.to_string(),
-                "1 to 1440",
-            )?;
+            check((1..=1440).contains(&value), name, value.to_string(), "1 to 1440")?;
         }
-        check(
-            self.slot_minutes <= 60,
-            "slot_minutes",
-            self.slot_minutes.to_string(),
-            "1 to 60",
-        )?;
+        check(self.slot_minutes <= 60, "slot_minutes", self.slot_minutes.to_string(), "1 to 60")?;
         check(
             self.day_weight > 0.0 && self.day_weight <= 1.0,
             "day_weight",

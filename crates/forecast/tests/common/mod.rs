@@ -78,11 +78,7 @@ pub(crate) fn shop(days: usize, seed: u64) -> Vec<f64> {
     let bin = |at: usize| {
         let (day, hour) = ((at / DAY) % 7, (at % DAY) / 12);
         let open = day != 5 && (8..18).contains(&hour);
-        if open {
-            (3.0 + random.normal()).exp()
-        } else {
-            0.0
-        }
+        if open { (3.0 + random.normal()).exp() } else { 0.0 }
     };
     (0..days * DAY).map(bin).collect()
 }
@@ -90,7 +86,5 @@ pub(crate) fn shop(days: usize, seed: u64) -> Vec<f64> {
 /// The same load all the time, but for noise.
 pub(crate) fn white_noise(days: usize, seed: u64) -> Vec<f64> {
     let mut random = Random::new(seed);
-    (0..days * DAY)
-        .map(|_| (100.0 + 20.0 * random.normal()).max(0.0))
-        .collect()
+    (0..days * DAY).map(|_| (100.0 + 20.0 * random.normal()).max(0.0)).collect()
 }

@@ -17,14 +17,8 @@ fn five_minutes_at_twice_the_capacity_then_throttled() {
 #[test]
 fn debt_is_paid_before_the_next_is_admitted() {
     let mut bucket = TokenBucket::at_level(1.0, 10.0, BURST_S, 0);
-    assert!(
-        bucket.try_take(101.0, 0),
-        "one unit is left, so even a large request goes on"
-    );
-    assert!(
-        !bucket.try_take(1.0, 10_000),
-        "the level is zero, not above"
-    );
+    assert!(bucket.try_take(101.0, 0), "one unit is left, so even a large request goes on");
+    assert!(!bucket.try_take(1.0, 10_000), "the level is zero, not above");
     assert!(bucket.try_take(1.0, 10_001));
 }
 
@@ -38,55 +32,17 @@ fn a_clock_that_steps_back_gives_nothing() {
 
 #[test]
 fn a_request_that_needs_both_kinds_takes_neither_or_both() {
-    let capacity = Units {
-        read: 10.0,
-        write: 10.0,
-    };
-    let mut buckets = Buckets::at_level(
-        Units {
-            read: 5.0,
-            write: 0.0,
-        },
-        capacity,
-        BURST_S,
-        0,
-    );
-    assert!(!buckets.try_take(
-        Units {
-            read: 1.0,
-            write: 1.0
-        },
-        0
-    ));
-    assert_eq!(
-        buckets.level(0),
-        Units {
-            read: 5.0,
-            write: 0.0
-        }
-    );
-    assert!(
-        buckets.try_take(Units::read(1.0), 0),
-        "no write units needed, none asked"
-    );
+    let capacity = Units { read: 10.0, write: 10.0 };
+    let mut buckets = Buckets::at_level(Units { read: 5.0, write: 0.0 }, capacity, BURST_S, 0);
+    assert!(!buckets.try_take(Units { read: 1.0, write: 1.0 }, 0));
+    assert_eq!(buckets.level(0), Units { read: 5.0, write: 0.0 });
+    assert!(buckets.try_take(Units::read(1.0), 0), "no write units needed, none asked");
 }
 
 #[test]
 fn without_load_children_get_equal_parts() {
-    let parts = divide(
-        Units {
-            read: 9.0,
-            write: -3.0,
-        },
-        &[Units::ZERO; 3],
-    );
-    assert_eq!(
-        parts,
-        [Units {
-            read: 3.0,
-            write: -1.0
-        }; 3]
-    );
+    let parts = divide(Units { read: 9.0, write: -3.0 }, &[Units::ZERO; 3]);
+    assert_eq!(parts, [Units { read: 3.0, write: -1.0 }; 3]);
 }
 
 proptest! {

@@ -58,9 +58,7 @@ impl CellShares {
         }
         let matrices =
             CHANNELS.map(|channel| history.matrix(&self.cells, channel, self.fed_until_ms));
-        let start_ms = matrices[0]
-            .first()
-            .map_or(history.end_ms(), |series| series.start_ms);
+        let start_ms = matrices[0].first().map_or(history.end_ms(), |series| series.start_ms);
         let (cells, settings) = (self.cells.len(), &self.settings);
         let mut models = self.models.take().or_else(|| {
             let fresh = || ShareModel::new(cells, start_ms, settings).ok();
@@ -92,9 +90,7 @@ impl CellShares {
     ) -> Vec<Units> {
         let parts = |kind: usize, amount: f64| -> Vec<f64> {
             let even = 1.0 / within.len().max(1) as f64;
-            let shares = self.shares[kind]
-                .get(step)
-                .and_then(|shares| shares.get(within.clone()));
+            let shares = self.shares[kind].get(step).and_then(|shares| shares.get(within.clone()));
             let total: f64 = shares.iter().copied().flatten().sum();
             within
                 .clone()
@@ -107,10 +103,6 @@ impl CellShares {
         };
         let reads = parts(0, load.read);
         let writes = parts(1, load.write);
-        reads
-            .into_iter()
-            .zip(writes)
-            .map(|(read, write)| Units { read, write })
-            .collect()
+        reads.into_iter().zip(writes).map(|(read, write)| Units { read, write }).collect()
     }
 }

@@ -111,32 +111,17 @@ impl Lane {
         }
         let first = ((from_ms - start_ms) / self.bin_ms) as usize;
         let count = ((to_ms - from_ms) / self.bin_ms).max(1) as usize;
-        Some(
-            self.past
-                .iter()
-                .skip(first)
-                .take(count)
-                .copied()
-                .fold(0.0, f64::max),
-        )
+        Some(self.past.iter().skip(first).take(count).copied().fold(0.0, f64::max))
     }
 
     /// The highest bin of the last day, as far as it is known.
     pub(super) fn highest_of_day(&self) -> f64 {
         let bins = (DAY_MS / self.bin_ms).max(1) as usize;
-        self.past
-            .iter()
-            .rev()
-            .take(bins)
-            .copied()
-            .fold(0.0, f64::max)
+        self.past.iter().rev().take(bins).copied().fold(0.0, f64::max)
     }
 
     fn refuse(&mut self, at_ms: i64, error: forecast::ForecastError) {
-        self.outlook = abstain(
-            at_ms,
-            format!("the forecaster refuses the history: {error}"),
-        );
+        self.outlook = abstain(at_ms, format!("the forecaster refuses the history: {error}"));
         self.state = State::Refused;
     }
 
@@ -155,9 +140,5 @@ fn known_values(series: &RateSeries) -> impl Iterator<Item = f64> + '_ {
 }
 
 fn abstain(start_ms: i64, reason: String) -> Outlook {
-    Outlook::Abstain(Abstention {
-        start_ms,
-        reason,
-        level: None,
-    })
+    Outlook::Abstain(Abstention { start_ms, reason, level: None })
 }

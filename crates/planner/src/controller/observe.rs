@@ -40,28 +40,18 @@ impl<P: Policy> Controller<P> {
     /// Where "now" is looked up: in seconds, or in tens of seconds if it is long enough for those.
     fn now_window(&self) -> Window {
         let coarse = self.settings.now_ms >= COARSE_NOW_MIN_MS;
-        if coarse {
-            Window::Hour
-        } else {
-            Window::FiveMinutes
-        }
+        if coarse { Window::Hour } else { Window::FiveMinutes }
     }
 
     /// Makes the partitions' views anew.
     fn refresh(&mut self, collector: &Collector, facts: &[PartitionFacts]) {
         let table = self.view.table;
         if let Some(hour) = collector.timeline(table, Window::Hour) {
-            self.recent
-                .follow(hour, self.cells.cells(), self.settings.recent_ms);
+            self.recent.follow(hour, self.cells.cells(), self.settings.recent_ms);
         }
         let recent = self.recent.means();
         let throttled = match collector.timeline(table, self.now_window()) {
-            Some(seconds) => means(
-                seconds,
-                &self.ranges,
-                Channel::Throttles,
-                self.settings.now_ms,
-            ),
+            Some(seconds) => means(seconds, &self.ranges, Channel::Throttles, self.settings.now_ms),
             None => Vec::new(),
         };
         if let Some(minutes) = collector.timeline(table, Window::Day) {
@@ -71,12 +61,8 @@ impl<P: Policy> Controller<P> {
             }
         }
         let known = std::mem::take(&mut self.view.partitions);
-        let top_key_share = |id| {
-            known
-                .iter()
-                .find(|partition| partition.id == id)
-                .map_or(0.0, |p| p.top_key_share)
-        };
+        let top_key_share =
+            |id| known.iter().find(|partition| partition.id == id).map_or(0.0, |p| p.top_key_share);
         let mut partitions = Vec::with_capacity(facts.len());
         for (i, facts) in facts.iter().enumerate() {
             let within = self.cells_of(&facts.range);
@@ -95,10 +81,8 @@ impl<P: Policy> Controller<P> {
         let now_ms = self.view.now_ms;
         let forecast = &self.settings.forecast;
         let horizon_ms = forecast.bin_ms * forecast.horizon_steps as i64;
-        let merged = self
-            .merged
-            .iter()
-            .filter(|(range, _)| range.intersection(&facts.range).is_some());
+        let merged =
+            self.merged.iter().filter(|(range, _)| range.intersection(&facts.range).is_some());
         PartitionView {
             id: facts.id,
             range: facts.range.clone(),
@@ -126,9 +110,7 @@ impl<P: Policy> Controller<P> {
         let cells = self.cells.cells();
         let first = cells.partition_point(|cell| cell.start < range.start);
         let end = range.end.as_ref();
-        let last = end.map_or(cells.len(), |end| {
-            cells.partition_point(|cell| cell.start < *end)
-        });
+        let last = end.map_or(cells.len(), |end| cells.partition_point(|cell| cell.start < *end));
         first..last
     }
 
@@ -141,8 +123,7 @@ impl<P: Policy> Controller<P> {
         let quantile = self.settings.score.quantile;
         let steps: Vec<Vec<Units>> = (0..partition.steps())
             .map(|step| {
-                self.cells
-                    .spread(step, partition.forecast_at(step, quantile), within.clone())
+                self.cells.spread(step, partition.forecast_at(step, quantile), within.clone())
             })
             .collect();
         within
@@ -166,18 +147,10 @@ impl<P: Policy> Controller<P> {
         let total: Units = self.view.partitions.iter().map(|p| p.load_recent).sum();
         for partition in &mut self.view.partitions {
             let inside = |key: &&HotKey| partition.range.contains(key.storage_key.as_bytes());
-            let top = hot
-                .iter()
-                .filter(inside)
-                .map(|key| key.share)
-                .fold(0.0, f64::max);
+            let top = hot.iter().filter(inside).map(|key| key.share).fold(0.0, f64::max);
             let share = partition.load_recent.total() / total.total();
             // An hour and five minutes are compared here, so more than all is possible.
-            partition.top_key_share = if share > 0.0 {
-                (top / share).min(1.0)
-            } else {
-                0.0
-            };
+            partition.top_key_share = if share > 0.0 { (top / share).min(1.0) } else { 0.0 };
         }
     }
 }
@@ -186,22 +159,14 @@ impl<P: Policy> Controller<P> {
 fn loads(timeline: &Timeline, ranges: &[KeyRange], length_ms: i64) -> Vec<Units> {
     let reads = means(timeline, ranges, Channel::ReadUnits, length_ms);
     let writes = means(timeline, ranges, Channel::WriteUnits, length_ms);
-    reads
-        .into_iter()
-        .zip(writes)
-        .map(|(read, write)| Units { read, write })
-        .collect()
+    reads.into_iter().zip(writes).map(|(read, write)| Units { read, write }).collect()
 }
 
 /// The mean of a channel in each range over the last `length_ms`.
 fn means(timeline: &Timeline, ranges: &[KeyRange], channel: Channel, length_ms: i64) -> Vec<f64> {
     let mean =
         |series: RateSeries| series.values.iter().sum::<f64>() / series.values.len().max(1) as f64;
-    timeline
-        .matrix(ranges, channel, timeline.end_ms() - length_ms)
-        .into_iter()
-        .map(mean)
-        .collect()
+    timeline.matrix(ranges, channel, timeline.end_ms() - length_ms).into_iter().map(mean).collect()
 }
 
 /// Whether no boundary divides a range: it is one hash wide, or one key.

@@ -22,20 +22,13 @@ impl RecentLoads {
             self.rows.clear();
         }
         let oldest_ms = timeline.end_ms() - length_ms;
-        let from_ms = if self.rows.is_empty() {
-            oldest_ms
-        } else {
-            self.until_ms.max(oldest_ms)
-        };
+        let from_ms = if self.rows.is_empty() { oldest_ms } else { self.until_ms.max(oldest_ms) };
         let reads = timeline.matrix(cells, Channel::ReadUnits, from_ms);
         let writes = timeline.matrix(cells, Channel::WriteUnits, from_ms);
         let bins = reads.first().map_or(0, |series| series.values.len());
         for bin in 0..bins {
             let loads = reads.iter().zip(&writes);
-            let load = loads.map(|(r, w)| Units {
-                read: r.values[bin],
-                write: w.values[bin],
-            });
+            let load = loads.map(|(r, w)| Units { read: r.values[bin], write: w.values[bin] });
             self.rows.push_back(load.collect());
         }
         let kept = (length_ms / timeline.bin_ms()).max(1) as usize;

@@ -60,15 +60,7 @@ impl ControllerSettings {
     pub fn validate(&self) -> Result<(), PlannerError> {
         self.forecast.validate()?;
         let check = |ok: bool, name, value: String, expected| {
-            if ok {
-                Ok(())
-            } else {
-                Err(PlannerError::Setting {
-                    name,
-                    value,
-                    expected,
-                })
-            }
+            if ok { Ok(()) } else { Err(PlannerError::Setting { name, value, expected }) }
         };
         check(
             self.shares.bin_ms == self.forecast.bin_ms,

@@ -10,10 +10,7 @@ use types::Strategy;
 use workload::{CollectorSettings, Outcome, RangeKeyPrefix, RequestType, StorageKeyPrefix, Vector};
 
 const TABLE: TableId = TableId(1);
-const CAPACITY: Units = Units {
-    read: 30.0,
-    write: 10.0,
-};
+const CAPACITY: Units = Units { read: 30.0, write: 10.0 };
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 const DAY_MS: i64 = 24 * HOUR_MS;
@@ -97,14 +94,8 @@ impl Fixture {
 }
 
 fn controller<P: Policy>(policy: P) -> Controller<P> {
-    Controller::new(
-        TABLE,
-        "orders",
-        Limits::Dynamodb,
-        ControllerSettings::default(),
-        policy,
-    )
-    .unwrap()
+    Controller::new(TABLE, "orders", Limits::Dynamodb, ControllerSettings::default(), policy)
+        .unwrap()
 }
 
 #[test]
@@ -119,43 +110,28 @@ fn a_daily_peak_is_split_before_it_comes_and_children_have_forecasts_at_once() {
             break action.clone();
         }
         let next_ms = fixture.now_ms - START_MS + MINUTE_MS;
-        assert!(
-            next_ms < 6 * DAY_MS + 10 * HOUR_MS,
-            "nothing was done before the peak"
-        );
+        assert!(next_ms < 6 * DAY_MS + 10 * HOUR_MS, "nothing was done before the peak");
         fixture.daily(next_ms);
     };
     let peak_ms = START_MS + 6 * DAY_MS + 10 * HOUR_MS;
-    assert_eq!(
-        (action.trigger, action.crossing_ms),
-        (Trigger::Forecast, Some(peak_ms))
-    );
+    assert_eq!((action.trigger, action.crossing_ms), (Trigger::Forecast, Some(peak_ms)));
     assert_eq!(action.children(), 2, "12/s fit two partitions of 7.5/s");
     assert!(controller.view().last_plan_ms.is_some());
 
     let middle = u64::from_be_bytes(action.boundaries[0].as_ref().try_into().unwrap());
     let middle = middle as f64 / u64::MAX as f64;
-    assert!(
-        (0.48..0.52).contains(&middle),
-        "even load is cut in the middle: {middle}"
-    );
+    assert!((0.48..0.52).contains(&middle), "even load is cut in the middle: {middle}");
     fixture.divide(1, &[middle]);
     let tick = controller.tick(fixture.now_ms, &fixture.collector, &fixture.facts, false);
     for child in &tick.view.partitions {
         let peak = child.forecast_max(Quantile::Q50).write;
-        assert!(
-            (5.0..7.0).contains(&peak),
-            "half of 12/s is forecast: {peak}"
-        );
+        assert!((5.0..7.0).contains(&peak), "half of 12/s is forecast: {peak}");
         let cells: f64 = child.cells.iter().map(|cell| cell.forecast[0].write).sum();
         assert!((cells - child.forecast_at(0, Quantile::Q90).write).abs() < 1e-6);
     }
     let half = controller.expected_load(&fixture.facts[0].range).unwrap();
     let whole = controller.expected_load(&KeyRange::full()).unwrap();
-    assert!(
-        (0.4..0.6).contains(&(half.write / whole.write)),
-        "{half:?} of {whole:?}"
-    );
+    assert!((0.4..0.6).contains(&(half.write / whole.write)), "{half:?} of {whole:?}");
 }
 
 #[test]
@@ -171,25 +147,11 @@ fn observations_are_what_came() {
     fixture.collector.advance(fixture.now_ms + 2_000);
     let mut controller = controller(Static);
     let tick = controller.tick(fixture.now_ms, &fixture.collector, &fixture.facts, false);
-    let [quarter, rest] = &tick.view.partitions[..] else {
-        panic!("two partitions")
-    };
-    assert!(
-        (quarter.load_now.write - 5.0).abs() < 1.5,
-        "{:?}",
-        quarter.load_now
-    );
-    assert!(
-        (rest.load_now.write - 15.0).abs() < 2.0,
-        "{:?}",
-        rest.load_now
-    );
+    let [quarter, rest] = &tick.view.partitions[..] else { panic!("two partitions") };
+    assert!((quarter.load_now.write - 5.0).abs() < 1.5, "{:?}", quarter.load_now);
+    assert!((rest.load_now.write - 15.0).abs() < 2.0, "{:?}", rest.load_now);
     // Two minutes of 4/s and three of 20/s.
-    assert!(
-        (rest.load_recent.write - 0.75 * 13.6).abs() < 1.5,
-        "{:?}",
-        rest.load_recent
-    );
+    assert!((rest.load_recent.write - 0.75 * 13.6).abs() < 1.5, "{:?}", rest.load_recent);
     assert_eq!((quarter.at_limit_ms, rest.at_limit_ms), (0, 3 * MINUTE_MS));
     assert!(tick.plan.is_hold());
 }
@@ -232,18 +194,14 @@ fn a_merge_is_remembered_for_the_range_it_made() {
 fn forecasters_are_built_a_few_at_a_time() {
     let mut fixture = Fixture::new(&[0.2, 0.4, 0.6, 0.8]);
     fixture.daily(3 * DAY_MS);
-    let settings = ControllerSettings {
-        builds_per_tick_max: 2,
-        ..ControllerSettings::default()
-    };
+    let settings = ControllerSettings { builds_per_tick_max: 2, ..ControllerSettings::default() };
     let mut controller =
         Controller::new(TABLE, "orders", Limits::Dynamodb, settings, Static).unwrap();
     let mut waiting = Vec::new();
     for _ in 0..3 {
         let tick = controller.tick(fixture.now_ms, &fixture.collector, &fixture.facts, false);
         let unread = |p: &&crate::view::PartitionView| {
-            p.abstained()
-                .is_some_and(|reason| reason.contains("not been read"))
+            p.abstained().is_some_and(|reason| reason.contains("not been read"))
         };
         waiting.push(tick.view.partitions.iter().filter(unread).count());
     }
@@ -252,10 +210,7 @@ fn forecasters_are_built_a_few_at_a_time() {
 
 #[test]
 fn settings_out_of_range_are_refused() {
-    let bad = ControllerSettings {
-        now_ms: 1,
-        ..ControllerSettings::default()
-    };
+    let bad = ControllerSettings { now_ms: 1, ..ControllerSettings::default() };
     let refused = Controller::new(TABLE, "orders", Limits::Off, bad, Static).unwrap_err();
     assert!(refused.to_string().contains("now_ms"), "{refused}");
 }

@@ -91,10 +91,7 @@ impl Tracked {
         let (reads, writes) = (series(Channel::ReadUnits), series(Channel::WriteUnits));
         let throttles = series(Channel::Throttles);
         for minute in 0..throttles.values.len() {
-            let load = Units {
-                read: reads.values[minute],
-                write: writes.values[minute],
-            };
+            let load = Units { read: reads.values[minute], write: writes.values[minute] };
             if utilisation(load, capacity) >= full || throttles.values[minute] > 0.0 {
                 self.at_limit_ms += minutes.bin_ms();
             } else {
@@ -110,10 +107,7 @@ impl Tracked {
         let ago = |days: i64| {
             let from_ms = now_ms - days * 24 * 3_600_000;
             let read = self.read.highest(from_ms, from_ms + payback_ms)?;
-            Some(Units {
-                read,
-                write: self.write.highest(from_ms, from_ms + payback_ms)?,
-            })
+            Some(Units { read, write: self.write.highest(from_ms, from_ms + payback_ms)? })
         };
         match (ago(1), ago(7)) {
             (Some(day), Some(week)) => Some(crate::load::larger(day, week)),
@@ -123,10 +117,7 @@ impl Tracked {
 
     /// The highest bins of the last day.
     pub(super) fn day_max(&self) -> Units {
-        Units {
-            read: self.read.highest_of_day(),
-            write: self.write.highest_of_day(),
-        }
+        Units { read: self.read.highest_of_day(), write: self.write.highest_of_day() }
     }
 
     /// Stored bytes at the end of the horizon, if they go on growing as they have since the

@@ -10,27 +10,18 @@ const DAY_MS: i64 = 24 * 3_600_000;
 fn split() -> Decision {
     let view = table(vec![partition(7, 0.5)]);
     let action = crate::policy::halve_for_tests(&view, 0);
-    let plan = Plan {
-        actions: vec![action],
-        ..Plan::default()
-    };
+    let plan = Plan { actions: vec![action], ..Plan::default() };
     let mut decisions = Decision::of_plan(41, "predictive", &view, &[], &plan);
     let decision = decisions.remove(0);
     assert_eq!((decision.id, decision.inputs.len()), (41, 1));
-    assert!(
-        decision.inputs[0].cells.is_empty(),
-        "cells are not journaled"
-    );
+    assert!(decision.inputs[0].cells.is_empty(), "cells are not journaled");
     decision
 }
 
 fn merge() -> Decision {
     let parts = [(1, 0.0, 0.5), (2, 0.5, 1.0)];
-    let view = table(
-        parts
-            .map(|(id, from, to)| partition_in(id, range_between(from, to), 0.1))
-            .to_vec(),
-    );
+    let view =
+        table(parts.map(|(id, from, to)| partition_in(id, range_between(from, to), 0.1)).to_vec());
     let mut merge = split();
     merge.inputs = view.partitions.clone();
     merge.action.sources = view.partitions.iter().map(|p| p.id).collect();
@@ -48,12 +39,7 @@ fn came(decision: &Decision, shares: &[f64]) -> LoadSeries {
 
 fn judged(decision: &Decision, took_ms: i64, shares: &[f64]) -> Outcome {
     let actual = came(decision, shares);
-    outcome(
-        decision,
-        decision.at_ms + took_ms,
-        &actual,
-        decision.at_ms + DAY_MS,
-    )
+    outcome(decision, decision.at_ms + took_ms, &actual, decision.at_ms + DAY_MS)
 }
 
 #[test]
@@ -63,10 +49,7 @@ fn in_time_with_its_lead() {
     let judged = judged(&decision, 60_000, &[0.5, 0.5, 2.5]);
     assert_eq!(judged.judgement, Judgement::InTime);
     assert_eq!(judged.crossing_ms, Some(decision.at_ms + 2 * BIN_MS));
-    assert_eq!(
-        judged.throttle_ms,
-        Some(decision.at_ms + 2 * BIN_MS + 200_000)
-    );
+    assert_eq!(judged.throttle_ms, Some(decision.at_ms + 2 * BIN_MS + 200_000));
     assert_eq!(judged.lead_ms, Some(2 * BIN_MS - 60_000));
     assert_eq!(judged.peak, 2.5);
     assert!((judged.excess - 150.0 * 300.0).abs() < 1e-6);
@@ -82,15 +65,9 @@ fn late_after_the_first_throttle() {
 #[test]
 fn credit_at_the_decision_counts() {
     let mut poor = split();
-    poor.inputs[0].credit = Some(Units {
-        read: 0.0,
-        write: 0.0,
-    });
+    poor.inputs[0].credit = Some(Units { read: 0.0, write: 0.0 });
     assert_eq!(judged(&poor, 1_000, &[1.2]).judgement, Judgement::Late);
-    assert_eq!(
-        judged(&split(), 1_000, &[1.2]).judgement,
-        Judgement::Absorbed
-    );
+    assert_eq!(judged(&split(), 1_000, &[1.2]).judgement, Judgement::Absorbed);
 }
 
 #[test]
@@ -104,10 +81,7 @@ fn needless_if_nothing_came() {
 fn without_limits_nobody_is_throttled() {
     let mut free = split();
     free.limits = Limits::Off;
-    assert_eq!(
-        judged(&free, 1_000, &[3.0; 20]).judgement,
-        Judgement::Absorbed
-    );
+    assert_eq!(judged(&free, 1_000, &[3.0; 20]).judgement, Judgement::Absorbed);
 }
 
 #[test]
@@ -122,12 +96,6 @@ fn open_until_the_load_is_known() {
 
 #[test]
 fn a_merge_holds_or_is_regretted() {
-    assert_eq!(
-        judged(&merge(), 1_000, &[0.9; 20]).judgement,
-        Judgement::Held
-    );
-    assert_eq!(
-        judged(&merge(), 1_000, &[0.5, 0.5, 1.1]).judgement,
-        Judgement::Regretted
-    );
+    assert_eq!(judged(&merge(), 1_000, &[0.9; 20]).judgement, Judgement::Held);
+    assert_eq!(judged(&merge(), 1_000, &[0.5, 0.5, 1.1]).judgement, Judgement::Regretted);
 }

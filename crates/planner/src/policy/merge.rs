@@ -23,10 +23,7 @@ pub(crate) struct Merges {
 
 /// The merges a table should have now.
 pub(crate) fn merges(view: &TableView, settings: &PlannerSettings) -> Merges {
-    let mut found = Merges {
-        actions: Vec::new(),
-        rejected: Vec::new(),
-    };
+    let mut found = Merges { actions: Vec::new(), rejected: Vec::new() };
     let mut count = view.partitions.len();
     for run in candidates(view, &settings.merge) {
         let surplus = count.saturating_sub(settings.merge.partitions_min.max(1));
@@ -73,10 +70,7 @@ fn groups<'a>(run: &'a [PartitionView], settings: &MergeSettings) -> Vec<&'a [Pa
             single_key: false,
         })
         .collect();
-    let capacity = run
-        .iter()
-        .map(|partition| partition.capacity)
-        .reduce(smaller);
+    let capacity = run.iter().map(|partition| partition.capacity).reduce(smaller);
     let found = slices(
         &cells,
         &Constraints {
@@ -90,10 +84,7 @@ fn groups<'a>(run: &'a [PartitionView], settings: &MergeSettings) -> Vec<&'a [Pa
     found
         .into_iter()
         .map(|slice| {
-            let end = slice
-                .cells
-                .end
-                .min(slice.cells.start + settings.sources_max);
+            let end = slice.cells.end.min(slice.cells.start + settings.sources_max);
             &run[slice.cells.start..end]
         })
         .collect()
@@ -105,14 +96,8 @@ fn expected(partition: &PartitionView, settings: &MergeSettings) -> Units {
     // Each kind the forecaster abstains from falls back on the whole last day.
     let forecast = partition.forecast_max(settings.quantile);
     let ahead = Units {
-        read: partition
-            .read
-            .forecast()
-            .map_or(partition.load_day_max.read, |_| forecast.read),
-        write: partition
-            .write
-            .forecast()
-            .map_or(partition.load_day_max.write, |_| forecast.write),
+        read: partition.read.forecast().map_or(partition.load_day_max.read, |_| forecast.read),
+        write: partition.write.forecast().map_or(partition.load_day_max.write, |_| forecast.write),
     };
     let season = partition.season_max.unwrap_or(partition.load_day_max);
     larger(observed, larger(ahead, season))
@@ -154,10 +139,7 @@ fn postponed(group: &[PartitionView]) -> Alternative {
 }
 
 fn smaller(left: Units, right: Units) -> Units {
-    Units {
-        read: left.read.min(right.read),
-        write: left.write.min(right.write),
-    }
+    Units { read: left.read.min(right.read), write: left.write.min(right.write) }
 }
 
 #[cfg(test)]
@@ -175,11 +157,7 @@ mod tests {
 
     fn shape(view: &TableView) -> Vec<usize> {
         let merges = merges(view, &PlannerSettings::default());
-        merges
-            .actions
-            .iter()
-            .map(|action| action.sources.len())
-            .collect()
+        merges.actions.iter().map(|action| action.sources.len()).collect()
     }
 
     #[test]

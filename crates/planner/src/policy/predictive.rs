@@ -38,11 +38,7 @@ impl Predictive {
 
 impl Policy for Predictive {
     fn name(&self) -> &'static str {
-        if self.settings.floor.is_some() {
-            "predictive"
-        } else {
-            "predictive-no-floor"
-        }
+        if self.settings.floor.is_some() { "predictive" } else { "predictive-no-floor" }
     }
 
     fn decide(&mut self, view: &TableView) -> Plan {
@@ -92,8 +88,7 @@ impl Predictive {
             );
             match cut(view, partition, Basis::Observed, 2, &self.settings) {
                 Some(found) if !stuck(&found) => {
-                    plan.actions
-                        .push(action(partition, found, Trigger::Floor, reason));
+                    plan.actions.push(action(partition, found, Trigger::Floor, reason));
                 }
                 found => plan.alternatives.push(hopeless(partition, found.as_ref())),
             }
@@ -117,11 +112,7 @@ impl Predictive {
         };
         let ahead_s = floor.durations_ahead * self.settings.action.duration_ms as f64 / 1000.0;
         let lasts_s = |credit: f64, load: f64, capacity: f64| {
-            if load > capacity {
-                credit.max(0.0) / (load - capacity)
-            } else {
-                f64::INFINITY
-            }
+            if load > capacity { credit.max(0.0) / (load - capacity) } else { f64::INFINITY }
         };
         let (load, capacity) = (partition.load_now, partition.capacity);
         lasts_s(credit.read, load.read, capacity.read).min(lasts_s(
@@ -134,11 +125,7 @@ impl Predictive {
     /// Cuts what the forecast says will be too full.
     fn foresee(&self, view: &TableView) -> Plan {
         let mut plan = Plan::hold("no partition's score asks for action");
-        for (partition, score) in view
-            .partitions
-            .iter()
-            .zip(scores(view, &self.settings.score))
-        {
+        for (partition, score) in view.partitions.iter().zip(scores(view, &self.settings.score)) {
             if score.total < self.settings.score.threshold {
                 continue;
             }
@@ -161,11 +148,7 @@ impl Predictive {
         partition: &PartitionView,
         score: &Score,
     ) -> Result<Action, Alternative> {
-        let basis = if partition.has_forecast() {
-            Basis::Forecast
-        } else {
-            Basis::Observed
-        };
+        let basis = if partition.has_forecast() { Basis::Forecast } else { Basis::Observed };
         let cost = cost(partition, &self.settings);
         let found = match cut(view, partition, basis, 2, &self.settings) {
             Some(found) if !stuck(&found) => found,
@@ -188,50 +171,26 @@ impl Predictive {
                 cost,
             });
         }
-        let action = action(
-            partition,
-            found,
-            Trigger::Forecast,
-            summary(partition, score),
-        );
-        Ok(Action {
-            crossing_ms: score.crossing_ms,
-            cost,
-            ..action
-        })
+        let action = action(partition, found, Trigger::Forecast, summary(partition, score));
+        Ok(Action { crossing_ms: score.crossing_ms, cost, ..action })
     }
 
     /// Merges what is idle.
     fn tidy(&self, view: &TableView, held: Plan) -> Plan {
         // Nothing is merged while something is overloaded: the table is in motion.
-        if view
-            .partitions
-            .iter()
-            .any(|p| excess(p.load_now, p.capacity) > 0.0)
-        {
+        if view.partitions.iter().any(|p| excess(p.load_now, p.capacity) > 0.0) {
             return held;
         }
         let mut merges = merges(view, &self.settings);
         let mut alternatives = held.alternatives;
         alternatives.append(&mut merges.rejected);
-        let reason = merges
-            .actions
-            .first()
-            .map_or(held.reason, |first| first.reason.clone());
-        Plan {
-            actions: merges.actions,
-            alternatives,
-            reason,
-        }
+        let reason = merges.actions.first().map_or(held.reason, |first| first.reason.clone());
+        Plan { actions: merges.actions, alternatives, reason }
     }
 
     /// Keeps the caps: the most actions per plan, the most partitions per table.
     fn cap(&self, mut plan: Plan, view: &TableView) -> Plan {
-        let mut room = self
-            .settings
-            .action
-            .partitions_max
-            .saturating_sub(view.partitions.len());
+        let mut room = self.settings.action.partitions_max.saturating_sub(view.partitions.len());
         let mut kept = Vec::new();
         for action in std::mem::take(&mut plan.actions) {
             let more = action.children() - action.sources.len();

@@ -28,10 +28,7 @@ pub struct ReactiveDynamoDbSettings {
 
 impl Default for ReactiveDynamoDbSettings {
     fn default() -> Self {
-        Self {
-            at_limit_min_ms: 600_000,
-            partitions_max: 256,
-        }
+        Self { at_limit_min_ms: 600_000, partitions_max: 256 }
     }
 }
 
@@ -57,15 +54,9 @@ impl Policy for ReactiveDynamoDb {
         let wait_ms = self.settings.at_limit_min_ms;
         react(view, self.settings.partitions_max, |partition| {
             // Time at the limit under other boundaries was another partition's.
-            let at_limit_ms = partition
-                .at_limit_ms
-                .min(view.now_ms - partition.created_ms);
+            let at_limit_ms = partition.at_limit_ms.min(view.now_ms - partition.created_ms);
             (at_limit_ms >= wait_ms).then(|| {
-                format!(
-                    "{} has been at its limit for {} s",
-                    partition.id,
-                    at_limit_ms / 1000
-                )
+                format!("{} has been at its limit for {} s", partition.id, at_limit_ms / 1000)
             })
         })
     }
@@ -85,11 +76,7 @@ pub struct ReactiveFastSettings {
 
 impl Default for ReactiveFastSettings {
     fn default() -> Self {
-        Self {
-            utilisation: 1.0,
-            age_min_ms: 1_000,
-            partitions_max: 256,
-        }
+        Self { utilisation: 1.0, age_min_ms: 1_000, partitions_max: 256 }
     }
 }
 
@@ -113,11 +100,8 @@ impl Policy for ReactiveFast {
     }
 
     fn decide(&mut self, view: &TableView) -> Plan {
-        let ReactiveFastSettings {
-            utilisation: threshold,
-            age_min_ms,
-            partitions_max,
-        } = self.settings;
+        let ReactiveFastSettings { utilisation: threshold, age_min_ms, partitions_max } =
+            self.settings;
         react(view, partitions_max, |partition| {
             let full = utilisation(partition.load_now, partition.capacity);
             let of_age = view.now_ms - partition.created_ms >= age_min_ms;
@@ -177,11 +161,7 @@ mod tests {
     use types::Units;
 
     fn sources(plan: &Plan) -> Vec<u64> {
-        plan.actions
-            .iter()
-            .flat_map(|action| &action.sources)
-            .map(|id| id.0)
-            .collect()
+        plan.actions.iter().flat_map(|action| &action.sources).map(|id| id.0).collect()
     }
 
     fn halves() -> TableView {
@@ -229,10 +209,7 @@ mod tests {
         view.busy = true;
         assert!(ReactiveFast::default().decide(&view).is_hold());
         view.busy = false;
-        let full = ReactiveFastSettings {
-            partitions_max: 2,
-            ..Default::default()
-        };
+        let full = ReactiveFastSettings { partitions_max: 2, ..Default::default() };
         let plan = ReactiveFast::new(full).decide(&view);
         assert!(plan.is_hold() && plan.alternatives.len() == 1);
     }

@@ -43,11 +43,7 @@ pub(crate) fn cut(
     settings: &PlannerSettings,
 ) -> Option<Cut> {
     let cells = load_cells(partition, basis);
-    let room = settings
-        .action
-        .partitions_max
-        .saturating_sub(view.partitions.len())
-        + 1;
+    let room = settings.action.partitions_max.saturating_sub(view.partitions.len()) + 1;
     let found = slices(
         &cells,
         &Constraints {
@@ -95,24 +91,13 @@ fn assess(partition: &PartitionView, cells: &[LoadCell], found: &[Slice], basis:
     };
     let steps = cells.iter().map(|cell| cell.load.len()).max().unwrap_or(0);
     let whole: Vec<Units> = (0..steps)
-        .map(|step| {
-            cells
-                .iter()
-                .filter_map(|cell| cell.load.get(step))
-                .copied()
-                .sum()
-        })
+        .map(|step| cells.iter().filter_map(|cell| cell.load.get(step)).copied().sum())
         .collect();
-    let after: f64 = found
-        .iter()
-        .map(|slice| overload(&slice.load, partition.capacity, step_s))
-        .sum();
+    let after: f64 =
+        found.iter().map(|slice| overload(&slice.load, partition.capacity, step_s)).sum();
     let peak = |loads: &[Units]| loads.iter().copied().fold(Units::ZERO, larger);
     Cut {
-        boundaries: found[1..]
-            .iter()
-            .map(|slice| slice.range.start.clone())
-            .collect(),
+        boundaries: found[1..].iter().map(|slice| slice.range.start.clone()).collect(),
         shares: found.iter().map(|slice| peak(&slice.load)).collect(),
         benefit: overload(&whole, partition.capacity, step_s) - after,
         full_after: found
@@ -130,10 +115,8 @@ const OBSERVED_LASTS_S: f64 = 300.0;
 /// The partition's cells as the sweep takes them.
 fn load_cells(partition: &PartitionView, basis: Basis) -> Vec<LoadCell> {
     let level = observed_level(partition);
-    let observed = |recent: Units| Units {
-        read: recent.read * level.read,
-        write: recent.write * level.write,
-    };
+    let observed =
+        |recent: Units| Units { read: recent.read * level.read, write: recent.write * level.write };
     partition
         .cells
         .iter()
@@ -153,11 +136,7 @@ fn load_cells(partition: &PartitionView, basis: Basis) -> Vec<LoadCell> {
 fn observed_level(partition: &PartitionView) -> Units {
     let recent: Units = partition.cells.iter().map(|cell| cell.recent).sum();
     let level = |now: f64, recent: f64| {
-        if recent > 0.0 {
-            (now / recent).max(1.0)
-        } else {
-            1.0
-        }
+        if recent > 0.0 { (now / recent).max(1.0) } else { 1.0 }
     };
     Units {
         read: level(partition.load_now.read, recent.read),
@@ -181,11 +160,7 @@ mod tests {
         assert_eq!(cut.shares.len(), 3, "200 % over 75 % each");
         assert!(cut.full_after <= 0.75 && cut.full_before == 2.0);
         // 100 units/s too many in each of 12 steps of 300 s.
-        assert!(
-            (cut.benefit - 100.0 * 12.0 * 300.0).abs() < 1.0,
-            "{}",
-            cut.benefit
-        );
+        assert!((cut.benefit - 100.0 * 12.0 * 300.0).abs() < 1.0, "{}", cut.benefit);
     }
 
     #[test]

@@ -4,10 +4,7 @@ use super::*;
 use crate::testing::range_between;
 use proptest::prelude::*;
 
-const TARGET: Units = Units {
-    read: 30.0,
-    write: 10.0,
-};
+const TARGET: Units = Units { read: 30.0, write: 10.0 };
 
 fn cells(loads: &[Vec<Units>]) -> Vec<LoadCell> {
     let n = loads.len() as f64;
@@ -23,22 +20,11 @@ fn cells(loads: &[Vec<Units>]) -> Vec<LoadCell> {
 }
 
 fn writes(loads: &[f64]) -> Vec<LoadCell> {
-    cells(
-        &loads
-            .iter()
-            .map(|&write| vec![Units::write(write)])
-            .collect::<Vec<_>>(),
-    )
+    cells(&loads.iter().map(|&write| vec![Units::write(write)]).collect::<Vec<_>>())
 }
 
 fn constraints(existing: &[Bytes]) -> Constraints<'_> {
-    Constraints {
-        target: TARGET,
-        existing,
-        slices_min: 1,
-        slices_max: 99,
-        balance_tolerance: 0.0,
-    }
+    Constraints { target: TARGET, existing, slices_min: 1, slices_max: 99, balance_tolerance: 0.0 }
 }
 
 fn shape(slices: &[Slice]) -> Vec<usize> {
@@ -73,20 +59,14 @@ fn a_cell_above_the_target_stands_alone() {
 fn different_steps_may_be_the_full_ones() {
     let morning = vec![Units::write(8.0), Units::ZERO];
     let evening = vec![Units::ZERO, Units::write(8.0)];
-    let found = slices(
-        &cells(&[morning.clone(), evening, morning]),
-        &constraints(&[]),
-    );
+    let found = slices(&cells(&[morning.clone(), evening, morning]), &constraints(&[]));
     assert_eq!(found.len(), 2, "peaks at different times share a slice");
 }
 
 #[test]
 fn reads_bind_as_writes_do() {
     let read = vec![Units::read(20.0)];
-    assert_eq!(
-        slices(&cells(&[read.clone(), read]), &constraints(&[])).len(),
-        2
-    );
+    assert_eq!(slices(&cells(&[read.clone(), read]), &constraints(&[])).len(), 2);
 }
 
 #[test]
@@ -111,21 +91,14 @@ fn bounds_on_the_number_are_kept() {
     bounded.slices_min = 8;
     assert_eq!(slices(&input, &bounded).len(), 8);
     bounded.slices_min = 20;
-    assert_eq!(
-        slices(&input, &bounded).len(),
-        8,
-        "no more slices than cells"
-    );
+    assert_eq!(slices(&input, &bounded).len(), 8, "no more slices than cells");
 }
 
 /// All ways to cut `n` cells, as lists of cut positions with both ends.
 fn all_cuts(n: usize) -> impl Iterator<Item = Vec<usize>> {
     (0..1_u32 << (n - 1)).map(move |mask| {
         let inner = (1..n).filter(|i| mask >> (i - 1) & 1 == 1);
-        std::iter::once(0)
-            .chain(inner)
-            .chain(std::iter::once(n))
-            .collect()
+        std::iter::once(0).chain(inner).chain(std::iter::once(n)).collect()
     })
 }
 
@@ -151,11 +124,8 @@ fn judge(input: &[LoadCell], cuts: &[usize]) -> Option<f64> {
 }
 
 fn load() -> impl Strategy<Value = Vec<Units>> {
-    prop::collection::vec((0.0..12.0f64, 0.0..6.0f64), 3).prop_map(|v| {
-        v.into_iter()
-            .map(|(read, write)| Units { read, write })
-            .collect()
-    })
+    prop::collection::vec((0.0..12.0f64, 0.0..6.0f64), 3)
+        .prop_map(|v| v.into_iter().map(|(read, write)| Units { read, write }).collect())
 }
 
 proptest! {

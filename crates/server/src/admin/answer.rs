@@ -69,9 +69,7 @@ impl Refusal {
     fn body(&self) -> Bytes {
         let error = &self.reason;
         // Text in a struct always encodes; the status would still say what happened.
-        serde_json::to_vec(&ErrorBody { error })
-            .unwrap_or_default()
-            .into()
+        serde_json::to_vec(&ErrorBody { error }).unwrap_or_default().into()
     }
 }
 

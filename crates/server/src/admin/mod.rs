@@ -37,10 +37,7 @@ impl Default for AdminSettings {
             bodies_bytes_max: 16 * 1024 * 1024,
             ..HttpSettings::default()
         };
-        Self {
-            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8001),
-            http,
-        }
+        Self { listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8001), http }
     }
 }
 
@@ -55,9 +52,7 @@ pub struct AdminComponents {
 
 impl std::fmt::Debug for AdminComponents {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AdminComponents")
-            .field("metrics", &self.metrics)
-            .finish_non_exhaustive()
+        f.debug_struct("AdminComponents").field("metrics", &self.metrics).finish_non_exhaustive()
     }
 }
 

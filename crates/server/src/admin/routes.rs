@@ -46,12 +46,7 @@ impl Routes {
         ready: Arc<AtomicBool>,
     ) -> Self {
         let request_max = Duration::from_millis(settings.request_ms_max);
-        Self {
-            components,
-            ready,
-            bodies: BodyReader::new(settings),
-            request_max,
-        }
+        Self { components, ready, bodies: BodyReader::new(settings), request_max }
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Answer {
@@ -65,9 +60,7 @@ impl Routes {
                 let made = tokio::task::spawn_blocking(move || document(&manager, &path, &query));
                 made.await.unwrap_or_else(|error| {
                     tracing::error!(%error, "an admin document could not be made");
-                    Err(Refusal::internal(
-                        "the document could not be made; see the log",
-                    ))
+                    Err(Refusal::internal("the document could not be made; see the log"))
                 })
             }
             (Method::POST, Some(path)) => {
@@ -103,13 +96,7 @@ impl Routes {
                 let action: HandAction = serde_json::from_slice(body).map_err(|error| {
                     Refusal::new(StatusCode::BAD_REQUEST, format!("not an action: {error}"))
                 })?;
-                Document::json(
-                    &self
-                        .components
-                        .manager
-                        .reslice_by_hand(table, action)
-                        .await?,
-                )
+                Document::json(&self.components.manager.reslice_by_hand(table, action).await?)
             }
             _ => Err(Refusal::not_found(path)),
         }
@@ -139,11 +126,7 @@ fn document(manager: &Manager, path: &str, query: &str) -> Answer {
 
 /// A parameter of the query, as it stands there: names of tables need no escapes.
 fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    query
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .find(|(n, _)| *n == name)
-        .map(|p| p.1)
+    query.split('&').filter_map(|pair| pair.split_once('=')).find(|(n, _)| *n == name).map(|p| p.1)
 }
 
 fn window(query: &str) -> Result<Window, Refusal> {
@@ -170,12 +153,7 @@ fn past_minutes(query: &str) -> Result<u32, Refusal> {
 
 /// Refuses what a web page of another origin could send.
 fn same_origin(headers: &HeaderMap) -> Result<(), Refusal> {
-    let text = |name| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-    };
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !text(CONTENT_TYPE).starts_with(JSON) {
         let reason = format!("send the request with content-type: {JSON}");
         return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
@@ -194,10 +172,7 @@ fn is_loopback(host: &str) -> bool {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
     };
-    let address = name
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .parse::<IpAddr>();
+    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
@@ -211,9 +186,7 @@ impl Handler for Routes {
     ) -> Response<Self::Body> {
         let answer = tokio::time::timeout(self.request_max, self.answer(request)).await;
         response(answer.unwrap_or_else(|_| {
-            Err(Refusal::internal(
-                "the request took too long; it may go on in the background",
-            ))
+            Err(Refusal::internal("the request took too long; it may go on in the background"))
         }))
     }
 }
@@ -224,22 +197,10 @@ mod tests {
 
     #[test]
     fn only_loopback_hosts_may_change_something() {
-        for host in [
-            "localhost",
-            "localhost:8001",
-            "127.0.0.1:8001",
-            "[::1]:8001",
-            "127.9.9.9",
-        ] {
+        for host in ["localhost", "localhost:8001", "127.0.0.1:8001", "[::1]:8001", "127.9.9.9"] {
             assert!(is_loopback(host), "{host}");
         }
-        for host in [
-            "",
-            "example.com",
-            "example.com:8001",
-            "localhost.example.com",
-            "10.0.0.1:1",
-        ] {
+        for host in ["", "example.com", "example.com:8001", "localhost.example.com", "10.0.0.1:1"] {
             assert!(!is_loopback(host), "{host}");
         }
     }

@@ -57,11 +57,7 @@ pub(super) fn levels(
             }
         }
         let children = &partitions[levels.len()..levels.len() + children];
-        levels.extend(
-            divide(&group, children, &share, now_ms)
-                .into_iter()
-                .map(Level::Inherited),
-        );
+        levels.extend(divide(&group, children, &share, now_ms).into_iter().map(Level::Inherited));
     }
     levels
 }
@@ -84,10 +80,8 @@ fn divide(
     share: impl Fn(&KeyRange) -> Option<Units>,
     now_ms: i64,
 ) -> Vec<Units> {
-    let levels: Vec<Units> = parents
-        .iter()
-        .map(|parent| parent.level(now_ms).unwrap_or(Units::ZERO))
-        .collect();
+    let levels: Vec<Units> =
+        parents.iter().map(|parent| parent.level(now_ms).unwrap_or(Units::ZERO)).collect();
     let shares = children.iter().map(|child| share(&child.range));
     if let Some(shares) = shares.collect::<Option<Vec<Units>>>() {
         return planner::bucket::divide(planner::bucket::merge(&levels), &shares);
@@ -95,12 +89,7 @@ fn divide(
     let mut parts = vec![Units::ZERO; children.len()];
     for (parent, level) in parents.iter().zip(levels) {
         let heirs: Vec<usize> = (0..children.len())
-            .filter(|child| {
-                children[*child]
-                    .range
-                    .intersection(parent.range())
-                    .is_some()
-            })
+            .filter(|child| children[*child].range.intersection(parent.range()).is_some())
             .collect();
         let equal = planner::bucket::divide(level, &vec![Units::ZERO; heirs.len()]);
         for (heir, part) in heirs.into_iter().zip(equal) {

@@ -37,15 +37,8 @@ pub(crate) struct Refused {
 impl Gate {
     /// A gate with `buckets`, or one that admits everything.
     pub(crate) fn new(partition: PartitionId, range: KeyRange, buckets: Option<Buckets>) -> Self {
-        let state = State {
-            buckets,
-            mean: [Units::ZERO; REQUEST_TYPES],
-        };
-        Self {
-            partition,
-            range,
-            state: Mutex::new(state),
-        }
+        let state = State { buckets, mean: [Units::ZERO; REQUEST_TYPES] };
+        Self { partition, range, state: Mutex::new(state) }
     }
 
     /// The partition behind the gate.
@@ -73,10 +66,8 @@ impl Gate {
             return Ok(());
         }
         let mean = state.mean[request as usize];
-        let estimate = Units {
-            read: least.read.max(mean.read),
-            write: least.write.max(mean.write),
-        };
+        let estimate =
+            Units { read: least.read.max(mean.read), write: least.write.max(mean.write) };
         Err(Refused { estimate })
     }
 
@@ -98,10 +89,6 @@ impl Gate {
 
     /// What the buckets have left; `None` without limits.
     pub(crate) fn level(&self, now_ms: i64) -> Option<Units> {
-        self.state
-            .lock()
-            .buckets
-            .as_mut()
-            .map(|buckets| buckets.level(now_ms))
+        self.state.lock().buckets.as_mut().map(|buckets| buckets.level(now_ms))
     }
 }

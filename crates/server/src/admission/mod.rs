@@ -63,23 +63,11 @@ impl Admission {
     ) -> Self {
         let buckets = || Buckets::full(capacity(&settings), settings.burst_s, now_ms);
         let gate = |info: &PartitionInfo| {
-            Arc::new(Gate::new(
-                info.id,
-                info.range.clone(),
-                limited(&settings).then(buckets),
-            ))
+            Arc::new(Gate::new(info.id, info.range.clone(), limited(&settings).then(buckets)))
         };
         let gates = map.partitions.iter().map(gate).collect();
-        let gates = ArcSwap::from_pointee(Gates {
-            epoch: map.epoch,
-            gates,
-        });
-        Self {
-            settings,
-            expected,
-            gates,
-            following: Mutex::new(()),
-        }
+        let gates = ArcSwap::from_pointee(Gates { epoch: map.epoch, gates });
+        Self { settings, expected, gates, following: Mutex::new(()) }
     }
 
     /// The gate of the partition that owns `key` under `map` or a newer one.
@@ -119,26 +107,17 @@ impl Admission {
             Level::Inherited(level) => {
                 let (capacity, burst_s) = (capacity(&self.settings), self.settings.burst_s);
                 let buckets = || Buckets::at_level(level, capacity, burst_s, now_ms);
-                Arc::new(Gate::new(
-                    info.id,
-                    info.range.clone(),
-                    limited.then(buckets),
-                ))
+                Arc::new(Gate::new(info.id, info.range.clone(), limited.then(buckets)))
             }
         };
         let gates = map.partitions.iter().zip(levels).map(gate).collect();
-        self.gates.store(Arc::new(Gates {
-            epoch: map.epoch,
-            gates,
-        }));
+        self.gates.store(Arc::new(Gates { epoch: map.epoch, gates }));
     }
 }
 
 impl Gates {
     fn gate(&self, key: &[u8]) -> &Arc<Gate> {
-        let after = self
-            .gates
-            .partition_point(|gate| gate.range().start.as_ref() <= key);
+        let after = self.gates.partition_point(|gate| gate.range().start.as_ref() <= key);
         // The first partition starts at the empty key, so at least one starts at or before `key`.
         &self.gates[after.saturating_sub(1)]
     }
@@ -149,10 +128,7 @@ fn limited(settings: &LimitSettings) -> bool {
 }
 
 fn capacity(settings: &LimitSettings) -> Units {
-    Units {
-        read: settings.read_units_per_s,
-        write: settings.write_units_per_s,
-    }
+    Units { read: settings.read_units_per_s, write: settings.write_units_per_s }
 }
 
 #[cfg(test)]

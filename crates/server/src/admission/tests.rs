@@ -14,23 +14,12 @@ const SETTINGS: LimitSettings = LimitSettings {
 
 /// A map whose partitions are those `(id, first key)`.
 fn map(epoch: u64, partitions: &[(u64, &str)]) -> PartitionMap {
-    let starts = partitions
-        .iter()
-        .map(|(_, start)| Bytes::copy_from_slice(start.as_bytes()));
+    let starts = partitions.iter().map(|(_, start)| Bytes::copy_from_slice(start.as_bytes()));
     let ends = starts.clone().skip(1).map(Some).chain([None]);
-    let partitions = partitions
-        .iter()
-        .zip(starts.zip(ends))
-        .map(|((id, _), (start, end))| PartitionInfo {
-            id: PartitionId(*id),
-            range: KeyRange { start, end },
-            created_ms: 0,
-        });
-    PartitionMap {
-        table: TableId(1),
-        epoch,
-        partitions: partitions.collect(),
-    }
+    let partitions = partitions.iter().zip(starts.zip(ends)).map(|((id, _), (start, end))| {
+        PartitionInfo { id: PartitionId(*id), range: KeyRange { start, end }, created_ms: 0 }
+    });
+    PartitionMap { table: TableId(1), epoch, partitions: partitions.collect() }
 }
 
 fn admission(map: &PartitionMap) -> Admission {
@@ -40,10 +29,7 @@ fn admission(map: &PartitionMap) -> Admission {
 /// What the partitions have left for writes, by partition.
 fn writes(admission: &Admission, map: &PartitionMap, now_ms: i64) -> Vec<(u64, f64)> {
     let levels = admission.levels(map, now_ms);
-    levels
-        .into_iter()
-        .map(|(id, units)| (id.0, units.write))
-        .collect()
+    levels.into_iter().map(|(id, units)| (id.0, units.write)).collect()
 }
 
 fn write(units: f64) -> Units {
@@ -56,19 +42,14 @@ fn a_partition_admits_its_burst_and_then_its_rate() {
     let admission = admission(&map);
     let admitted = |now_ms| {
         let gate = admission.gate(&map, b"k", now_ms);
-        (0..1000)
-            .take_while(|_| gate.admit(Store, write(1.0), now_ms).is_ok())
-            .count()
+        (0..1000).take_while(|_| gate.admit(Store, write(1.0), now_ms).is_ok()).count()
     };
     assert_eq!(admitted(0), 50, "10 units/s for 5 s are saved up");
     assert_eq!(admitted(0), 0);
     assert_eq!(admitted(1000), 10);
     assert_eq!(admitted(1050), 1, "half a unit is more than nothing");
     let gate = admission.gate(&map, b"k", 1050);
-    assert!(
-        gate.admit(Retrieve, Units::read(0.5), 1050).is_ok(),
-        "reads have their own bucket"
-    );
+    assert!(gate.admit(Retrieve, Units::read(0.5), 1050).is_ok(), "reads have their own bucket");
 }
 
 #[test]
@@ -79,10 +60,7 @@ fn what_a_request_cost_beyond_the_estimate_is_paid_by_the_next_ones() {
     gate.admit(Store, write(1.0), 0).unwrap();
     gate.settle(Store, write(80.0), write(1.0));
     assert_eq!(writes(&admission, &map, 0), [(1, -30.0)]);
-    assert!(
-        gate.admit(Store, write(1.0), 3000).is_err(),
-        "the debt is just paid"
-    );
+    assert!(gate.admit(Store, write(1.0), 3000).is_err(), "the debt is just paid");
     assert!(gate.admit(Store, write(1.0), 3001).is_ok());
 }
 
@@ -99,10 +77,7 @@ fn a_refused_request_is_estimated_by_the_served_ones() {
 #[test]
 fn without_limits_everything_is_admitted_and_routed() {
     let map = map(1, &[(1, ""), (2, "m")]);
-    let off = LimitSettings {
-        mode: LimitMode::Off,
-        ..SETTINGS
-    };
+    let off = LimitSettings { mode: LimitMode::Off, ..SETTINGS };
     let admission = Admission::new(off, None, &map, 0);
     let gate = admission.gate(&map, b"x", 0);
     assert_eq!(gate.partition(), PartitionId(2));
@@ -114,15 +89,7 @@ fn without_limits_everything_is_admitted_and_routed() {
 fn keys_are_routed_to_the_partition_that_owns_them() {
     let map = map(1, &[(1, ""), (2, "g"), (3, "p")]);
     let admission = admission(&map);
-    for (key, id) in [
-        ("", 1),
-        ("a", 1),
-        ("fz", 1),
-        ("g", 2),
-        ("o", 2),
-        ("p", 3),
-        ("zz", 3),
-    ] {
+    for (key, id) in [("", 1), ("a", 1), ("fz", 1), ("g", 2), ("o", 2), ("p", 3), ("zz", 3)] {
         let gate = admission.gate(&map, key.as_bytes(), 0);
         assert_eq!(gate.partition(), PartitionId(id), "{key}");
     }
@@ -133,32 +100,22 @@ fn a_split_divides_credit_equally_or_by_expected_load() {
     let whole = map(1, &[(1, "")]);
     let halves = map(2, &[(2, ""), (3, "m")]);
     let equal = admission(&whole);
-    equal
-        .gate(&whole, b"k", 0)
-        .settle(Store, write(10.0), Units::ZERO);
+    equal.gate(&whole, b"k", 0).settle(Store, write(10.0), Units::ZERO);
     assert_eq!(writes(&equal, &halves, 0), [(2, 20.0), (3, 20.0)]);
 
     let expected: ExpectedLoad =
         Arc::new(|_, range: &KeyRange| Some(write(if range.start.is_empty() { 1.0 } else { 3.0 })));
     let by_load = Admission::new(SETTINGS, Some(expected), &whole, 0);
-    by_load
-        .gate(&whole, b"k", 0)
-        .settle(Store, write(10.0), Units::ZERO);
+    by_load.gate(&whole, b"k", 0).settle(Store, write(10.0), Units::ZERO);
     assert_eq!(writes(&by_load, &halves, 0), [(2, 10.0), (3, 30.0)]);
-    assert_eq!(
-        writes(&by_load, &halves, 100),
-        [(2, 11.0), (3, 31.0)],
-        "both at full rate"
-    );
+    assert_eq!(writes(&by_load, &halves, 100), [(2, 11.0), (3, 31.0)], "both at full rate");
 }
 
 #[test]
 fn debt_is_inherited_too() {
     let whole = map(1, &[(1, "")]);
     let admission = admission(&whole);
-    admission
-        .gate(&whole, b"k", 0)
-        .settle(Store, write(70.0), Units::ZERO);
+    admission.gate(&whole, b"k", 0).settle(Store, write(70.0), Units::ZERO);
     let halves = map(2, &[(2, ""), (3, "m")]);
     assert_eq!(writes(&admission, &halves, 0), [(2, -10.0), (3, -10.0)]);
 }
@@ -167,12 +124,8 @@ fn debt_is_inherited_too() {
 fn a_merge_adds_up_and_keeps_no_more_than_fits() {
     let halves = map(1, &[(1, ""), (2, "m"), (3, "t")]);
     let admission = admission(&halves);
-    admission
-        .gate(&halves, b"a", 0)
-        .settle(Store, write(45.0), Units::ZERO);
-    admission
-        .gate(&halves, b"n", 0)
-        .settle(Store, write(20.0), Units::ZERO);
+    admission.gate(&halves, b"a", 0).settle(Store, write(45.0), Units::ZERO);
+    admission.gate(&halves, b"n", 0).settle(Store, write(20.0), Units::ZERO);
     let merged = map(2, &[(4, ""), (3, "t")]);
     assert_eq!(writes(&admission, &merged, 0), [(4, 35.0), (3, 50.0)]);
     let full = map(3, &[(5, "")]);

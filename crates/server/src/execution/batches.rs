@@ -32,20 +32,12 @@ impl Executor {
             parts.push((served, writes));
         }
         let results = try_join_all(parts.iter().map(|(served, writes)| async move {
-            try_join_all(
-                writes
-                    .iter()
-                    .map(|write| self.write_part(served, write, call)),
-            )
-            .await
+            try_join_all(writes.iter().map(|write| self.write_part(served, write, call))).await
         }))
         .await?;
         let processed = |result: &BatchWriteResult| *result != BatchWriteResult::Unprocessed;
         if !results.iter().flatten().any(processed) {
-            return Err(refusal(
-                parts.first().map(|(served, _)| served),
-                Access::Write,
-            ));
+            return Err(refusal(parts.first().map(|(served, _)| served), Access::Write));
         }
         Ok(batch.respond(&results))
     }
@@ -68,10 +60,7 @@ impl Executor {
         .await?;
         let processed = |result: &BatchReadResult| !matches!(result, BatchReadResult::Unprocessed);
         if !results.iter().flatten().any(processed) {
-            return Err(refusal(
-                parts.first().map(|(served, _)| served),
-                Access::Read,
-            ));
+            return Err(refusal(parts.first().map(|(served, _)| served), Access::Read));
         }
         Ok(batch.respond(&results))
     }
@@ -109,9 +98,7 @@ impl Executor {
         let key = ItemKey::new(served, read.key(), read.primary_key());
         let target = key.target(RequestType::Retrieve, least_read(read));
         match Metered::admit_part(self, served, call, target) {
-            Ok(metered) => Ok(BatchReadResult::Done(
-                read_item(served, read, metered).await?,
-            )),
+            Ok(metered) => Ok(BatchReadResult::Done(read_item(served, read, metered).await?)),
             Err(Throttled) => Ok(BatchReadResult::Unprocessed),
         }
     }

@@ -92,26 +92,12 @@ impl<'a> ItemKey<'a> {
             Some(hash) if strategy.is_hash_order() => u64::from_be_bytes(*hash),
             _ => storage_key::partition_hash(&primary_key.partition),
         };
-        Self {
-            key,
-            sort: key.get(sort..).unwrap_or_default(),
-            key_hash,
-        }
+        Self { key, sort: key.get(sort..).unwrap_or_default(), key_hash }
     }
 
     pub(super) fn target(&self, request: RequestType, least: Units) -> Target<'a> {
-        let Self {
-            key,
-            sort,
-            key_hash,
-        } = *self;
-        Target {
-            request,
-            key,
-            sort,
-            key_hash,
-            least,
-        }
+        let Self { key, sort, key_hash } = *self;
+        Target { request, key, sort, key_hash, least }
     }
 }
 

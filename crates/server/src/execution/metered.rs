@@ -79,13 +79,7 @@ impl<'a> Metered<'a> {
         call: &Call<'_>,
         target: Target<'_>,
     ) -> Result<Self, Throttled> {
-        Self::admit_as(
-            nameless(call.client, &target),
-            executor,
-            served,
-            call,
-            target,
-        )
+        Self::admit_as(nameless(call.client, &target), executor, served, call, target)
     }
 
     fn admit_as(
@@ -149,17 +143,13 @@ impl<'a> Metered<'a> {
             return;
         }
         let map = self.served.table.partition_map();
-        let next = self
-            .served
-            .admission
-            .gate(&map, key, self.vector.timestamp_ms);
+        let next = self.served.admission.gate(&map, key, self.vector.timestamp_ms);
         if next.partition() == self.gate.partition() {
             // The gates are not up to date yet; the next key asks again.
             return;
         }
         let passed = std::mem::replace(&mut self.gate, next);
-        self.passed
-            .push((passed, bytes.saturating_sub(self.bytes_before)));
+        self.passed.push((passed, bytes.saturating_sub(self.bytes_before)));
         self.bytes_before = bytes;
     }
 
@@ -176,10 +166,7 @@ impl<'a> Metered<'a> {
         }
         let part = |of: usize| {
             let share = of as f64 / bytes.max(1) as f64;
-            Units {
-                read: cost.read * share,
-                write: cost.write * share,
-            }
+            Units { read: cost.read * share, write: cost.write * share }
         };
         let mut taken = self.least;
         for (gate, read) in &self.passed {

@@ -52,29 +52,16 @@ pub(crate) struct Call<'a> {
 
 impl std::fmt::Debug for Executor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Executor")
-            .field("settings", &self.settings)
-            .finish_non_exhaustive()
+        f.debug_struct("Executor").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 
 impl Executor {
     /// An executor on `components`.
     pub(crate) fn new(settings: &ServerSettings, components: Components) -> Self {
-        let Components {
-            storage,
-            recorder,
-            clients,
-            clock,
-            expected_load,
-            seed,
-        } = components;
-        let tables = Tables::new(
-            Arc::clone(&storage),
-            Arc::clone(&clock),
-            settings.limits,
-            expected_load,
-        );
+        let Components { storage, recorder, clients, clock, expected_load, seed } = components;
+        let tables =
+            Tables::new(Arc::clone(&storage), Arc::clone(&clock), settings.limits, expected_load);
         Self {
             storage,
             tables,

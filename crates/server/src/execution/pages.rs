@@ -36,11 +36,7 @@ impl Executor {
         let target = target(served, plan);
         let mut metered = Metered::admit(self, served, call, target)
             .map_err(|Throttled| throttled(served, Access::Read))?;
-        let direction = if plan.forward() {
-            Direction::Forward
-        } else {
-            Direction::Backward
-        };
+        let direction = if plan.forward() { Direction::Forward } else { Direction::Backward };
         let mut rows = served.table.scan(plan.range().clone(), direction);
         let mut page = plan.page();
         while let Some((key, stored)) = rows.next().await.map_err(storage_failed)? {
@@ -67,13 +63,7 @@ fn target<'a>(served: &ServedTable, plan: &'a PagePlan) -> Target<'a> {
     };
     let key_hash = key_hash(served.definition.strategy, key);
     let least = Units::read(capacity::read_units(0, plan.consistent()));
-    Target {
-        request: RequestType::Query,
-        key,
-        sort: &[],
-        key_hash,
-        least,
-    }
+    Target { request: RequestType::Query, key, sort: &[], key_hash, least }
 }
 
 /// The hash of the partition key in a storage key; zero if there is none in it, as where a scan
@@ -84,7 +74,5 @@ fn key_hash(strategy: Strategy, key: &[u8]) -> u64 {
         return hash.map_or(0, |hash| u64::from_be_bytes(*hash));
     }
     let decoded = storage_key::decode(strategy, key);
-    decoded.map_or(0, |primary_key| {
-        storage_key::partition_hash(&primary_key.partition)
-    })
+    decoded.map_or(0, |primary_key| storage_key::partition_hash(&primary_key.partition))
 }

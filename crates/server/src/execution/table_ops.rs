@@ -37,35 +37,20 @@ impl Executor {
             ApiError::internal("the table's definition could not be stored")
         })?;
         let boundaries = self.boundaries(&definition);
-        let new = NewTable {
-            name: name.clone(),
-            definition: stored,
-            boundaries,
-        };
-        self.storage
-            .create_table(new)
-            .await
-            .map_err(|error| match error {
-                StorageError::TableExists(_) => ApiError::table_exists(&name),
-                error => storage_failed(error),
-            })?;
+        let new = NewTable { name: name.clone(), definition: stored, boundaries };
+        self.storage.create_table(new).await.map_err(|error| match error {
+            StorageError::TableExists(_) => ApiError::table_exists(&name),
+            error => storage_failed(error),
+        })?;
         let size = TableSize::default();
-        Ok(table_description_response(
-            &definition,
-            TableStatus::Active,
-            size,
-        ))
+        Ok(table_description_response(&definition, TableStatus::Active, size))
     }
 
     pub(super) async fn describe_table(&self, body: Body) -> Result<Vec<u8>, ApiError> {
         let request = TableRequest::parse(body)?;
         let served = self.named(request.table_name())?;
         let size = size(&served).await?;
-        Ok(describe_table_response(
-            &served.definition,
-            TableStatus::Active,
-            size,
-        ))
+        Ok(describe_table_response(&served.definition, TableStatus::Active, size))
     }
 
     pub(super) fn list_tables(&self, body: Body) -> Result<Vec<u8>, ApiError> {
@@ -81,14 +66,11 @@ impl Executor {
         if served.definition.deletion_protection {
             return Err(ApiError::deletion_protected());
         }
-        self.storage
-            .drop_table(name)
-            .await
-            .map_err(|error| match error {
-                StorageError::NoSuchTable(_) => ApiError::table_not_found_named(name),
-                StorageError::Busy(_) => ApiError::table_in_use(name, "updated"),
-                error => storage_failed(error),
-            })?;
+        self.storage.drop_table(name).await.map_err(|error| match error {
+            StorageError::NoSuchTable(_) => ApiError::table_not_found_named(name),
+            StorageError::Busy(_) => ApiError::table_in_use(name, "updated"),
+            error => storage_failed(error),
+        })?;
         self.tables.forget_dropped();
         let (status, size) = (TableStatus::Deleting, TableSize::default());
         Ok(table_description_response(&served.definition, status, size))
@@ -96,9 +78,7 @@ impl Executor {
 
     /// The table that a request about tables names.
     fn named(&self, name: &str) -> Result<std::sync::Arc<ServedTable>, ApiError> {
-        self.tables
-            .get(name)?
-            .ok_or_else(|| ApiError::table_not_found_named(name))
+        self.tables.get(name)?.ok_or_else(|| ApiError::table_not_found_named(name))
     }
 
     /// Where a new table is cut: as often as the settings say, or as the throughput it asks for
@@ -120,26 +100,12 @@ impl Executor {
         let bits = xxh3_128_with_seed(what.as_bytes(), self.seed);
         let bits = bits & !(0xf << 76) & !(0x3 << 62) | (0x8 << 76) | (0x2 << 62);
         let hex = format!("{bits:032x}");
-        [
-            &hex[..8],
-            &hex[8..12],
-            &hex[12..16],
-            &hex[16..20],
-            &hex[20..],
-        ]
-        .join("-")
+        [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
     }
 }
 
 /// How much a table holds. Items are not counted: that would take reading them.
 async fn size(served: &ServedTable) -> Result<TableSize, ApiError> {
-    let sizes = served
-        .table
-        .partition_sizes()
-        .await
-        .map_err(storage_failed)?;
-    Ok(TableSize {
-        items: 0,
-        bytes: sizes.iter().map(|size| size.live_bytes).sum(),
-    })
+    let sizes = served.table.partition_sizes().await.map_err(storage_failed)?;
+    Ok(TableSize { items: 0, bytes: sizes.iter().map(|size| size.live_bytes).sum() })
 }

@@ -50,9 +50,7 @@ impl MetricsExport {
 
 impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), Error> {
-        let all = Operation::ALL
-            .iter()
-            .map(|o| (o.name(), self.metrics.operation(*o)));
+        let all = Operation::ALL.iter().map(|o| (o.name(), self.metrics.operation(*o)));
         let seen: Vec<_> = all.filter(|(_, counts)| counts.requests > 0).collect();
         encode_requests(&mut encoder, &seen)?;
         encode_errors(&mut encoder, &seen)?;
@@ -66,12 +64,7 @@ impl Collector for Scrape {
         let help = "Requests without a known operation or without a signature";
         counter(&mut encoder, "refused_requests", help, refused)?;
         let help = "Workload vectors dropped because a queue was full";
-        counter(
-            &mut encoder,
-            "workload_vectors_dropped",
-            help,
-            self.recorder.dropped(),
-        )?;
+        counter(&mut encoder, "workload_vectors_dropped", help, self.recorder.dropped())?;
         encoder
             .encode_descriptor(
                 "workload_vectors_waiting",
@@ -121,14 +114,12 @@ fn encode_latency(encoder: &mut DescriptorEncoder, seen: &Seen) -> Result<(), Er
         encoder.encode_descriptor("request_duration", help, unit, MetricType::Histogram)?;
     for (name, counts) in seen {
         let latency = &counts.latency;
-        family
-            .encode_family(&[("operation", *name)])?
-            .encode_histogram::<NoLabelSet>(
-                latency.sum().as_secs_f64(),
-                latency.count(),
-                &latency.by_powers_of_two(),
-                None,
-            )?;
+        family.encode_family(&[("operation", *name)])?.encode_histogram::<NoLabelSet>(
+            latency.sum().as_secs_f64(),
+            latency.count(),
+            &latency.by_powers_of_two(),
+            None,
+        )?;
     }
     Ok(())
 }
@@ -151,10 +142,7 @@ mod tests {
             Some(&ApiError::internal("out of order")),
         );
         metrics.count(None, Duration::ZERO, None);
-        let recorder = Arc::new(Recorder::new(&RecorderSettings {
-            vectors_max: 8,
-            shards: 1,
-        }));
+        let recorder = Arc::new(Recorder::new(&RecorderSettings { vectors_max: 8, shards: 1 }));
         let text = MetricsExport::new(metrics, recorder).render().unwrap();
         let name = operation.name();
         for line in [

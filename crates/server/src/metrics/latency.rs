@@ -52,11 +52,7 @@ impl LatencyHistogram {
     /// What was counted until now.
     pub fn snapshot(&self) -> LatencySnapshot {
         LatencySnapshot {
-            counts: self
-                .buckets
-                .iter()
-                .map(|count| count.load(Ordering::Relaxed))
-                .collect(),
+            counts: self.buckets.iter().map(|count| count.load(Ordering::Relaxed)).collect(),
             sum_us: self.sum_us.load(Ordering::Relaxed),
             max_us: self.max_us.load(Ordering::Relaxed),
         }
@@ -73,11 +69,7 @@ pub struct LatencySnapshot {
 
 impl Default for LatencySnapshot {
     fn default() -> Self {
-        Self {
-            counts: vec![0; BUCKETS],
-            sum_us: 0,
-            max_us: 0,
-        }
+        Self { counts: vec![0; BUCKETS], sum_us: 0, max_us: 0 }
     }
 }
 
@@ -111,9 +103,7 @@ impl LatencySnapshot {
     /// The duration that a share `quantile` of all counted ones does not exceed, rounded up to the
     /// end of its bucket; zero if nothing was counted.
     pub fn quantile(&self, quantile: f64) -> Duration {
-        let rank = (self.count() as f64 * quantile.clamp(0.0, 1.0))
-            .ceil()
-            .max(1.0) as u64;
+        let rank = (self.count() as f64 * quantile.clamp(0.0, 1.0)).ceil().max(1.0) as u64;
         let mut seen = 0;
         for (bucket, count) in self.counts.iter().enumerate() {
             seen += count;
@@ -207,10 +197,7 @@ mod tests {
         assert_eq!(snapshot.sum(), Duration::from_micros(500_500));
         for (quantile, exact) in [(0.5, 500.0), (0.9, 900.0), (0.99, 990.0), (1.0, 1000.0)] {
             let found = snapshot.quantile(quantile).as_micros() as f64;
-            assert!(
-                (1.0..1.0 + 1.0 / 16.0).contains(&(found / exact)),
-                "{quantile}: {found}"
-            );
+            assert!((1.0..1.0 + 1.0 / 16.0).contains(&(found / exact)), "{quantile}: {found}");
         }
         assert_eq!(LatencySnapshot::default().quantile(0.99), Duration::ZERO);
     }

@@ -48,14 +48,8 @@ pub struct OperationCounts {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let operations = Operation::ALL
-            .iter()
-            .map(|_| OperationMetrics::default())
-            .collect();
-        Self {
-            operations,
-            refused: AtomicU64::new(0),
-        }
+        let operations = Operation::ALL.iter().map(|_| OperationMetrics::default()).collect();
+        Self { operations, refused: AtomicU64::new(0) }
     }
 }
 

@@ -65,10 +65,7 @@ impl BodyReader {
             self.memory.acquire_many(permits).await.ok()
         };
         let bytes = collect(body, expected, self.bytes_max).await?;
-        Ok(ReadBody {
-            bytes,
-            _memory: memory,
-        })
+        Ok(ReadBody { bytes, _memory: memory })
     }
 }
 
@@ -80,11 +77,7 @@ async fn collect(body: Incoming, expected: usize, bytes_max: usize) -> Result<By
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
             let too_large = error.downcast_ref::<LengthLimitError>().is_some();
-            if too_large {
-                BodyError::TooLarge
-            } else {
-                BodyError::Broken
-            }
+            if too_large { BodyError::TooLarge } else { BodyError::Broken }
         })?;
         let Ok(data) = frame.into_data() else {
             continue;
@@ -99,9 +92,5 @@ async fn collect(body: Incoming, expected: usize, bytes_max: usize) -> Result<By
             rest.extend_from_slice(&data);
         }
     }
-    Ok(if rest.is_empty() {
-        first
-    } else {
-        rest.freeze()
-    })
+    Ok(if rest.is_empty() { first } else { rest.freeze() })
 }

@@ -48,24 +48,13 @@ impl<'a> Caller<'a> {
             (None, None) => return Err(AuthError::Missing),
         };
         let app_id = app_id(request.headers());
-        Ok(Self {
-            access_key,
-            app_id,
-            address: peer.ip(),
-        })
+        Ok(Self { access_key, app_id, address: peer.ip() })
     }
 
     /// The number that stands for this client in workload vectors; its name is registered once.
     pub(crate) fn register(&self, names: &ClientNames) -> u64 {
-        let mut name = Name {
-            bytes: [0; NAME_BYTES_MAX],
-            len: 0,
-        };
-        let app = if self.app_id.is_empty() {
-            "-"
-        } else {
-            self.app_id
-        };
+        let mut name = Name { bytes: [0; NAME_BYTES_MAX], len: 0 };
+        let app = if self.app_id.is_empty() { "-" } else { self.app_id };
         // What does not fit is cut off by `Name`, which therefore never fails.
         let _ = write!(name, "{} {} {}", self.access_key, app, self.address);
         names.register(name.as_str())
@@ -101,17 +90,12 @@ fn authorization(headers: &HeaderMap) -> Option<&str> {
 
 /// The query of a presigned request.
 fn presigned(uri: &Uri) -> Option<&str> {
-    uri.query()
-        .filter(|query| parameter(query, "X-Amz-Algorithm").is_some())
+    uri.query().filter(|query| parameter(query, "X-Amz-Algorithm").is_some())
 }
 
 /// A parameter of a query, as it stands there.
 fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    query
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .find(|(n, _)| *n == name)
-        .map(|p| p.1)
+    query.split('&').filter_map(|pair| pair.split_once('=')).find(|(n, _)| *n == name).map(|p| p.1)
 }
 
 /// The access key of `AWS4-HMAC-SHA256 Credential=…/…, SignedHeaders=…, Signature=…`.
@@ -119,17 +103,10 @@ fn from_header<'a>(header: &'a str, headers: &HeaderMap) -> Result<&'a str, Auth
     let Some(parts) = header.trim_start().strip_prefix(SCHEME) else {
         return Err(AuthError::Missing);
     };
-    let parts = parts
-        .split_once(' ')
-        .map_or("", |(_algorithm, parts)| parts);
+    let parts = parts.split_once(' ').map_or("", |(_algorithm, parts)| parts);
     let part = |name: &str| {
-        let pairs = parts
-            .split(',')
-            .filter_map(|pair| pair.trim().split_once('='));
-        pairs
-            .filter(|(n, value)| *n == name && !value.is_empty())
-            .map(|(_, value)| value)
-            .next()
+        let pairs = parts.split(',').filter_map(|pair| pair.trim().split_once('='));
+        pairs.filter(|(n, value)| *n == name && !value.is_empty()).map(|(_, value)| value).next()
     };
     let mut missing = String::new();
     for name in ["Credential", "Signature", "SignedHeaders"] {
@@ -143,21 +120,14 @@ fn from_header<'a>(header: &'a str, headers: &HeaderMap) -> Result<&'a str, Auth
     }
     match part("Credential") {
         Some(credential) if missing.is_empty() => Ok(access_key(credential, '/')),
-        _ => Err(AuthError::Incomplete(format!(
-            "{missing}Authorization={header}"
-        ))),
+        _ => Err(AuthError::Incomplete(format!("{missing}Authorization={header}"))),
     }
 }
 
 /// The access key of a presigned request's query.
 fn from_query(query: &str) -> Result<&str, AuthError> {
     let mut missing = String::new();
-    for name in [
-        "X-Amz-Credential",
-        "X-Amz-Signature",
-        "X-Amz-SignedHeaders",
-        "X-Amz-Date",
-    ] {
+    for name in ["X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date"] {
         if parameter(query, name).is_none_or(str::is_empty) {
             missing += &format!("AWS query-string parameters must include '{name}'. ");
         }
@@ -165,9 +135,9 @@ fn from_query(query: &str) -> Result<&str, AuthError> {
     match parameter(query, "X-Amz-Credential") {
         // The slashes of the credential scope may be escaped.
         Some(credential) if missing.is_empty() => Ok(access_key(access_key(credential, '%'), '/')),
-        _ => Err(AuthError::Incomplete(format!(
-            "{missing}Re-examine the query-string parameters."
-        ))),
+        _ => {
+            Err(AuthError::Incomplete(format!("{missing}Re-examine the query-string parameters.")))
+        }
     }
 }
 
@@ -178,14 +148,8 @@ fn access_key(credential: &str, separator: char) -> &str {
 
 /// The application id that SDKs put into the user agent as `app/NAME`.
 fn app_id(headers: &HeaderMap) -> &str {
-    let agent = headers
-        .get(USER_AGENT)
-        .and_then(|agent| agent.to_str().ok())
-        .unwrap_or_default();
-    agent
-        .split(' ')
-        .find_map(|part| part.strip_prefix("app/"))
-        .unwrap_or_default()
+    let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    agent.split(' ').find_map(|part| part.strip_prefix("app/")).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -97,13 +97,8 @@ async fn accept<H: Handler>(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let serving = serve(
-                    protocol.clone(),
-                    stream,
-                    peer,
-                    Arc::clone(&handler),
-                    graceful.watcher(),
-                );
+                let serving =
+                    serve(protocol.clone(), stream, peer, Arc::clone(&handler), graceful.watcher());
                 tokio::spawn(async move {
                     serving.await;
                     drop(permit);
@@ -117,14 +112,8 @@ async fn accept<H: Handler>(
     }
     drop(socket);
     let drain = Duration::from_millis(settings.drain_ms_max);
-    if tokio::time::timeout(drain, graceful.shutdown())
-        .await
-        .is_err()
-    {
-        tracing::warn!(
-            drain_ms = settings.drain_ms_max,
-            "requests still under way at shutdown"
-        );
+    if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
+        tracing::warn!(drain_ms = settings.drain_ms_max, "requests still under way at shutdown");
     }
 }
 

@@ -22,20 +22,12 @@ pub(crate) struct Reply {
 impl Reply {
     /// A JSON document of the DynamoDB API.
     pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Self {
-        Self {
-            status,
-            content_type: "application/x-amz-json-1.0",
-            body: body.into(),
-        }
+        Self { status, content_type: "application/x-amz-json-1.0", body: body.into() }
     }
 
     /// Plain text.
     pub(crate) fn text(status: StatusCode, body: String) -> Self {
-        Self {
-            status,
-            content_type: "text/plain",
-            body: body.into(),
-        }
+        Self { status, content_type: "text/plain", body: body.into() }
     }
 
     /// The HTTP response, with the id of the request it answers.

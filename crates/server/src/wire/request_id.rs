@@ -24,10 +24,7 @@ pub(crate) struct RequestIds {
 impl RequestIds {
     /// Ids that follow from `seed`.
     pub(crate) fn new(seed: u64) -> Self {
-        Self {
-            seed,
-            next: AtomicU64::new(0),
-        }
+        Self { seed, next: AtomicU64::new(0) }
     }
 
     /// The next id, ready to be sent.

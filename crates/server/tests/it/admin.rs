@@ -37,41 +37,25 @@ impl Administered {
             recorder: parts.recorder,
             clients: parts.clients,
             clock: parts.clock,
-            capacity: Units {
-                read: 3000.0,
-                write: 1000.0,
-            },
+            capacity: Units { read: 3000.0, write: 1000.0 },
             limits: planner::Limits::Dynamodb,
             collector: WorkloadSettings::default().collector,
             controller: planner::ControllerSettings::default(),
             policy,
             verdict_after_ms: 3_600_000,
         };
-        let settings = ManagerSettings {
-            tick_ms: 20,
-            ..Default::default()
-        };
+        let settings = ManagerSettings { tick_ms: 20, ..Default::default() };
         let manager = Manager::start(settings, components).await.unwrap();
         let metrics = MetricsExport::new(
             Arc::clone(server.handle.metrics()),
             Arc::clone(server.handle.recorder()),
         );
-        let settings = AdminSettings {
-            listen: ([127, 0, 0, 1], 0).into(),
-            ..Default::default()
-        };
-        let components = AdminComponents {
-            manager: Arc::clone(&manager),
-            metrics: Arc::new(metrics),
-        };
+        let settings = AdminSettings { listen: ([127, 0, 0, 1], 0).into(), ..Default::default() };
+        let components =
+            AdminComponents { manager: Arc::clone(&manager), metrics: Arc::new(metrics) };
         let admin = Admin::start(settings, components).await.unwrap();
         let raw = RawClient::new(admin.addr());
-        Self {
-            server,
-            manager,
-            admin,
-            raw,
-        }
+        Self { server, manager, admin, raw }
     }
 
     /// A document of the admin API.
@@ -83,9 +67,7 @@ impl Administered {
     }
 
     async fn post(&self, path: &str, headers: &[(&str, &str)], body: Value) -> Reply {
-        self.raw
-            .send(Method::POST, path, headers, body.to_string())
-            .await
+        self.raw.send(Method::POST, path, headers, body.to_string()).await
     }
 
     async fn stop(self) {
@@ -109,9 +91,7 @@ async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
 fn refusal(reply: &Reply, status: StatusCode) -> String {
     assert_eq!(reply.status, status, "{:?}", reply.body);
     let json = reply.json();
-    let error = json["error"]
-        .as_str()
-        .unwrap_or_else(|| panic!("no error in {json}"));
+    let error = json["error"].as_str().unwrap_or_else(|| panic!("no error in {json}"));
     assert!(!error.is_empty() && !error.contains('\n'), "{error}");
     error.to_owned()
 }
@@ -125,25 +105,14 @@ async fn page_health_and_metrics_are_served() {
     assert!(page.body.starts_with(b"<!doctype html>"));
 
     assert_eq!(admin.raw.get("/healthz").await.status, StatusCode::OK);
-    refusal(
-        &admin.raw.get("/readyz").await,
-        StatusCode::SERVICE_UNAVAILABLE,
-    );
+    refusal(&admin.raw.get("/readyz").await, StatusCode::SERVICE_UNAVAILABLE);
     admin.admin.set_ready(true);
     assert_eq!(admin.raw.get("/readyz").await.status, StatusCode::OK);
 
     admin.server.table("things", false).await;
-    admin
-        .server
-        .raw
-        .operation("GetItem", json!({"TableName": "nothing"}))
-        .await;
+    admin.server.raw.operation("GetItem", json!({"TableName": "nothing"})).await;
     let metrics = admin.raw.get("/metrics").await;
-    assert!(
-        metrics
-            .header("content-type")
-            .starts_with("application/openmetrics-text")
-    );
+    assert!(metrics.header("content-type").starts_with("application/openmetrics-text"));
     let text = String::from_utf8(metrics.body.to_vec()).unwrap();
     for line in [
         "foreshard_requests_total{operation=\"CreateTable\"} 1",
@@ -161,11 +130,7 @@ async fn documents_show_tables_and_their_load() {
     admin.server.table("things", false).await;
     for n in 0..50 {
         let item = json!({"pk": {"S": format!("k{n}")}});
-        admin
-            .server
-            .raw
-            .must("PutItem", json!({"TableName": "things", "Item": item}))
-            .await;
+        admin.server.raw.must("PutItem", json!({"TableName": "things", "Item": item})).await;
     }
     // The manager collects as the clock goes on; complete minutes are shown.
     let collected = async || {
@@ -175,10 +140,7 @@ async fn documents_show_tables_and_their_load() {
     };
     let window = eventually(collected).await;
     assert_eq!(window["distinct_clients"], 1.0);
-    assert_eq!(
-        admin.document("tables").await["tables"][0]["name"],
-        "things"
-    );
+    assert_eq!(admin.document("tables").await["tables"][0]["name"], "things");
     let partitions = admin.document("tables/things/partitions").await;
     assert_eq!(partitions["partitions"].as_array().unwrap().len(), 1);
     assert_eq!(partitions["partitions"][0]["capacity_write_units"], 1000.0);
@@ -187,12 +149,7 @@ async fn documents_show_tables_and_their_load() {
     assert_eq!(vectors["vectors"][0]["client"], "AKIDRAW - 127.0.0.1");
     assert!(admin.document("tables/things/forecast").await["partitions"].is_array());
     assert!(admin.document("tables/things/plan").await["reason"].is_string());
-    assert!(
-        admin
-            .document("tables/things/heatmap?past_minutes=60")
-            .await["cells"]
-            .is_array()
-    );
+    assert!(admin.document("tables/things/heatmap?past_minutes=60").await["cells"].is_array());
     assert_eq!(admin.document("decisions").await["decisions"], json!([]));
     assert_eq!(admin.document("workflows").await["workflows"], json!([]));
     admin.stop().await;
@@ -221,20 +178,14 @@ async fn a_reslice_by_hand_is_carried_out_and_mistakes_are_explained() {
 
     let again = admin.post(path, &[JSON], split.clone()).await;
     refusal(&again, StatusCode::BAD_REQUEST);
-    let nonsense = admin
-        .post(path, &[JSON], json!({"action": "explode"}))
-        .await;
+    let nonsense = admin.post(path, &[JSON], json!({"action": "explode"})).await;
     assert!(refusal(&nonsense, StatusCode::BAD_REQUEST).starts_with("not an action"));
-    let nowhere = admin
-        .post("/api/v1/tables/nothing/reslice", &[JSON], split.clone())
-        .await;
+    let nowhere = admin.post("/api/v1/tables/nothing/reslice", &[JSON], split.clone()).await;
     assert!(refusal(&nowhere, StatusCode::NOT_FOUND).contains("nothing"));
     let form = ("content-type", "text/plain");
     let reply = admin.post(path, &[form], split.clone()).await;
     refusal(&reply, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    let reply = admin
-        .post(path, &[JSON, ("host", "attacker.example")], split)
-        .await;
+    let reply = admin.post(path, &[JSON, ("host", "attacker.example")], split).await;
     refusal(&reply, StatusCode::FORBIDDEN);
     admin.stop().await;
 }
@@ -242,31 +193,15 @@ async fn a_reslice_by_hand_is_carried_out_and_mistakes_are_explained() {
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_tables_paths_and_windows_are_refused() {
     let admin = Administered::start().await;
-    for path in [
-        "partitions",
-        "workload",
-        "vectors",
-        "heatmap",
-        "forecast",
-        "plan",
-    ] {
-        let reply = admin
-            .raw
-            .get(&format!("/api/v1/tables/nothing/{path}"))
-            .await;
-        assert!(
-            refusal(&reply, StatusCode::NOT_FOUND).contains("nothing"),
-            "{path}"
-        );
+    for path in ["partitions", "workload", "vectors", "heatmap", "forecast", "plan"] {
+        let reply = admin.raw.get(&format!("/api/v1/tables/nothing/{path}")).await;
+        assert!(refusal(&reply, StatusCode::NOT_FOUND).contains("nothing"), "{path}");
     }
     for path in ["/api/v1/nonsense", "/api/v2/tables", "/nonsense"] {
         refusal(&admin.raw.get(path).await, StatusCode::NOT_FOUND);
     }
     admin.server.table("things", false).await;
-    let reply = admin
-        .raw
-        .get("/api/v1/tables/things/workload?window=3w")
-        .await;
+    let reply = admin.raw.get("/api/v1/tables/things/workload?window=3w").await;
     assert!(refusal(&reply, StatusCode::BAD_REQUEST).contains("5m, 1h or 1d"));
     admin.stop().await;
 }

@@ -34,10 +34,7 @@ async fn provisioned_table(server: &TestServer) {
 
 async fn put(server: &TestServer, key: &str) -> Reply {
     let item = json!({"pk": {"S": key}});
-    server
-        .raw
-        .operation("PutItem", json!({"TableName": "things", "Item": item}))
-        .await
+    server.raw.operation("PutItem", json!({"TableName": "things", "Item": item})).await
 }
 
 /// Writes until it is throttled; how many writes passed.
@@ -61,10 +58,7 @@ async fn a_hot_partition_throttles_with_its_reason_and_recovers_with_the_clock()
     assert_eq!(refused.error(), "ProvisionedThroughputExceededException");
     let reason = &refused.json()["ThrottlingReasons"][0];
     assert_eq!(reason["reason"], "TableWriteKeyRangeThroughputExceeded");
-    assert_eq!(
-        reason["resource"],
-        "arn:aws:dynamodb:us-east-1:000000000000:table/things"
-    );
+    assert_eq!(reason["resource"], "arn:aws:dynamodb:us-east-1:000000000000:table/things");
 
     server.clock.advance_ms(1000);
     assert_eq!(exhaust(&server).await, WRITE_UNITS_PER_S as usize);
@@ -97,11 +91,7 @@ async fn a_large_write_is_paid_in_full() {
     // 10 units less 21: three seconds later the level is above zero again.
     for (advance_ms, status) in [(0, 400), (2000, 400), (300, 200)] {
         server.clock.advance_ms(advance_ms);
-        assert_eq!(
-            put(&server, "small").await.status.as_u16(),
-            status,
-            "{advance_ms}"
-        );
+        assert_eq!(put(&server, "small").await.status.as_u16(), status, "{advance_ms}");
     }
     server.stop().await;
 }
@@ -111,34 +101,17 @@ async fn the_sdk_retries_until_there_is_capacity() {
     let server = TestServer::start_with(limit).await;
     provisioned_table(&server).await;
     exhaust(&server).await;
-    let before = server
-        .handle
-        .metrics()
-        .operation(Operation::PutItem)
-        .throttled;
+    let before = server.handle.metrics().operation(Operation::PutItem).throttled;
     let impatient = client(server.addr(), 1);
     let put = |client: &aws_sdk_dynamodb::Client| {
-        client
-            .put_item()
-            .table_name("things")
-            .item("pk", AttributeValue::S("k".into()))
-            .send()
+        client.put_item().table_name("things").item("pk", AttributeValue::S("k".into())).send()
     };
     let refused = put(&impatient).await.unwrap_err().into_service_error();
-    assert!(
-        refused.is_provisioned_throughput_exceeded_exception(),
-        "{refused:?}"
-    );
+    assert!(refused.is_provisioned_throughput_exceeded_exception(), "{refused:?}");
 
     let patient = client(server.addr(), 10);
     let refill = async {
-        let throttled = || {
-            server
-                .handle
-                .metrics()
-                .operation(Operation::PutItem)
-                .throttled
-        };
+        let throttled = || server.handle.metrics().operation(Operation::PutItem).throttled;
         while throttled() < before + 3 {
             tokio::task::yield_now().await;
         }
@@ -153,36 +126,21 @@ async fn the_sdk_retries_until_there_is_capacity() {
 async fn a_batch_hands_back_what_was_throttled() {
     let server = TestServer::start_with(limit).await;
     provisioned_table(&server).await;
-    let requests: Vec<Value> = (0..25)
-        .map(|n| json!({"PutRequest": {"Item": {"pk": {"S": format!("k{n}")}}}}))
-        .collect();
+    let requests: Vec<Value> =
+        (0..25).map(|n| json!({"PutRequest": {"Item": {"pk": {"S": format!("k{n}")}}}})).collect();
     let batch = json!({"RequestItems": {"things": requests}});
     let reply = server.raw.must("BatchWriteItem", batch.clone()).await;
     let unprocessed = reply["UnprocessedItems"]["things"].as_array().unwrap();
     assert_eq!(unprocessed.len(), 25 - WRITES);
-    assert!(
-        unprocessed.iter().all(|request| requests.contains(request)),
-        "{unprocessed:?}"
-    );
+    assert!(unprocessed.iter().all(|request| requests.contains(request)), "{unprocessed:?}");
     let refused = server.raw.operation("BatchWriteItem", batch).await;
-    assert_eq!(
-        refused.error(),
-        "ProvisionedThroughputExceededException",
-        "nothing was processed"
-    );
+    assert_eq!(refused.error(), "ProvisionedThroughputExceededException", "nothing was processed");
 
-    let keys: Vec<Value> = (0..25)
-        .map(|n| json!({"pk": {"S": format!("k{n}")}}))
-        .collect();
+    let keys: Vec<Value> = (0..25).map(|n| json!({"pk": {"S": format!("k{n}")}})).collect();
     let batch = json!({"RequestItems": {"things": {"Keys": keys, "ConsistentRead": true}}});
     let reply = server.raw.must("BatchGetItem", batch.clone()).await;
-    let unprocessed = reply["UnprocessedKeys"]["things"]["Keys"]
-        .as_array()
-        .unwrap();
-    assert_eq!(
-        unprocessed.len(),
-        25 - (READ_UNITS_PER_S * BURST_S) as usize
-    );
+    let unprocessed = reply["UnprocessedKeys"]["things"]["Keys"].as_array().unwrap();
+    assert_eq!(unprocessed.len(), 25 - (READ_UNITS_PER_S * BURST_S) as usize);
     let refused = server.raw.operation("BatchGetItem", batch).await;
     assert_eq!(refused.error(), "ProvisionedThroughputExceededException");
     server.stop().await;
@@ -223,20 +181,14 @@ async fn a_page_is_paid_by_every_partition_that_it_runs_through() {
     let text = "x".repeat(4000);
     for n in 0..40 {
         let item = json!({"pk": {"S": format!("k{n}")}, "text": {"S": text}});
-        server
-            .raw
-            .must("PutItem", json!({"TableName": "things", "Item": item}))
-            .await;
+        server.raw.must("PutItem", json!({"TableName": "things", "Item": item})).await;
     }
     // 160 kB are 20 units: about ten for each partition, which has 20. Two scans leave both near
     // zero.
     let scan = json!({"TableName": "things", "Select": "COUNT"});
     for _ in 0..2 {
         let whole = server.raw.must("Scan", scan.clone()).await;
-        assert_eq!(
-            (&whole["Count"], whole.get("LastEvaluatedKey")),
-            (&json!(40), None)
-        );
+        assert_eq!((&whole["Count"], whole.get("LastEvaluatedKey")), (&json!(40), None));
     }
     let table = server.storage().table("things").unwrap();
     let credit = server.handle.credit_source();
@@ -246,14 +198,8 @@ async fn a_page_is_paid_by_every_partition_that_it_runs_through() {
         .iter()
         .map(|info| credit(table.id(), info.id).unwrap().read)
         .collect();
-    assert!(
-        (levels.iter().sum::<f64>()).abs() < 1.5,
-        "both scans are paid: {levels:?}"
-    );
-    assert!(
-        levels.iter().all(|level| level.abs() < 15.0),
-        "each pays its own: {levels:?}"
-    );
+    assert!((levels.iter().sum::<f64>()).abs() < 1.5, "both scans are paid: {levels:?}");
+    assert!(levels.iter().all(|level| level.abs() < 15.0), "each pays its own: {levels:?}");
 
     // A page begins only where there is credit, and goes on to the end of its megabyte.
     let mut more = 0;
@@ -277,35 +223,16 @@ async fn a_split_prints_no_credit_but_doubles_the_rate() {
     provisioned_table(&server).await;
     assert_eq!(exhaust(&server).await, WRITES);
     let table = server.storage().table("things").unwrap();
-    let sources = table
-        .partition_map()
-        .partitions
-        .iter()
-        .map(|info| info.id)
-        .collect();
+    let sources = table.partition_map().partitions.iter().map(|info| info.id).collect();
     let boundaries = storage_key::even_boundaries(2);
-    table
-        .reslice(Reslice {
-            sources,
-            boundaries,
-        })
-        .await
-        .unwrap();
-    assert_eq!(
-        put(&server, "k").await.status,
-        StatusCode::BAD_REQUEST,
-        "nothing was saved up"
-    );
+    table.reslice(Reslice { sources, boundaries }).await.unwrap();
+    assert_eq!(put(&server, "k").await.status, StatusCode::BAD_REQUEST, "nothing was saved up");
 
     server.clock.advance_ms(1000);
     let mut passed = 0;
     for n in 0..40 {
         passed += usize::from(put(&server, &format!("k{n}")).await.status == StatusCode::OK);
     }
-    assert_eq!(
-        passed,
-        2 * WRITE_UNITS_PER_S as usize,
-        "each child has the full rate"
-    );
+    assert_eq!(passed, 2 * WRITE_UNITS_PER_S as usize, "each child has the full rate");
     server.stop().await;
 }

@@ -23,11 +23,7 @@ async fn a_counter_counts_every_add() {
     let seen: Vec<u64> = stream::iter(0..CLIENTS * ADDS_PER_CLIENT)
         .map(|_| async {
             let reply = server.raw.must("UpdateItem", add.clone()).await;
-            reply["Attributes"]["n"]["N"]
-                .as_str()
-                .unwrap()
-                .parse::<u64>()
-                .unwrap()
+            reply["Attributes"]["n"]["N"].as_str().unwrap().parse::<u64>().unwrap()
         })
         .buffer_unordered(CLIENTS)
         .collect()
@@ -35,10 +31,7 @@ async fn a_counter_counts_every_add() {
     // Atomic: every update saw the value that it made, and no two made the same.
     let mut seen = seen;
     seen.sort_unstable();
-    assert_eq!(
-        seen,
-        (1..=(CLIENTS * ADDS_PER_CLIENT) as u64).collect::<Vec<_>>()
-    );
+    assert_eq!(seen, (1..=(CLIENTS * ADDS_PER_CLIENT) as u64).collect::<Vec<_>>());
     server.stop().await;
 }
 
@@ -60,10 +53,7 @@ async fn of_many_conditional_puts_one_wins() {
             .buffer_unordered(CLIENTS)
             .collect()
             .await;
-        let won = statuses
-            .iter()
-            .filter(|status| **status == StatusCode::OK)
-            .count();
+        let won = statuses.iter().filter(|status| **status == StatusCode::OK).count();
         assert_eq!(won, 1, "of {} for {key}", statuses.len());
     }
     server.stop().await;
@@ -76,24 +66,16 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
     stream::iter(0..500)
         .map(|n: u32| {
             let item = json!({"pk": {"S": format!("k{}", n % 7)}, "sk": {"N": n.to_string()}});
-            server
-                .raw
-                .must("PutItem", json!({"TableName": "things", "Item": item}))
+            server.raw.must("PutItem", json!({"TableName": "things", "Item": item}))
         })
         .buffer_unordered(CLIENTS)
         .collect::<Vec<_>>()
         .await;
     let directory = server.stop().await;
     let server = TestServer::start_in(directory, |_| ()).await;
-    let found = server
-        .raw
-        .must("Scan", json!({"TableName": "things", "Select": "COUNT"}))
-        .await;
+    let found = server.raw.must("Scan", json!({"TableName": "things", "Select": "COUNT"})).await;
     assert_eq!(found["Count"], 500);
-    let described = server
-        .raw
-        .must("DescribeTable", json!({"TableName": "things"}))
-        .await;
+    let described = server.raw.must("DescribeTable", json!({"TableName": "things"})).await;
     assert_eq!(described["Table"]["TableStatus"], "ACTIVE");
     server.stop().await;
 }

@@ -49,9 +49,7 @@ impl Reply {
     /// The error's name, without its namespace.
     pub(crate) fn error(&self) -> String {
         let json = self.json();
-        let name = json["__type"]
-            .as_str()
-            .unwrap_or_else(|| panic!("no error in {json}"));
+        let name = json["__type"].as_str().unwrap_or_else(|| panic!("no error in {json}"));
         name.rsplit('#').next().unwrap().to_owned()
     }
 }
@@ -59,10 +57,7 @@ impl Reply {
 impl RawClient {
     /// A client of the server at `addr`.
     pub(crate) fn new(addr: SocketAddr) -> Self {
-        Self {
-            addr,
-            hyper: legacy::Client::builder(TokioExecutor::new()).build_http(),
-        }
+        Self { addr, hyper: legacy::Client::builder(TokioExecutor::new()).build_http() }
     }
 
     /// Sends whatever it is told to.
@@ -73,9 +68,8 @@ impl RawClient {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Reply {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("http://{}{path}", self.addr));
+        let mut request =
+            Request::builder().method(method).uri(format!("http://{}{path}", self.addr));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -83,11 +77,7 @@ impl RawClient {
         let response = self.hyper.request(request).await.expect("a reply");
         let (parts, body) = response.into_parts();
         let body = body.collect().await.expect("a whole body").to_bytes();
-        Reply {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        }
+        Reply { status: parts.status, headers: parts.headers, body }
     }
 
     /// Sends an operation with the headers it needs and `more`.
@@ -116,12 +106,7 @@ impl RawClient {
     /// Sends an operation that must succeed, and returns its reply's JSON.
     pub(crate) async fn must(&self, operation: &str, body: Value) -> Value {
         let reply = self.operation(operation, body).await;
-        assert_eq!(
-            reply.status,
-            StatusCode::OK,
-            "{operation}: {:?}",
-            reply.body
-        );
+        assert_eq!(reply.status, StatusCode::OK, "{operation}: {:?}", reply.body);
         reply.json()
     }
 

@@ -12,10 +12,7 @@ use crate::support::TestServer;
 /// What every reply must have.
 fn check(reply: &Reply) {
     assert_eq!(reply.header("x-amzn-requestid").len(), 52);
-    assert_eq!(
-        reply.header("x-amz-crc32"),
-        crc32fast::hash(&reply.body).to_string()
-    );
+    assert_eq!(reply.header("x-amz-crc32"), crc32fast::hash(&reply.body).to_string());
     assert_eq!(reply.header("content-length"), reply.body.len().to_string());
 }
 
@@ -28,17 +25,11 @@ async fn replies_carry_id_checksum_and_type() {
     assert_eq!(listed.header("content-type"), "application/x-amz-json-1.0");
     assert_eq!(listed.json(), json!({"TableNames": []}));
 
-    let refused = server
-        .raw
-        .operation("DescribeTable", json!({"TableName": "none"}))
-        .await;
+    let refused = server.raw.operation("DescribeTable", json!({"TableName": "none"})).await;
     check(&refused);
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
     assert_eq!(refused.error(), "ResourceNotFoundException");
-    let ids = [
-        listed.header("x-amzn-requestid"),
-        refused.header("x-amzn-requestid"),
-    ];
+    let ids = [listed.header("x-amzn-requestid"), refused.header("x-amzn-requestid")];
     assert_ne!(ids[0], ids[1]);
     server.stop().await;
 }
@@ -49,16 +40,8 @@ async fn health_is_told_and_other_paths_are_not_found() {
     let health = server.raw.get("/").await;
     check(&health);
     assert_eq!(health.status, StatusCode::OK);
-    assert!(
-        health.body.starts_with(b"healthy: dynamodb.us-east-1"),
-        "{:?}",
-        health.body
-    );
-    for (method, path) in [
-        (Method::GET, "/x"),
-        (Method::POST, "/x"),
-        (Method::PUT, "/"),
-    ] {
+    assert!(health.body.starts_with(b"healthy: dynamodb.us-east-1"), "{:?}", health.body);
+    for (method, path) in [(Method::GET, "/x"), (Method::POST, "/x"), (Method::PUT, "/")] {
         let reply = server.raw.send(method, path, &[], "").await;
         check(&reply);
         assert_eq!(reply.status, StatusCode::NOT_FOUND);
@@ -69,10 +52,7 @@ async fn health_is_told_and_other_paths_are_not_found() {
 #[tokio::test]
 async fn bad_requests_are_refused_in_order() {
     let server = TestServer::start().await;
-    let signed = [
-        ("authorization", AUTHORIZATION),
-        ("x-amz-date", "20240501T000000Z"),
-    ];
+    let signed = [("authorization", AUTHORIZATION), ("x-amz-date", "20240501T000000Z")];
     let with = |target: &'static str| {
         let mut headers = signed.to_vec();
         headers.push(("x-amz-target", target));
@@ -81,26 +61,11 @@ async fn bad_requests_are_refused_in_order() {
     let list = "DynamoDB_20120810.ListTables";
     for (headers, body, error) in [
         (vec![], "{}", "UnknownOperationException"),
+        (with("DynamoDB_20120810.Nonsense"), "{}", "UnknownOperationException"),
+        (with("DynamoDB_20120810.TransactWriteItems"), "{}", "UnknownOperationException"),
+        (vec![("x-amz-target", list)], "{", "MissingAuthenticationTokenException"),
         (
-            with("DynamoDB_20120810.Nonsense"),
-            "{}",
-            "UnknownOperationException",
-        ),
-        (
-            with("DynamoDB_20120810.TransactWriteItems"),
-            "{}",
-            "UnknownOperationException",
-        ),
-        (
-            vec![("x-amz-target", list)],
-            "{",
-            "MissingAuthenticationTokenException",
-        ),
-        (
-            vec![
-                ("x-amz-target", list),
-                ("authorization", "AWS4-HMAC-SHA256 Credential=a/b"),
-            ],
+            vec![("x-amz-target", list), ("authorization", "AWS4-HMAC-SHA256 Credential=a/b")],
             "{",
             "IncompleteSignatureException",
         ),
@@ -141,31 +106,18 @@ async fn a_body_beyond_the_bound_is_refused_and_one_at_the_bound_is_read() {
     let bound = 1024 * 1024;
     let server = TestServer::start_with(|settings| settings.http.body_bytes_max = bound).await;
     let body = |bytes: usize| format!("{{\"Limit\":1{}}}", " ".repeat(bytes - 11));
-    let fits = server
-        .raw
-        .operation_with("ListTables", body(bound), &[])
-        .await;
+    let fits = server.raw.operation_with("ListTables", body(bound), &[]).await;
     assert_eq!(fits.status, StatusCode::OK, "{:?}", fits.body);
     // One that says so beforehand is not even read.
     let announced = format!("{}content-length: {}\r\n\r\n", head(), bound + 1);
     let reply = exchange(&server, announced.as_bytes()).await;
     assert!(reply.starts_with("HTTP/1.1 400"), "{reply}");
-    assert!(
-        reply.contains("exceeds the limit of 1048576 bytes"),
-        "{reply}"
-    );
+    assert!(reply.contains("exceeds the limit of 1048576 bytes"), "{reply}");
     // Without a length the server must count while it reads.
-    let chunk = format!(
-        "{}transfer-encoding: chunked\r\n\r\n{:x}\r\n",
-        head(),
-        bound + 1
-    );
+    let chunk = format!("{}transfer-encoding: chunked\r\n\r\n{:x}\r\n", head(), bound + 1);
     let chunked = [chunk.as_bytes(), &vec![b' '; bound + 1]].concat();
     let reply = exchange(&server, &chunked).await;
-    assert!(
-        reply.contains("exceeds the limit of 1048576 bytes"),
-        "{reply}"
-    );
+    assert!(reply.contains("exceeds the limit of 1048576 bytes"), "{reply}");
     server.stop().await;
 }
 
@@ -181,11 +133,7 @@ async fn heads_beyond_the_bounds_are_refused() {
     let many = format!("{}{}\r\n", head(), "x-many: 1\r\n".repeat(headers_max));
     for head in [long, many] {
         let reply = exchange(&server, head.as_bytes()).await;
-        assert!(
-            reply.starts_with("HTTP/1.1 431"),
-            "{} bytes: {reply:?}",
-            head.len()
-        );
+        assert!(reply.starts_with("HTTP/1.1 431"), "{} bytes: {reply:?}", head.len());
     }
     server.stop().await;
 }
@@ -198,10 +146,7 @@ async fn a_client_that_never_finishes_its_request_is_let_go() {
     })
     .await;
     let mut slow_head = TcpStream::connect(server.addr()).await.unwrap();
-    slow_head
-        .write_all(b"POST / HTTP/1.1\r\nhost: x\r\n")
-        .await
-        .unwrap();
+    slow_head.write_all(b"POST / HTTP/1.1\r\nhost: x\r\n").await.unwrap();
     let mut rest = Vec::new();
     slow_head.read_to_end(&mut rest).await.unwrap();
 
@@ -210,11 +155,7 @@ async fn a_client_that_never_finishes_its_request_is_let_go() {
     slow_body.write_all(head.as_bytes()).await.unwrap();
     let mut reply = Vec::new();
     slow_body.read_to_end(&mut reply).await.unwrap();
-    assert!(
-        reply.starts_with(b"HTTP/1.1 500"),
-        "{}",
-        String::from_utf8_lossy(&reply)
-    );
+    assert!(reply.starts_with(b"HTTP/1.1 500"), "{}", String::from_utf8_lossy(&reply));
     server.stop().await;
 }
 
@@ -223,28 +164,17 @@ async fn a_shutdown_finishes_requests_under_way_and_takes_no_more() {
     let server = TestServer::start().await;
     let addr = server.addr();
     let mut stream = TcpStream::connect(addr).await.unwrap();
-    let head = format!(
-        "{}content-length: 2\r\nexpect: 100-continue\r\n\r\n",
-        head()
-    );
+    let head = format!("{}content-length: 2\r\nexpect: 100-continue\r\n\r\n", head());
     stream.write_all(head.as_bytes()).await.unwrap();
     // The server asks for the body: now the request is under way.
     let mut asked = [0; 25];
     stream.read_exact(&mut asked).await.unwrap();
-    assert!(
-        asked.starts_with(b"HTTP/1.1 100"),
-        "{}",
-        String::from_utf8_lossy(&asked)
-    );
+    assert!(asked.starts_with(b"HTTP/1.1 100"), "{}", String::from_utf8_lossy(&asked));
     let stopping = tokio::spawn(server.stop());
     stream.write_all(b"{}").await.unwrap();
     let mut reply = Vec::new();
     stream.read_to_end(&mut reply).await.unwrap();
-    assert!(
-        reply.starts_with(b"HTTP/1.1 200"),
-        "{}",
-        String::from_utf8_lossy(&reply)
-    );
+    assert!(reply.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&reply));
     stopping.await.unwrap();
     assert!(TcpStream::connect(addr).await.is_err());
 }
@@ -253,19 +183,11 @@ async fn a_shutdown_finishes_requests_under_way_and_takes_no_more() {
 async fn only_loopback_addresses_are_listened_on() {
     let server = TestServer::start().await;
     let components = server.components();
-    let settings = ServerSettings {
-        listen: ([0, 0, 0, 0], 0).into(),
-        ..Default::default()
-    };
-    let refused = Server::start(settings, components.clone())
-        .await
-        .unwrap_err();
+    let settings = ServerSettings { listen: ([0, 0, 0, 0], 0).into(), ..Default::default() };
+    let refused = Server::start(settings, components.clone()).await.unwrap_err();
     assert!(matches!(refused, ServerError::NotLoopback { .. }));
     assert!(!refused.to_string().contains('\n'));
-    let taken = ServerSettings {
-        listen: server.addr(),
-        ..Default::default()
-    };
+    let taken = ServerSettings { listen: server.addr(), ..Default::default() };
     let refused = Server::start(taken, components).await.unwrap_err();
     assert!(matches!(refused, ServerError::Bind { .. }));
     server.stop().await;

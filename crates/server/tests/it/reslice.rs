@@ -34,24 +34,11 @@ async fn writes_and_reads_go_on_through_split_and_merge() {
     }));
     let reslices = async {
         let table = server.storage().table("things").unwrap();
-        for boundaries in [
-            storage_key::even_boundaries(4),
-            Vec::new(),
-            storage_key::even_boundaries(2),
-        ] {
-            let sources = table
-                .partition_map()
-                .partitions
-                .iter()
-                .map(|info| info.id)
-                .collect();
-            table
-                .reslice(Reslice {
-                    sources,
-                    boundaries,
-                })
-                .await
-                .unwrap();
+        for boundaries in
+            [storage_key::even_boundaries(4), Vec::new(), storage_key::even_boundaries(2)]
+        {
+            let sources = table.partition_map().partitions.iter().map(|info| info.id).collect();
+            table.reslice(Reslice { sources, boundaries }).await.unwrap();
         }
         stop.store(true, Ordering::SeqCst);
         table.partition_map().partitions.len()

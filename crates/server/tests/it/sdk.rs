@@ -32,18 +32,10 @@ fn n(number: impl ToString) -> AttributeValue {
 
 async fn create_table(client: &Client, name: &str) {
     let key = |name: &str, role| {
-        KeySchemaElement::builder()
-            .attribute_name(name)
-            .key_type(role)
-            .build()
-            .unwrap()
+        KeySchemaElement::builder().attribute_name(name).key_type(role).build().unwrap()
     };
     let attribute = |name: &str, scalar| {
-        AttributeDefinition::builder()
-            .attribute_name(name)
-            .attribute_type(scalar)
-            .build()
-            .unwrap()
+        AttributeDefinition::builder().attribute_name(name).attribute_type(scalar).build().unwrap()
     };
     let created = client
         .create_table()
@@ -77,12 +69,8 @@ async fn fill(client: &Client, table: &str) {
     stream::iter(numbers.chunks(BATCH).map(<[usize]>::to_vec))
         .map(|chunk| async move {
             let requests = chunk.into_iter().map(put).collect();
-            let written = client
-                .batch_write_item()
-                .request_items(table, requests)
-                .send()
-                .await
-                .unwrap();
+            let written =
+                client.batch_write_item().request_items(table, requests).send().await.unwrap();
             assert!(written.unprocessed_items.unwrap_or_default().is_empty());
         })
         .buffer_unordered(CONCURRENCY)
@@ -122,15 +110,8 @@ async fn ten_thousand_items_are_written_read_queried_and_scanned() {
 
     let pages = client.scan().table_name("things").into_paginator().send();
     let pages: Vec<_> = pages.try_collect().await.unwrap();
-    assert!(
-        pages.len() > 1,
-        "10,000 items of 200 bytes are more than 1 MB"
-    );
-    let found: Vec<usize> = pages
-        .iter()
-        .flat_map(|page| page.items())
-        .map(number_of)
-        .collect();
+    assert!(pages.len() > 1, "10,000 items of 200 bytes are more than 1 MB");
+    let found: Vec<usize> = pages.iter().flat_map(|page| page.items()).map(number_of).collect();
     assert_eq!(found.len(), ITEMS);
     assert_eq!(found.into_iter().collect::<BTreeSet<_>>().len(), ITEMS);
     server.stop().await;
@@ -157,11 +138,8 @@ async fn queries_page_in_both_directions_and_segments_tile_the_table() {
             .await
             .unwrap();
         assert_eq!(found.len(), 4, "100 items, 30 to a page");
-        let mut found: Vec<usize> = found
-            .iter()
-            .flat_map(|page| page.items())
-            .map(number_of)
-            .collect();
+        let mut found: Vec<usize> =
+            found.iter().flat_map(|page| page.items()).map(number_of).collect();
         if !forward {
             found.reverse();
         }
@@ -183,11 +161,7 @@ async fn queries_page_in_both_directions_and_segments_tile_the_table() {
 
     let mut seen = BTreeSet::new();
     for segment in 0..7 {
-        let pages = client
-            .scan()
-            .table_name("things")
-            .segment(segment)
-            .total_segments(7);
+        let pages = client.scan().table_name("things").segment(segment).total_segments(7);
         let pages: Vec<_> = pages.into_paginator().send().try_collect().await.unwrap();
         for item in pages.iter().flat_map(|page| page.items()) {
             assert!(seen.insert(number_of(item)), "in two segments: {item:?}");
@@ -202,13 +176,7 @@ async fn conditional_updates_and_their_failures() {
     let server = TestServer::start().await;
     let client = &client(server.addr(), 1);
     create_table(client, "things").await;
-    let update = || {
-        client
-            .update_item()
-            .table_name("things")
-            .key("pk", s("a"))
-            .key("sk", n(1))
-    };
+    let update = || client.update_item().table_name("things").key("pk", s("a")).key("sk", n(1));
     let made = update()
         .update_expression("SET #name = :name ADD visits :one")
         .condition_expression("attribute_not_exists(pk)")
@@ -251,35 +219,13 @@ async fn mistakes_are_typed_exceptions() {
     let server = TestServer::start().await;
     let client = &client(server.addr(), 1);
     create_table(client, "things").await;
-    let missing = client
-        .get_item()
-        .table_name("nothing")
-        .key("pk", s("a"))
-        .key("sk", n(1));
+    let missing = client.get_item().table_name("nothing").key("pk", s("a")).key("sk", n(1));
     let missing = missing.send().await.unwrap_err().into_service_error();
     assert!(missing.is_resource_not_found_exception(), "{missing:?}");
-    let missing = client
-        .describe_table()
-        .table_name("nothing")
-        .send()
-        .await
-        .unwrap_err();
-    assert!(
-        missing
-            .into_service_error()
-            .is_resource_not_found_exception()
-    );
-    let missing = client
-        .delete_table()
-        .table_name("nothing")
-        .send()
-        .await
-        .unwrap_err();
-    assert!(
-        missing
-            .into_service_error()
-            .is_resource_not_found_exception()
-    );
+    let missing = client.describe_table().table_name("nothing").send().await.unwrap_err();
+    assert!(missing.into_service_error().is_resource_not_found_exception());
+    let missing = client.delete_table().table_name("nothing").send().await.unwrap_err();
+    assert!(missing.into_service_error().is_resource_not_found_exception());
 
     let again = client
         .create_table()
@@ -306,26 +252,12 @@ async fn mistakes_are_typed_exceptions() {
     assert!(again.is_resource_in_use_exception(), "{again:?}");
 
     // The SDK has no type for this one; it is known by its code.
-    let invalid = client
-        .put_item()
-        .table_name("things")
-        .item("pk", n(1))
-        .item("sk", n(1));
+    let invalid = client.put_item().table_name("things").item("pk", n(1)).item("sk", n(1));
     let invalid = invalid.send().await.unwrap_err().into_service_error();
     assert_eq!(invalid.code(), Some("ValidationException"));
 
-    client
-        .delete_table()
-        .table_name("things")
-        .send()
-        .await
-        .unwrap();
-    let gone = client
-        .describe_table()
-        .table_name("things")
-        .send()
-        .await
-        .unwrap_err();
+    client.delete_table().table_name("things").send().await.unwrap();
+    let gone = client.describe_table().table_name("things").send().await.unwrap_err();
     assert!(gone.into_service_error().is_resource_not_found_exception());
     server.stop().await;
 }

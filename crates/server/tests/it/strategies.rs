@@ -18,10 +18,7 @@ async fn filled(server: &TestServer, strategy: Strategy) {
     for n in 0..COLLECTIONS * PER_COLLECTION {
         let (pk, sk) = (format!("k{}", n % COLLECTIONS), n / COLLECTIONS);
         let item = json!({"pk": {"S": pk}, "sk": {"N": sk.to_string()}});
-        server
-            .raw
-            .must("PutItem", json!({"TableName": "things", "Item": item}))
-            .await;
+        server.raw.must("PutItem", json!({"TableName": "things", "Item": item})).await;
     }
 }
 
@@ -32,20 +29,9 @@ async fn cut_a_collection(server: &TestServer, strategy: Strategy) {
         sort: Some(KeyValue::N((PER_COLLECTION as i64 / 2).into())),
     };
     let table = server.storage().table("things").unwrap();
-    let sources = table
-        .partition_map()
-        .partitions
-        .iter()
-        .map(|info| info.id)
-        .collect();
+    let sources = table.partition_map().partitions.iter().map(|info| info.id).collect();
     let boundaries = vec![storage_key::encode(strategy, &middle)];
-    table
-        .reslice(Reslice {
-            sources,
-            boundaries,
-        })
-        .await
-        .unwrap();
+    table.reslice(Reslice { sources, boundaries }).await.unwrap();
 }
 
 /// The partition and sort keys that a paged operation finds.
@@ -85,11 +71,7 @@ async fn reads_find_everything_in_order(server: &TestServer, strategy: Strategy)
             some.reverse();
         }
         let expected = (5..PER_COLLECTION).map(|sk| ("k2".to_owned(), sk));
-        assert_eq!(
-            some,
-            expected.collect::<Vec<_>>(),
-            "{strategy}, forward: {forward}"
-        );
+        assert_eq!(some, expected.collect::<Vec<_>>(), "{strategy}, forward: {forward}");
     }
 }
 
@@ -114,10 +96,7 @@ async fn vectors_name_the_partition_key_in_every_order() {
         filled(&server, strategy).await;
         server.vectors();
         let key = json!({"pk": {"S": "k2"}, "sk": {"N": "3"}});
-        server
-            .raw
-            .must("GetItem", json!({"TableName": "things", "Key": key}))
-            .await;
+        server.raw.must("GetItem", json!({"TableName": "things", "Key": key})).await;
         let query = json!({
             "TableName": "things",
             "KeyConditionExpression": "pk = :pk",
@@ -125,11 +104,7 @@ async fn vectors_name_the_partition_key_in_every_order() {
         });
         server.raw.must("Query", query).await;
         let expected = storage_key::partition_hash(&KeyValue::S("k2".into()));
-        let hashes: Vec<u64> = server
-            .vectors()
-            .iter()
-            .map(|vector| vector.key_hash)
-            .collect();
+        let hashes: Vec<u64> = server.vectors().iter().map(|vector| vector.key_hash).collect();
         assert_eq!(hashes, [expected, expected], "{strategy}");
         server.stop().await;
     }

@@ -52,10 +52,8 @@ impl TestServer {
         let workload = WorkloadSettings::default();
         let recorder = Arc::new(Recorder::new(&workload.recorder));
         let clients = Arc::new(ClientNames::new(workload.client_names_max));
-        let mut settings = ServerSettings {
-            listen: ([127, 0, 0, 1], 0).into(),
-            ..Default::default()
-        };
+        let mut settings =
+            ServerSettings { listen: ([127, 0, 0, 1], 0).into(), ..Default::default() };
         change(&mut settings);
         let components = Components {
             storage,
@@ -67,13 +65,7 @@ impl TestServer {
         };
         let handle = Server::start(settings, components.clone()).await.unwrap();
         let raw = RawClient::new(handle.addr());
-        Self {
-            handle,
-            components,
-            clock,
-            raw,
-            directory,
-        }
+        Self { handle, components, clock, raw, directory }
     }
 
     /// What the server was built on.

@@ -32,22 +32,13 @@ impl ShownFile {
     /// All files that the manifest of the database at `path` shows.
     pub(crate) fn all(manifest: &VersionedManifest, path: &Path) -> Vec<Self> {
         let owner = |id: &SsTableId| {
-            let lender = manifest
-                .external_dbs()
-                .iter()
-                .find(|lender| lender.sst_ids.contains(id));
+            let lender = manifest.external_dbs().iter().find(|lender| lender.sst_ids.contains(id));
             lender.map_or_else(|| path.clone(), |lender| Path::from(lender.path.as_str()))
         };
         let file = |view: &SsTableView| {
             let (shown, in_part) = shown_part(view);
             let id = view.sst.id;
-            Self {
-                id,
-                shown,
-                in_part,
-                owner: owner(&id),
-                view: view.clone(),
-            }
+            Self { id, shown, in_part, owner: owner(&id), view: view.clone() }
         };
         manifest.all_sst_views().map(file).collect()
     }
@@ -60,16 +51,10 @@ impl ShownFile {
         let failed =
             || StorageError::engine(format!("reading the index of a file of {}", self.owner));
         let reader = SstReader::new(self.owner.clone(), store.clone(), None, None);
-        let file = reader
-            .open_with_handle(self.view.sst.clone())
-            .map_err(failed())?;
+        let file = reader.open_with_handle(self.view.sst.clone()).map_err(failed())?;
         let index = file.index().await.map_err(failed())?;
         let blocks: Vec<(u64, &[u8])> = index.iter().collect();
-        Ok(bytes_of_blocks(
-            &blocks,
-            self.view.sst.info.index_offset,
-            &self.shown,
-        ))
+        Ok(bytes_of_blocks(&blocks, self.view.sst.info.index_offset, &self.shown))
     }
 }
 
@@ -99,17 +84,9 @@ fn bytes_of_blocks(blocks: &[(u64, &[u8])], end: u64, shown: &KeyRange) -> u64 {
 
 /// How many unsorted files may hold one and the same key, at the worst.
 pub(crate) fn l0_depth(manifest: &VersionedManifest) -> usize {
-    let shown: Vec<KeyRange> = manifest
-        .l0()
-        .iter()
-        .map(|view| shown_part(view).0)
-        .collect();
+    let shown: Vec<KeyRange> = manifest.l0().iter().map(|view| shown_part(view).0).collect();
     let holding = |key: &Bytes| shown.iter().filter(|range| range.contains(key)).count();
-    shown
-        .iter()
-        .map(|range| holding(&range.start))
-        .max()
-        .unwrap_or(0)
+    shown.iter().map(|range| holding(&range.start)).max().unwrap_or(0)
 }
 
 /// The keys of a file that are shown, and whether that is a part only.
@@ -154,11 +131,7 @@ mod tests {
             bytes_of_blocks(&blocks, 1_000, &KeyRange::new(start, end.map(Bytes::from)))
         };
         assert_eq!(bytes("", None), 1_000);
-        assert_eq!(
-            bytes("f", Some("m")),
-            100,
-            "its last key may be beyond the edge"
-        );
+        assert_eq!(bytes("f", Some("m")), 100, "its last key may be beyond the edge");
         assert_eq!(bytes("f", Some("t")), 200 + 150);
         assert_eq!(bytes("g", Some("h")), 100, "inside one block");
         assert_eq!(bytes("m", None), 700);
@@ -169,18 +142,10 @@ mod tests {
     #[test]
     fn the_parts_of_a_file_add_up_to_about_the_whole() {
         let keys: Vec<String> = (0..100).map(|n| format!("k{n:02}")).collect();
-        let blocks: Vec<(u64, &[u8])> = keys
-            .iter()
-            .enumerate()
-            .map(|(n, key)| (n as u64 * 10, key.as_bytes()))
-            .collect();
-        let parts = KeyRange::full()
-            .cut(&["k20".into(), "k77x".into()])
-            .unwrap();
-        let sum: u64 = parts
-            .iter()
-            .map(|part| bytes_of_blocks(&blocks, 1_000, part))
-            .sum();
+        let blocks: Vec<(u64, &[u8])> =
+            keys.iter().enumerate().map(|(n, key)| (n as u64 * 10, key.as_bytes())).collect();
+        let parts = KeyRange::full().cut(&["k20".into(), "k77x".into()]).unwrap();
+        let sum: u64 = parts.iter().map(|part| bytes_of_blocks(&blocks, 1_000, part)).sum();
         assert!((990..=1_010).contains(&sum), "{sum}");
     }
 }

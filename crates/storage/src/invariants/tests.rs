@@ -9,10 +9,7 @@ fn parts(ids: &[u64], boundaries: &[&'static str]) -> Vec<PartitionRecord> {
     let boundaries: Vec<Bytes> = boundaries.iter().map(|b| Bytes::from(*b)).collect();
     let ranges = KeyRange::full().cut(&boundaries).unwrap();
     assert_eq!(ranges.len(), ids.len());
-    ids.iter()
-        .zip(&ranges)
-        .map(|(id, r)| PartitionRecord::new(PartitionId(*id), r, 0))
-        .collect()
+    ids.iter().zip(&ranges).map(|(id, r)| PartitionRecord::new(PartitionId(*id), r, 0)).collect()
 }
 
 /// Partitions 0 to g, 1 to p, 2 to the end.
@@ -60,10 +57,7 @@ fn the_steps_of_a_split_pass() {
     let mut published = journaled.clone();
     published.reslice = None;
     published.partitions.splice(1..2, children);
-    published.retired.push(RetiredRecord {
-        id: PartitionId(1),
-        retired_ms: 8,
-    });
+    published.retired.push(RetiredRecord { id: PartitionId(1), retired_ms: 8 });
     published.epoch += 1;
     check(Some(&journaled), &published).unwrap();
     let mut forgotten = published.clone();
@@ -98,10 +92,7 @@ fn the_epoch_moves_with_the_map_only() {
     let idle = broken(|table| table.epoch = 6);
     assert!(idle.contains("epoch"), "{idle}");
     let unmoved = broken(|table| {
-        table.retired.push(RetiredRecord {
-            id: PartitionId(1),
-            retired_ms: 0,
-        });
+        table.retired.push(RetiredRecord { id: PartitionId(1), retired_ms: 0 });
         table.partitions[1].id = PartitionId(7);
     });
     assert!(unmoved.contains("epoch"), "{unmoved}");
@@ -136,22 +127,12 @@ fn a_name_is_free_again_only_after_the_drop() {
     let before = table();
     let mut again = table();
     again.id = TableId(2);
-    assert!(
-        check(Some(&before), &again)
-            .unwrap_err()
-            .contains("has not been dropped")
-    );
+    assert!(check(Some(&before), &again).unwrap_err().contains("has not been dropped"));
     let mut dropped = before.clone();
     dropped.state = TableState::Dropped;
     dropped.partitions.clear();
-    assert!(
-        check(Some(&before), &dropped).is_err(),
-        "not without the step between"
-    );
+    assert!(check(Some(&before), &dropped).is_err(), "not without the step between");
     check(Some(&dropped), &again).unwrap();
     again.id = TableId(1);
-    assert!(
-        check(Some(&dropped), &again).is_err(),
-        "not under the old number"
-    );
+    assert!(check(Some(&dropped), &again).is_err(), "not under the old number");
 }

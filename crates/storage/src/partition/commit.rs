@@ -30,10 +30,7 @@ impl Committer {
                 }
             }
         });
-        Self {
-            wake,
-            task: task.abort_handle(),
-        }
+        Self { wake, task: task.abort_handle() }
     }
 
     /// Says that something was handed to the engine.

@@ -45,12 +45,6 @@ mod tests {
         let fixture = include_bytes!("../../fixtures/store.v1");
         let (nonce, record) = decode::<StoreRecord>("fixture", fixture).unwrap();
         assert_eq!(nonce, 0x00c0_ffee);
-        assert_eq!(
-            record,
-            StoreRecord {
-                created_ms: 1_700_000_000_000,
-                next_table: 42
-            }
-        );
+        assert_eq!(record, StoreRecord { created_ms: 1_700_000_000_000, next_table: 42 });
     }
 }

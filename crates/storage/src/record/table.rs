@@ -79,19 +79,11 @@ pub(crate) struct RetiredRecord {
 impl PartitionRecord {
     pub(crate) fn new(id: PartitionId, range: &KeyRange, created_ms: i64) -> Self {
         let start = HexKey(range.start.clone());
-        Self {
-            id,
-            start,
-            end: range.end.clone().map(HexKey),
-            created_ms,
-        }
+        Self { id, start, end: range.end.clone().map(HexKey), created_ms }
     }
 
     pub(crate) fn range(&self) -> KeyRange {
-        KeyRange::new(
-            self.start.0.clone(),
-            self.end.as_ref().map(|end| end.0.clone()),
-        )
+        KeyRange::new(self.start.0.clone(), self.end.as_ref().map(|end| end.0.clone()))
     }
 }
 
@@ -107,10 +99,7 @@ impl TableRecord {
     pub(crate) fn databases(&self) -> impl Iterator<Item = PartitionId> + '_ {
         let making = self.reslice.iter().flat_map(|reslice| &reslice.children);
         let serving = self.partitions.iter();
-        serving
-            .chain(making)
-            .map(|p| p.id)
-            .chain(self.retired.iter().map(|retired| retired.id))
+        serving.chain(making).map(|p| p.id).chain(self.retired.iter().map(|retired| retired.id))
     }
 }
 

@@ -36,10 +36,7 @@ impl Cutover {
         let shared = &attempt.table.shared;
         let bound_ms = shared.settings.cutover_ms_max;
         let bound = Duration::from_millis(bound_ms);
-        let too_slow = || StorageError::TooSlow {
-            step: "cutover",
-            bound_ms,
-        };
+        let too_slow = || StorageError::TooSlow { step: "cutover", bound_ms };
         let begun = Instant::now();
         let closing = join_all(attempt.sources.iter().map(|source| source.close_gate()));
         let gates = timeout(bound, closing).await.map_err(|_| too_slow())?;
@@ -63,12 +60,7 @@ impl Cutover {
             }
         };
         let (children, parts) = made?;
-        Ok(Self {
-            begun,
-            gates,
-            children,
-            parts: PauseParts { drain_ms, ..parts },
-        })
+        Ok(Self { begun, gates, children, parts: PauseParts { drain_ms, ..parts } })
     }
 }
 
@@ -98,12 +90,8 @@ impl Making {
         parts.clone_ms = ms_since(cloning);
         self.shared.reached(FaultPoint::ResliceCloned).await?;
         let opening = Instant::now();
-        let opened = open_partitions(
-            &self.shared,
-            self.table.id(),
-            &self.children,
-            Expect::Database,
-        );
+        let opened =
+            open_partitions(&self.shared, self.table.id(), &self.children, Expect::Database);
         let opened = opened.await?;
         parts.open_ms = ms_since(opening);
         if let Err(error) = self.shared.reached(FaultPoint::ResliceOpened).await {
@@ -132,20 +120,13 @@ impl Making {
             });
         }
         let range = source.info().range.clone();
-        Ok(CloneSource {
-            path: source.path().clone(),
-            checkpoint,
-            range,
-        })
+        Ok(CloneSource { path: source.path().clone(), checkpoint, range })
     }
 
     /// Clones all children at once. None is cancelled if another fails: each has ended, in one
     /// way or the other, before anything is undone.
     async fn clone_children(&self, sources: &[CloneSource]) -> Result<()> {
-        let clones = self
-            .children
-            .iter()
-            .map(|child| self.clone_child(child, sources));
+        let clones = self.children.iter().map(|child| self.clone_child(child, sources));
         let mut clones: FuturesUnordered<_> = clones.collect();
         let mut done = Ok(());
         let mut first = true;
@@ -164,10 +145,7 @@ impl Making {
             .iter()
             .filter_map(|source| {
                 let range = source.range.intersection(&wanted)?;
-                Some(CloneSource {
-                    range,
-                    ..source.clone()
-                })
+                Some(CloneSource { range, ..source.clone() })
             })
             .collect();
         let path = Engine::path(self.table.id(), child.id);

@@ -18,16 +18,10 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn new(map: &PartitionMap, request: &Reslice) -> Result<Self> {
         let sources = positions(map, request)?;
-        let ranges: Vec<&KeyRange> = map.partitions[sources.clone()]
-            .iter()
-            .map(|source| &source.range)
-            .collect();
+        let ranges: Vec<&KeyRange> =
+            map.partitions[sources.clone()].iter().map(|source| &source.range).collect();
         let whole = union_of(&ranges).ok_or_else(|| refused("name at least one partition"))?;
-        if request
-            .boundaries
-            .iter()
-            .any(|boundary| **boundary >= AXIS_END[..])
-        {
+        if request.boundaries.iter().any(|boundary| **boundary >= AXIS_END[..]) {
             return Err(refused("a boundary lies beyond the key axis"));
         }
         let children = whole.cut(&request.boundaries).ok_or_else(|| {
@@ -44,22 +38,12 @@ fn positions(map: &PartitionMap, request: &Reslice) -> Result<Range<usize>> {
     let Some(first) = request.sources.first() else {
         return Err(refused("name at least one partition"));
     };
-    let start = map
-        .partitions
-        .iter()
-        .position(|partition| partition.id == *first);
+    let start = map.partitions.iter().position(|partition| partition.id == *first);
     let start =
         start.ok_or_else(|| refused(&format!("{first} is not a partition of the table")))?;
     for (offset, id) in request.sources.iter().enumerate() {
-        if map
-            .partitions
-            .get(start + offset)
-            .map(|partition| partition.id)
-            != Some(*id)
-        {
-            return Err(refused(&format!(
-                "{id} does not follow the partition named before it"
-            )));
+        if map.partitions.get(start + offset).map(|partition| partition.id) != Some(*id) {
+            return Err(refused(&format!("{id} does not follow the partition named before it")));
         }
     }
     Ok(start..start + request.sources.len())
@@ -77,10 +61,7 @@ mod tests {
     use types::{PartitionId, TableId};
 
     fn bytes(boundaries: &[&'static str]) -> Vec<Bytes> {
-        boundaries
-            .iter()
-            .map(|boundary| Bytes::from(*boundary))
-            .collect()
+        boundaries.iter().map(|boundary| Bytes::from(*boundary)).collect()
     }
 
     /// 10 to g, 11 to p, 12 to the end.
@@ -89,28 +70,14 @@ mod tests {
         let partitions = ranges
             .into_iter()
             .zip(10..)
-            .map(|(range, id)| PartitionInfo {
-                id: PartitionId(id),
-                range,
-                created_ms: 0,
-            })
+            .map(|(range, id)| PartitionInfo { id: PartitionId(id), range, created_ms: 0 })
             .collect();
-        PartitionMap {
-            table: TableId(1),
-            epoch: 1,
-            partitions,
-        }
+        PartitionMap { table: TableId(1), epoch: 1, partitions }
     }
 
     fn plan(sources: &[u64], boundaries: &[&'static str]) -> Result<Plan> {
         let sources = sources.iter().map(|id| PartitionId(*id)).collect();
-        Plan::new(
-            &map(),
-            &Reslice {
-                sources,
-                boundaries: bytes(boundaries),
-            },
-        )
+        Plan::new(&map(), &Reslice { sources, boundaries: bytes(boundaries) })
     }
 
     #[test]
@@ -118,15 +85,9 @@ mod tests {
         let split = plan(&[11], &["k"]).unwrap();
         assert_eq!((split.sources, split.children.len()), (1..2, 2));
         let merge = plan(&[10, 11, 12], &[]).unwrap();
-        assert_eq!(
-            (merge.sources, merge.children),
-            (0..3, vec![KeyRange::full()])
-        );
+        assert_eq!((merge.sources, merge.children), (0..3, vec![KeyRange::full()]));
         let shift = plan(&[11, 12], &["r"]).unwrap();
-        assert_eq!(
-            shift.children,
-            KeyRange::new("g", None).cut(&bytes(&["r"])).unwrap()
-        );
+        assert_eq!(shift.children, KeyRange::new("g", None).cut(&bytes(&["r"])).unwrap());
         assert_eq!(plan(&[12], &["q", "q\0"]).unwrap().children.len(), 3);
     }
 
@@ -145,10 +106,7 @@ mod tests {
             (&[10, 11], &["g"], "that there are"),
         ] {
             let error = plan(sources, boundaries).unwrap_err().to_string();
-            assert!(
-                error.contains(reason),
-                "{sources:?} {boundaries:?}: {error}"
-            );
+            assert!(error.contains(reason), "{sources:?} {boundaries:?}: {error}");
         }
     }
 }

@@ -38,14 +38,9 @@ pub(super) async fn finish_drop(shared: &Shared, object: &TableObject) -> Result
         return Ok(());
     };
     for id in record.databases() {
-        shared
-            .engine
-            .delete_files(&Engine::path(record.id, id))
-            .await?;
+        shared.engine.delete_files(&Engine::path(record.id, id)).await?;
     }
-    shared
-        .directory
-        .remove_empty(&format!("{DATA}/{}", record.id))?;
+    shared.directory.remove_empty(&format!("{DATA}/{}", record.id))?;
     shared.reached(FaultPoint::DropDeleted).await?;
     let dropped = |record: &mut TableRecord| {
         record.state = TableState::Dropped;

@@ -60,10 +60,7 @@ async fn sweep_orphans(shared: &Shared, records: &[&TableRecord]) -> Result<()> 
                 shared.directory.remove_empty(database.as_ref())?;
             }
         }
-        if !records
-            .iter()
-            .any(|record| table == Path::from(format!("{DATA}/{}", record.id)))
-        {
+        if !records.iter().any(|record| table == Path::from(format!("{DATA}/{}", record.id))) {
             shared.engine.delete_files(&table).await?;
             shared.directory.remove_empty(table.as_ref())?;
         }
@@ -72,11 +69,7 @@ async fn sweep_orphans(shared: &Shared, records: &[&TableRecord]) -> Result<()> 
 }
 
 async fn directories(shared: &Shared, below: &Path) -> Result<Vec<Path>> {
-    let listed = shared
-        .catalog
-        .store()
-        .list_with_delimiter(Some(below))
-        .await;
+    let listed = shared.catalog.store().list_with_delimiter(Some(below)).await;
     let listed = listed.map_err(StorageError::store(format!("listing {below}")))?;
     Ok(listed.common_prefixes)
 }

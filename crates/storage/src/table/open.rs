@@ -83,16 +83,10 @@ async fn open_partition(
     let path = Engine::path(table, record.id);
     if expect == Expect::Database && shared.engine.manifest(&path).await?.is_none() {
         let reason = "the catalog names this partition, but its database is missing".to_owned();
-        return Err(StorageError::Corrupt {
-            path: path.to_string(),
-            reason,
-        });
+        return Err(StorageError::Corrupt { path: path.to_string(), reason });
     }
     let db = shared.engine.open(&path).await?;
-    let info = PartitionInfo {
-        id: record.id,
-        range: record.range(),
-        created_ms: record.created_ms,
-    };
+    let info =
+        PartitionInfo { id: record.id, range: record.range(), created_ms: record.created_ms };
     Ok(Partition::new(info, path, db))
 }

@@ -9,10 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const PREFIX: &str = "catalog/thing";
 
 fn record(next_table: u64) -> StoreRecord {
-    StoreRecord {
-        created_ms: 0,
-        next_table,
-    }
+    StoreRecord { created_ms: 0, next_table }
 }
 
 fn context(root: &std::path::Path, seed: u64, faults: Arc<dyn Faults>) -> Arc<CatalogContext> {
@@ -22,9 +19,7 @@ fn context(root: &std::path::Path, seed: u64, faults: Arc<dyn Faults>) -> Arc<Ca
 }
 
 async fn load(context: &Arc<CatalogContext>) -> VersionedObject<StoreRecord> {
-    VersionedObject::load(context.clone(), PREFIX.to_owned())
-        .await
-        .unwrap()
+    VersionedObject::load(context.clone(), PREFIX.to_owned()).await.unwrap()
 }
 
 async fn set(object: &VersionedObject<StoreRecord>, value: u64) -> Result<()> {
@@ -70,28 +65,17 @@ async fn of_two_writers_on_one_version_only_the_first_succeeds() {
     let mine = load(&context(root.path(), 1, Arc::new(NoFaults))).await;
     let theirs = load(&context(root.path(), 2, Arc::new(NoFaults))).await;
     set(&mine, 1).await.unwrap();
-    assert!(matches!(
-        set(&theirs, 2).await,
-        Err(StorageError::Conflict(_))
-    ));
+    assert!(matches!(set(&theirs, 2).await, Err(StorageError::Conflict(_))));
     // The loser has seen the winner's record and goes on from there.
     set(&theirs, 3).await.unwrap();
-    assert!(matches!(
-        set(&mine, 4).await,
-        Err(StorageError::Conflict(_))
-    ));
+    assert!(matches!(set(&mine, 4).await, Err(StorageError::Conflict(_))));
     assert_eq!(load(&mine.context).await.record().await, Some(record(3)));
 }
 
 #[tokio::test]
 async fn a_write_whose_outcome_was_unknown_recognises_itself() {
     let root = tempfile::tempdir().unwrap();
-    let object = load(&context(
-        root.path(),
-        1,
-        fail_once(FaultPoint::CatalogWritten),
-    ))
-    .await;
+    let object = load(&context(root.path(), 1, fail_once(FaultPoint::CatalogWritten))).await;
     set(&object, 1).await.unwrap();
     set(&object, 2).await.unwrap();
     assert_eq!(object.newest.lock().await.version, 2);
@@ -100,17 +84,9 @@ async fn a_write_whose_outcome_was_unknown_recognises_itself() {
 #[tokio::test]
 async fn a_write_that_did_not_happen_is_reported_and_can_be_repeated() {
     let root = tempfile::tempdir().unwrap();
-    let object = load(&context(
-        root.path(),
-        1,
-        fail_once(FaultPoint::CatalogWriting),
-    ))
-    .await;
+    let object = load(&context(root.path(), 1, fail_once(FaultPoint::CatalogWriting))).await;
     let error = set(&object, 1).await.unwrap_err();
-    assert!(
-        matches!(error, StorageError::Injected(FaultPoint::CatalogWriting)),
-        "{error}"
-    );
+    assert!(matches!(error, StorageError::Injected(FaultPoint::CatalogWriting)), "{error}");
     assert_eq!(object.record().await, None);
     set(&object, 2).await.unwrap();
     assert_eq!(object.record().await, Some(record(2)));
@@ -120,16 +96,9 @@ async fn a_write_that_did_not_happen_is_reported_and_can_be_repeated() {
 async fn a_change_that_fails_writes_nothing() {
     let root = tempfile::tempdir().unwrap();
     let object = load(&context(root.path(), 1, Arc::new(NoFaults))).await;
-    let refused: Result<()> = object
-        .write(|_| Err(StorageError::Refused("no".to_owned())))
-        .await;
+    let refused: Result<()> = object.write(|_| Err(StorageError::Refused("no".to_owned()))).await;
     assert!(refused.is_err());
-    assert!(
-        list_versions(&object.context, PREFIX)
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(list_versions(&object.context, PREFIX).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -138,8 +107,6 @@ async fn what_lies_among_the_versions_by_mistake_is_named() {
     let context = context(root.path(), 1, Arc::new(NoFaults));
     std::fs::create_dir_all(root.path().join(PREFIX)).unwrap();
     std::fs::write(root.path().join(PREFIX).join("notes.txt"), b"hm").unwrap();
-    let error = VersionedObject::<StoreRecord>::load(context, PREFIX.to_owned())
-        .await
-        .unwrap_err();
+    let error = VersionedObject::<StoreRecord>::load(context, PREFIX.to_owned()).await.unwrap_err();
     assert!(error.to_string().contains("notes.txt"), "{error}");
 }

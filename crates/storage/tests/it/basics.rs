@@ -13,31 +13,19 @@ async fn what_was_stored_is_read_after_opening_again() {
     for key in ["a", "g", "k", "z"] {
         put(&orders, key, &format!("value of {key}")).await;
     }
-    orders
-        .read_modify_write(b"k", |_| Decision::Delete(()))
-        .await
-        .unwrap();
+    orders.read_modify_write(b"k", |_| Decision::Delete(())).await.unwrap();
     storage.close().await.unwrap();
 
     let storage = open(root.path()).await;
     let again = storage.table("orders").unwrap();
-    assert_eq!(
-        (again.id(), again.created_ms()),
-        (orders.id(), orders.created_ms())
-    );
+    assert_eq!((again.id(), again.created_ms()), (orders.id(), orders.created_ms()));
     assert_eq!(again.partition_map(), orders.partition_map());
     assert_eq!(again.definition()["note"], "orders");
     assert_eq!(get(&again, "g").await.as_deref(), Some("value of g"));
     assert_eq!(get(&again, "k").await, None);
     assert_eq!(again.partition_of(b"g"), PartitionId(2));
-    assert_eq!(
-        keys(&again, KeyRange::full(), Direction::Forward).await,
-        ["a", "g", "z"]
-    );
-    assert_eq!(
-        keys(&again, KeyRange::full(), Direction::Backward).await,
-        ["z", "g", "a"]
-    );
+    assert_eq!(keys(&again, KeyRange::full(), Direction::Forward).await, ["a", "g", "z"]);
+    assert_eq!(keys(&again, KeyRange::full(), Direction::Backward).await, ["z", "g", "a"]);
     let middle = KeyRange::new("b", Some("z".into()));
     assert_eq!(keys(&again, middle, Direction::Backward).await, ["g"]);
     storage.close().await.unwrap();
@@ -53,18 +41,12 @@ async fn a_writer_judges_the_newest_version() {
         Decision::Put((old + 1).to_string().into(), old)
     };
     let adders = (0..200).map(|_| counters.read_modify_write(b"n", add_one));
-    let mut seen: Vec<u64> = futures::future::join_all(adders)
-        .await
-        .into_iter()
-        .map(Result::unwrap)
-        .collect();
+    let mut seen: Vec<u64> =
+        futures::future::join_all(adders).await.into_iter().map(Result::unwrap).collect();
     seen.sort_unstable();
     assert_eq!(seen, (0..200).collect::<Vec<_>>(), "each saw another value");
     assert_eq!(get(&counters, "n").await.as_deref(), Some("200"));
-    let kept = counters
-        .read_modify_write(b"n", |old| Decision::Keep(old.cloned()))
-        .await
-        .unwrap();
+    let kept = counters.read_modify_write(b"n", |old| Decision::Keep(old.cloned())).await.unwrap();
     assert_eq!(kept.as_deref(), Some(&b"200"[..]));
     storage.close().await.unwrap();
 }
@@ -81,17 +63,11 @@ async fn bad_input_is_refused_with_a_reason() {
     };
     let error = storage.create_table(again.clone()).await.unwrap_err();
     assert!(matches!(error, StorageError::TableExists(name) if name == "orders"));
-    let falling = NewTable {
-        name: "falling".to_owned(),
-        boundaries: vec!["m".into(), "c".into()],
-        ..again
-    };
+    let falling =
+        NewTable { name: "falling".to_owned(), boundaries: vec!["m".into(), "c".into()], ..again };
     let error = storage.create_table(falling).await.unwrap_err();
     assert!(error.to_string().contains("must rise"), "{error}");
-    let error = orders
-        .read_modify_write(b"", |_| Decision::Delete(()))
-        .await
-        .unwrap_err();
+    let error = orders.read_modify_write(b"", |_| Decision::Delete(())).await.unwrap_err();
     assert!(matches!(error, StorageError::Refused(_)), "{error}");
     storage.close().await.unwrap();
 }
@@ -100,10 +76,8 @@ async fn bad_input_is_refused_with_a_reason() {
 async fn a_second_opener_is_refused() {
     let root = tempfile::tempdir().unwrap();
     let storage = open(root.path()).await;
-    let second = storage::Storage::open(
-        crate::support::settings(root.path()),
-        crate::support::components(),
-    );
+    let second =
+        storage::Storage::open(crate::support::settings(root.path()), crate::support::components());
     assert!(matches!(second.await, Err(StorageError::Locked(_))));
     storage.close().await.unwrap();
     open(root.path()).await.close().await.unwrap();
@@ -122,10 +96,7 @@ async fn a_definition_is_replaced_and_kept() {
     storage.close().await.unwrap();
     let storage = open(root.path()).await;
     let definition = storage.table("orders").unwrap().definition();
-    assert_eq!(
-        *definition,
-        serde_json::json!({ "was": "orders", "limit": 5 })
-    );
+    assert_eq!(*definition, serde_json::json!({ "was": "orders", "limit": 5 }));
     storage.close().await.unwrap();
 }
 
@@ -138,9 +109,7 @@ async fn a_closed_store_turns_every_call_away() {
     let mut scan = orders.scan(KeyRange::full(), Direction::Forward);
     storage.close().await.unwrap();
     assert!(matches!(orders.get(b"a").await, Err(StorageError::Closed)));
-    let write = orders
-        .read_modify_write(b"a", |_| Decision::Delete(()))
-        .await;
+    let write = orders.read_modify_write(b"a", |_| Decision::Delete(())).await;
     assert!(matches!(write, Err(StorageError::Closed)));
     assert!(matches!(scan.next().await, Err(StorageError::Closed)));
 }

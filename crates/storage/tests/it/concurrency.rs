@@ -40,14 +40,7 @@ async fn conditional_writes_of_one_key_are_atomic_during_reslices() {
             })
         })
         .collect();
-    for boundaries in [
-        &["m"][..],
-        &["b", "m\0"],
-        &[],
-        &["n"],
-        &["c", "k", "z"],
-        &[],
-    ] {
+    for boundaries in [&["m"][..], &["b", "m\0"], &[], &["n"], &["c", "k", "z"], &[]] {
         let ids = load::ids(&counters);
         reslice(&counters, &ids, boundaries).await.unwrap();
     }
@@ -57,22 +50,10 @@ async fn conditional_writes_of_one_key_are_atomic_during_reslices() {
         taken.extend(client.await.unwrap());
     }
     for key in HOT_KEYS {
-        let mine: Vec<u64> = taken
-            .iter()
-            .filter(|(k, _)| *k == key)
-            .map(|(_, n)| *n)
-            .collect();
+        let mine: Vec<u64> = taken.iter().filter(|(k, _)| *k == key).map(|(_, n)| *n).collect();
         let distinct: BTreeSet<u64> = mine.iter().copied().collect();
-        assert_eq!(
-            distinct.len(),
-            mine.len(),
-            "{key}: a number was given out twice"
-        );
-        assert_eq!(
-            distinct.last(),
-            Some(&(mine.len() as u64 - 1)),
-            "{key}: a number is missing"
-        );
+        assert_eq!(distinct.len(), mine.len(), "{key}: a number was given out twice");
+        assert_eq!(distinct.last(), Some(&(mine.len() as u64 - 1)), "{key}: a number is missing");
         assert_eq!(take_number(&counters, key).await, mine.len() as u64);
     }
     storage.close().await.unwrap();
@@ -92,11 +73,8 @@ async fn scans_see_every_settled_key_once_during_reslices() {
             // Change the map under the scan: behind it, where it stands, and ahead of it.
             if step % 200 == 100 {
                 let ids = load::ids(&orders);
-                let boundaries: &[&str] = if ids.len() == 4 {
-                    &["k300"]
-                } else {
-                    &["k050", "k101", "k777"]
-                };
+                let boundaries: &[&str] =
+                    if ids.len() == 4 { &["k300"] } else { &["k050", "k101", "k777"] };
                 reslice(&orders, &ids, boundaries).await.unwrap();
             }
             let Some((key, value)) = scan.next().await.unwrap() else {
@@ -109,10 +87,7 @@ async fn scans_see_every_settled_key_once_during_reslices() {
             found.reverse();
         }
         assert_eq!(found, all);
-        assert!(
-            scan.next().await.unwrap().is_none(),
-            "a finished scan stays finished"
-        );
+        assert!(scan.next().await.unwrap().is_none(), "a finished scan stays finished");
     }
     storage.close().await.unwrap();
 }
@@ -122,14 +97,9 @@ async fn of_two_reslices_at_once_one_is_told_to_wait() {
     let root = tempfile::tempdir().unwrap();
     let storage = open(root.path()).await;
     let orders = table(&storage, "orders", &["m"]).await;
-    let (first, second) = tokio::join!(
-        reslice(&orders, &[1], &["c"]),
-        reslice(&orders, &[2], &["r"])
-    );
-    let busy = [first, second]
-        .into_iter()
-        .filter_map(Result::err)
-        .collect::<Vec<_>>();
+    let (first, second) =
+        tokio::join!(reslice(&orders, &[1], &["c"]), reslice(&orders, &[2], &["r"]));
+    let busy = [first, second].into_iter().filter_map(Result::err).collect::<Vec<_>>();
     assert!(matches!(busy[..], [StorageError::Busy(_)]), "{busy:?}");
     storage.close().await.unwrap();
 }
@@ -163,9 +133,6 @@ async fn a_writer_that_goes_away_does_not_let_another_one_in_too_early() {
         assert!((next..=next + 1).contains(&number), "{number} after {next}");
         next = number + 1;
     }
-    assert!(
-        abandoned > 0 && next > 300,
-        "some abandoned writes took place: {next}"
-    );
+    assert!(abandoned > 0 && next > 300, "some abandoned writes took place: {next}");
     storage.close().await.unwrap();
 }

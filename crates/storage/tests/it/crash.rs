@@ -34,12 +34,7 @@ async fn killed_at_random_while_reslicing_under_load() {
     let root = tempfile::tempdir().unwrap();
     let mut ledger = Ledger::default();
     for round in 0..RANDOM_KILLS {
-        let job = Job::new(
-            root.path(),
-            Work::ResliceForEver {
-                seed: random.random(),
-            },
-        );
+        let job = Job::new(root.path(), Work::ResliceForEver { seed: random.random() });
         let mut victim = Victim::start(&job.synced());
         victim.wait_until_ready();
         match round % 2 {
@@ -51,16 +46,10 @@ async fn killed_at_random_while_reslicing_under_load() {
         let storage = open(root.path()).await;
         let table = storage.table(TABLE).unwrap();
         ledger.check(&table).await;
-        println!(
-            "round {round}: {ledger}, {} partitions",
-            table.partition_map().partitions.len()
-        );
+        println!("round {round}: {ledger}, {} partitions", table.partition_map().partitions.len());
         storage.close().await.unwrap();
     }
-    assert!(
-        ledger.acknowledged > 1_000 && ledger.reslices > 10,
-        "{ledger}"
-    );
+    assert!(ledger.acknowledged > 1_000 && ledger.reslices > 10, "{ledger}");
 }
 
 fn seed() -> u64 {
@@ -151,9 +140,7 @@ async fn check_after_reslice(root: &std::path::Path, work: Work, job: &Job, publ
     futures::future::join_all(more.iter().map(|key| put(&table, key, "1"))).await;
     let ids = load::ids(&table);
     let boundary: &[&str] = if ids.len() == 1 { &["n"] } else { &[] };
-    reslice(&table, &ids, boundary)
-        .await
-        .unwrap_or_else(|error| panic!("{context}: {error}"));
+    reslice(&table, &ids, boundary).await.unwrap_or_else(|error| panic!("{context}: {error}"));
     ledger.expect_more(&more);
     ledger.check(&table).await;
     storage.close().await.unwrap();
@@ -178,10 +165,7 @@ async fn killed_while_making_a_table() {
         victim.kill();
         let storage = open(root.path()).await;
         assert_eq!(storage.table("second").is_some(), exists, "{point}");
-        assert_eq!(
-            get(&storage.table(TABLE).unwrap(), "kept").await.as_deref(),
-            Some("1")
-        );
+        assert_eq!(get(&storage.table(TABLE).unwrap(), "kept").await.as_deref(), Some("1"));
         if !exists {
             let second = crate::support::table(&storage, "second", &["g", "p"]).await;
             put(&second, "a", "1").await;

@@ -18,30 +18,18 @@ fn store() -> Arc<dyn ObjectStore> {
 
 /// A database whose log is flushed only when it is asked to.
 async fn open(store: &Arc<dyn ObjectStore>, path: &str) -> Db {
-    let settings = Settings {
-        flush_interval: None,
-        ..Settings::default()
-    };
-    Db::builder(path, store.clone())
-        .with_settings(settings)
-        .build()
-        .await
-        .unwrap()
+    let settings = Settings { flush_interval: None, ..Settings::default() };
+    Db::builder(path, store.clone()).with_settings(settings).build().await.unwrap()
 }
 
 async fn put(db: &Db, key: &'static str) -> u64 {
     let (put, write) = (PutOptions::default(), WriteOptions::default());
-    db.put_with_options(key, "1", &put, &write)
-        .await
-        .unwrap()
-        .seqnum()
+    db.put_with_options(key, "1", &put, &write).await.unwrap().seqnum()
 }
 
 async fn flush_memtable(db: &Db) {
     let flush_type = FlushType::MemTable;
-    db.flush_with_options(FlushOptions { flush_type })
-        .await
-        .unwrap();
+    db.flush_with_options(FlushOptions { flush_type }).await.unwrap();
 }
 
 /// So that the engine's own check finds the log replayed: see [`the_replay_point_lags`].
@@ -70,10 +58,7 @@ async fn clone(
         .map(|(path, part)| CloneSourceSpec::new(path).with_projection_range(part));
     let admin = AdminBuilder::new(child, store.clone()).build();
     let first = admin.create_clone_builder_from_source(specs.next().unwrap());
-    specs
-        .fold(first, |builder, spec| builder.with_source(spec))
-        .build()
-        .await
+    specs.fold(first, |builder, spec| builder.with_source(spec)).build().await
 }
 
 #[tokio::test]
@@ -123,9 +108,7 @@ async fn the_replay_point_lags() {
     let seq = put(&parent, "a").await;
     flush_memtable(&parent).await;
     assert_eq!(parent.manifest().last_l0_seq(), seq);
-    let refused = clone(&store, "child", vec![("parent", below("m"))])
-        .await
-        .unwrap_err();
+    let refused = clone(&store, "child", vec![("parent", below("m"))]).await.unwrap_err();
     assert!(refused.to_string().contains("WAL"), "{refused}");
     parent.close().await.unwrap();
 }
@@ -138,29 +121,16 @@ async fn sequence_numbers_go_on_in_clones_of_parts_and_of_unions() {
     let last = put(&parent, "z").await;
     flush_all(&parent).await;
     parent.close().await.unwrap();
-    clone(&store, "left", vec![("parent", below("m"))])
-        .await
-        .unwrap();
-    clone(&store, "right", vec![("parent", from("m"))])
-        .await
-        .unwrap();
+    clone(&store, "left", vec![("parent", below("m"))]).await.unwrap();
+    clone(&store, "right", vec![("parent", from("m"))]).await.unwrap();
     let left = open(&store, "left").await;
     assert!(put(&left, "b").await > last);
-    assert!(
-        left.get("z").await.unwrap().is_none(),
-        "it shows its part only"
-    );
+    assert!(left.get("z").await.unwrap().is_none(), "it shows its part only");
     flush_all(&left).await;
     let last = put(&left, "c").await;
     flush_all(&left).await;
     left.close().await.unwrap();
-    clone(
-        &store,
-        "both",
-        vec![("left", below("m")), ("right", from("m"))],
-    )
-    .await
-    .unwrap();
+    clone(&store, "both", vec![("left", below("m")), ("right", from("m"))]).await.unwrap();
     let both = open(&store, "both").await;
     assert!(put(&both, "d").await > last);
     for key in ["a", "b", "c", "d", "z"] {
@@ -176,20 +146,13 @@ async fn a_clone_onto_a_used_path_succeeds_and_keeps_what_was_there() {
     let parent = open(&store, "parent").await;
     put(&parent, "a").await;
     flush_all(&parent).await;
-    clone(&store, "child", vec![("parent", below("m"))])
-        .await
-        .unwrap();
+    clone(&store, "child", vec![("parent", below("m"))]).await.unwrap();
     put(&parent, "b").await;
     flush_all(&parent).await;
     parent.close().await.unwrap();
-    clone(&store, "child", vec![("parent", below("m"))])
-        .await
-        .unwrap();
+    clone(&store, "child", vec![("parent", below("m"))]).await.unwrap();
     let child = open(&store, "child").await;
     assert!(child.get("a").await.unwrap().is_some());
-    assert!(
-        child.get("b").await.unwrap().is_none(),
-        "the second clone did nothing"
-    );
+    assert!(child.get("b").await.unwrap().is_none(), "the second clone did nothing");
     child.close().await.unwrap();
 }

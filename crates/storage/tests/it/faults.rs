@@ -55,10 +55,7 @@ impl Faults for Once {
 
 async fn open_with(settings: StorageSettings) -> (Arc<Storage>, Arc<Once>) {
     let hook = Arc::new(Once::default());
-    let components = Components {
-        faults: hook.clone(),
-        ..components()
-    };
+    let components = Components { faults: hook.clone(), ..components() };
     (Storage::open(settings, components).await.unwrap(), hook)
 }
 
@@ -87,16 +84,9 @@ async fn a_reslice_that_fails_at_any_step_is_undone_and_can_be_repeated() {
     ] {
         hook.arm(point, nth, Effect::Fail);
         let failed = reslice(&orders, &[1], &["w02"]).await.unwrap_err();
-        assert!(
-            matches!(failed, StorageError::Injected(at) if at == point),
-            "{point}: {failed}"
-        );
+        assert!(matches!(failed, StorageError::Injected(at) if at == point), "{point}: {failed}");
         assert_eq!(orders.partition_map(), map, "{point}");
-        assert_eq!(
-            databases(root.path()),
-            1,
-            "{point}: the children are deleted"
-        );
+        assert_eq!(databases(root.path()), 1, "{point}: the children are deleted");
         load.wait_for(20).await;
     }
     reslice(&orders, &[1], &["w02"]).await.unwrap();
@@ -114,21 +104,11 @@ async fn a_failed_undo_is_repeated_by_the_next_attempt() {
     hook.arm(FaultPoint::ResliceOpened, 1, Effect::Fail);
     hook.arm(FaultPoint::UndoDeleted, 1, Effect::Fail);
     let failed = reslice(&orders, &[1], &["m"]).await.unwrap_err();
-    assert!(
-        matches!(failed, StorageError::Injected(FaultPoint::UndoDeleted)),
-        "{failed}"
-    );
+    assert!(matches!(failed, StorageError::Injected(FaultPoint::UndoDeleted)), "{failed}");
     let report = reslice(&orders, &[1], &["m"]).await.unwrap();
-    assert_eq!(
-        report.children[0].id,
-        PartitionId(4),
-        "numbers are not used again"
-    );
+    assert_eq!(report.children[0].id, PartitionId(4), "numbers are not used again");
     put(&orders, "z", "1").await;
-    assert_eq!(
-        keys(&orders, KeyRange::full(), Direction::Forward).await,
-        ["a", "z"]
-    );
+    assert_eq!(keys(&orders, KeyRange::full(), Direction::Forward).await, ["a", "z"]);
     storage.close().await.unwrap();
 }
 
@@ -150,30 +130,16 @@ async fn an_unknown_outcome_of_publishing_is_read_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outcome_that_cannot_be_found_out_stops_writes_until_a_restart() {
     let root = tempfile::tempdir().unwrap();
-    let impatient = StorageSettings {
-        catalog_decide_ms_max: 20,
-        ..settings(root.path())
-    };
+    let impatient = StorageSettings { catalog_decide_ms_max: 20, ..settings(root.path()) };
     let (storage, hook) = open_with(impatient).await;
     let orders = table(&storage, "orders", &[]).await;
     put(&orders, "a", "1").await;
-    let blocked = root
-        .path()
-        .join("catalog/tables/orders/00000000000000000003");
-    hook.arm(
-        FaultPoint::CatalogWriting,
-        2,
-        Effect::Block(blocked.clone()),
-    );
+    let blocked = root.path().join("catalog/tables/orders/00000000000000000003");
+    hook.arm(FaultPoint::CatalogWriting, 2, Effect::Block(blocked.clone()));
     let failed = reslice(&orders, &[1], &["m"]).await.unwrap_err();
     assert!(matches!(failed, StorageError::Undecided(_)), "{failed}");
-    let write = orders
-        .read_modify_write(b"a", |_| Decision::Delete(()))
-        .await;
-    assert!(
-        matches!(write, Err(StorageError::Undecided(_))),
-        "{write:?}"
-    );
+    let write = orders.read_modify_write(b"a", |_| Decision::Delete(())).await;
+    assert!(matches!(write, Err(StorageError::Undecided(_))), "{write:?}");
     assert_eq!(get(&orders, "a").await.as_deref(), Some("1"), "reads go on");
     storage.close().await.unwrap();
 
@@ -190,18 +156,11 @@ async fn an_outcome_that_cannot_be_found_out_stops_writes_until_a_restart() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cutover_that_passes_its_bound_lets_the_writers_go_on() {
     let root = tempfile::tempdir().unwrap();
-    let bounded = StorageSettings {
-        cutover_ms_max: 300,
-        ..settings(root.path())
-    };
+    let bounded = StorageSettings { cutover_ms_max: 300, ..settings(root.path()) };
     let (storage, hook) = open_with(bounded).await;
     let orders = table(&storage, "orders", &[]).await;
     put(&orders, "a", "1").await;
-    for point in [
-        FaultPoint::ResliceGated,
-        FaultPoint::ResliceCloned,
-        FaultPoint::ResliceOpened,
-    ] {
+    for point in [FaultPoint::ResliceGated, FaultPoint::ResliceCloned, FaultPoint::ResliceOpened] {
         let release = Arc::new(Semaphore::new(0));
         hook.arm(point, 1, Effect::Wait(release.clone()));
         let table = orders.clone();
@@ -210,22 +169,10 @@ async fn a_cutover_that_passes_its_bound_lets_the_writers_go_on() {
         tokio::time::sleep(Duration::from_millis(100)).await;
         let held = tokio::time::timeout(Duration::from_secs(20), put(&orders, "a", "2"));
         held.await.expect("the gate is opened again");
-        assert!(
-            !resliced.is_finished(),
-            "the children are cleared away when they can be"
-        );
+        assert!(!resliced.is_finished(), "the children are cleared away when they can be");
         release.add_permits(1);
         let failed = resliced.await.unwrap().unwrap_err();
-        assert!(
-            matches!(
-                failed,
-                StorageError::TooSlow {
-                    step: "cutover",
-                    ..
-                }
-            ),
-            "{failed}"
-        );
+        assert!(matches!(failed, StorageError::TooSlow { step: "cutover", .. }), "{failed}");
         assert_eq!(load::ids(&orders), [1]);
         assert_eq!(databases(root.path()), 1);
     }
@@ -249,20 +196,13 @@ async fn reads_go_on_while_writes_are_held() {
     let held = tokio::spawn(async move { put(&writer, "a", "2").await });
     for _ in 0..20 {
         assert_eq!(get(&orders, "a").await.as_deref(), Some("1"));
-        assert_eq!(
-            keys(&orders, KeyRange::full(), Direction::Backward).await,
-            ["a"]
-        );
+        assert_eq!(keys(&orders, KeyRange::full(), Direction::Backward).await, ["a"]);
     }
     assert!(!held.is_finished());
     release.add_permits(1);
     held.await.unwrap();
     assert_eq!(resliced.await.unwrap().unwrap().children.len(), 2);
-    assert_eq!(
-        get(&orders, "a").await.as_deref(),
-        Some("2"),
-        "it went on at the child"
-    );
+    assert_eq!(get(&orders, "a").await.as_deref(), Some("2"), "it went on at the child");
     storage.close().await.unwrap();
 }
 
@@ -273,9 +213,7 @@ async fn a_missing_database_is_named_and_not_made_anew() {
     table(&storage, "orders", &["m"]).await;
     storage.close().await.unwrap();
     std::fs::remove_dir_all(root.path().join("data/t1/p2")).unwrap();
-    let error = Storage::open(settings(root.path()), components())
-        .await
-        .unwrap_err();
+    let error = Storage::open(settings(root.path()), components()).await.unwrap_err();
     assert!(
         matches!(&error, StorageError::Corrupt { path, .. } if path == "data/t1/p2"),
         "{error}"

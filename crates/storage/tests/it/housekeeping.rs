@@ -35,10 +35,7 @@ async fn fill(table: &Table, keys: std::ops::Range<u32>, value_bytes: usize) {
     let writes = keys.map(|n| async move {
         let key = format!("k{n:05}");
         let value = Bytes::from(vec![(n % 251) as u8; value_bytes]);
-        table
-            .read_modify_write(key.as_bytes(), |_| Decision::Put(value, ()))
-            .await
-            .unwrap();
+        table.read_modify_write(key.as_bytes(), |_| Decision::Put(value, ())).await.unwrap();
     });
     futures::future::join_all(writes).await;
 }
@@ -51,19 +48,11 @@ async fn a_dropped_table_is_gone_and_its_name_is_free() {
     put(&first, "a", "1").await;
     storage.drop_table("orders").await.unwrap();
     assert!(storage.table("orders").is_none());
-    assert!(matches!(
-        first.get(b"a").await,
-        Err(StorageError::NoSuchTable(_))
-    ));
-    let write = first
-        .read_modify_write(b"a", |_| Decision::Delete(()))
-        .await;
+    assert!(matches!(first.get(b"a").await, Err(StorageError::NoSuchTable(_))));
+    let write = first.read_modify_write(b"a", |_| Decision::Delete(())).await;
     assert!(matches!(write, Err(StorageError::NoSuchTable(_))));
     assert!(databases(root.path()).is_empty());
-    assert!(matches!(
-        storage.drop_table("orders").await,
-        Err(StorageError::NoSuchTable(_))
-    ));
+    assert!(matches!(storage.drop_table("orders").await, Err(StorageError::NoSuchTable(_))));
 
     let second = table(&storage, "orders", &[]).await;
     assert!(second.id() > first.id());
@@ -82,9 +71,7 @@ async fn the_list_of_tables_can_be_followed() {
     table(&storage, "b", &[]).await;
     table(&storage, "a", &[]).await;
     let names = |list: &[std::sync::Arc<Table>]| {
-        list.iter()
-            .map(|table| table.name().to_owned())
-            .collect::<Vec<_>>()
+        list.iter().map(|table| table.name().to_owned()).collect::<Vec<_>>()
     };
     assert!(lists.has_changed().unwrap());
     assert_eq!(names(&lists.borrow_and_update()), ["a", "b"]);
@@ -96,9 +83,7 @@ async fn the_list_of_tables_can_be_followed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn parents_are_kept_while_children_borrow_and_deleted_afterwards() {
     let root = tempfile::tempdir().unwrap();
-    let storage = Storage::open(hurried(root.path()), components())
-        .await
-        .unwrap();
+    let storage = Storage::open(hurried(root.path()), components()).await.unwrap();
     let orders = table(&storage, "orders", &[]).await;
     fill(&orders, 0..300, 200).await;
     reslice(&orders, &[1], &["k00100"]).await.unwrap();
@@ -106,11 +91,7 @@ async fn parents_are_kept_while_children_borrow_and_deleted_afterwards() {
     reslice(&orders, &[2, 3], &["k00200"]).await.unwrap();
     let report = storage.maintain().await.unwrap();
     // p2 never had a file of its own: all that it showed was in p1's.
-    assert_eq!(
-        (report.borrowing, report.parents_kept),
-        (2, 2),
-        "{report:?}"
-    );
+    assert_eq!((report.borrowing, report.parents_kept), (2, 2), "{report:?}");
     assert_eq!(databases(root.path()), ["p1", "p3", "p4", "p5"]);
 
     let began = Instant::now();
@@ -123,21 +104,11 @@ async fn parents_are_kept_while_children_borrow_and_deleted_afterwards() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(databases(root.path()), ["p4", "p5"]);
-    assert_eq!(
-        keys(&orders, KeyRange::full(), Direction::Forward)
-            .await
-            .len(),
-        400
-    );
+    assert_eq!(keys(&orders, KeyRange::full(), Direction::Forward).await.len(), 400);
     storage.close().await.unwrap();
     let storage = open(root.path()).await;
     let orders = storage.table("orders").unwrap();
-    assert_eq!(
-        keys(&orders, KeyRange::full(), Direction::Backward)
-            .await
-            .len(),
-        400
-    );
+    assert_eq!(keys(&orders, KeyRange::full(), Direction::Backward).await.len(), 400);
     storage.close().await.unwrap();
 }
 
@@ -157,11 +128,7 @@ async fn the_sizes_of_children_add_up_to_the_parents() {
         let off = size.live_bytes as f64 / (f64::from(items) * 1_000.0);
         assert!((0.9..1.15).contains(&off), "{sizes:?}");
     }
-    assert_eq!(
-        sizes,
-        orders.partition_sizes().await.unwrap(),
-        "the same when asked again"
-    );
+    assert_eq!(sizes, orders.partition_sizes().await.unwrap(), "the same when asked again");
     // A child of a child is smaller again.
     let ids = load::ids(&orders);
     reslice(&orders, &ids[2..], &["k01990"]).await.unwrap();

@@ -60,28 +60,17 @@ async fn keys_and_boundaries_beyond_the_axis_are_refused() {
     let root = tempfile::tempdir().unwrap();
     let storage = open(root.path()).await;
     let orders = table(&storage, "orders", &[]).await;
-    let write = orders
-        .read_modify_write(&AXIS_END, |_| Decision::Delete(()))
-        .await;
+    let write = orders.read_modify_write(&AXIS_END, |_| Decision::Delete(())).await;
     assert!(matches!(write, Err(StorageError::Refused(_))));
     let beyond = NewTable {
         name: "beyond".to_owned(),
         definition: serde_json::Value::Null,
         boundaries: vec![Bytes::from_static(&AXIS_END)],
     };
-    assert!(matches!(
-        storage.create_table(beyond).await,
-        Err(StorageError::Refused(_))
-    ));
+    assert!(matches!(storage.create_table(beyond).await, Err(StorageError::Refused(_))));
     let sources = vec![orders.partition_of(b"a")];
-    let reslice = storage::Reslice {
-        sources,
-        boundaries: vec![Bytes::from(vec![0xff; 10])],
-    };
-    assert!(matches!(
-        orders.reslice(reslice).await,
-        Err(StorageError::Refused(_))
-    ));
+    let reslice = storage::Reslice { sources, boundaries: vec![Bytes::from(vec![0xff; 10])] };
+    assert!(matches!(orders.reslice(reslice).await, Err(StorageError::Refused(_))));
     storage.close().await.unwrap();
 }
 
@@ -105,13 +94,8 @@ async fn what_lies_beyond_the_axis_is_neither_scanned_nor_cloned() {
     for direction in [Direction::Forward, Direction::Backward] {
         assert_eq!(keys(&orders, KeyRange::full(), direction).await, ["a"]);
     }
-    crate::support::reslice(&orders, &[1], &["m"])
-        .await
-        .unwrap();
-    assert_eq!(
-        keys(&orders, KeyRange::full(), Direction::Backward).await,
-        ["a"]
-    );
+    crate::support::reslice(&orders, &[1], &["m"]).await.unwrap();
+    assert_eq!(keys(&orders, KeyRange::full(), Direction::Backward).await, ["a"]);
     storage.close().await.unwrap();
     let child = Db::open("data/t1/p3", files).await.unwrap();
     assert_eq!(child.get(&hidden).await.unwrap(), None);

@@ -53,16 +53,9 @@ fn operation() -> impl Strategy<Value = Operation> {
 
 #[test]
 fn a_table_is_a_sorted_map() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     // No regression file: a failing case is printed and belongs into a test of its own.
-    let config = Config {
-        cases: CASES,
-        failure_persistence: None,
-        ..Config::default()
-    };
+    let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
     let operations = prop::collection::vec(operation(), 1..OPERATIONS_MAX);
     TestRunner::new(config)
         .run(&operations, |operations| {
@@ -89,12 +82,7 @@ impl Case {
             boundaries: vec!["a".into()],
         };
         let table = storage.create_table(new).await.unwrap();
-        let mut case = Self {
-            root,
-            storage,
-            table,
-            model: Model::new(),
-        };
+        let mut case = Self { root, storage, table, model: Model::new() };
         for operation in operations {
             case.apply(operation).await;
         }
@@ -104,11 +92,8 @@ impl Case {
     }
 
     async fn open(root: &tempfile::TempDir) -> Arc<Storage> {
-        let hurried = StorageSettings {
-            compaction_poll_ms: 20,
-            scan_grace_ms: 100,
-            ..settings(root.path())
-        };
+        let hurried =
+            StorageSettings { compaction_poll_ms: 20, scan_grace_ms: 100, ..settings(root.path()) };
         Storage::open(hurried, components()).await.unwrap()
     }
 
@@ -124,11 +109,7 @@ impl Case {
                 assert_eq!(got.as_ref(), self.model.get(&key));
             }
             Operation::Scan(start, end, forward) => {
-                let direction = if forward {
-                    Direction::Forward
-                } else {
-                    Direction::Backward
-                };
+                let direction = if forward { Direction::Forward } else { Direction::Backward };
                 self.scan(KeyRange { start, end }, direction).await;
             }
             Operation::Reslice(from, to, boundaries) => self.reslice(from, to, boundaries).await,
@@ -165,9 +146,7 @@ impl Case {
             false => {
                 let end = range.end.map_or(Bound::Unbounded, Bound::Excluded);
                 let within = self.model.range((Bound::Included(range.start), end));
-                within
-                    .map(|(key, value)| (key.clone(), value.clone()))
-                    .collect()
+                within.map(|(key, value)| (key.clone(), value.clone())).collect()
             }
         };
         assert_eq!(found, expected);
@@ -185,13 +164,7 @@ impl Case {
         boundaries.retain(|b| b > start && end.as_ref().is_none_or(|end| b < end));
         let sources = chosen.iter().map(|partition| partition.id).collect();
         let same = chosen[1..].iter().map(|p| &p.range.start).eq(&boundaries);
-        let done = self
-            .table
-            .reslice(Reslice {
-                sources,
-                boundaries,
-            })
-            .await;
+        let done = self.table.reslice(Reslice { sources, boundaries }).await;
         assert_eq!(done.is_err(), same, "{done:?}");
         let map = self.table.partition_map();
         assert!(map.partitions[0].range.start.is_empty());

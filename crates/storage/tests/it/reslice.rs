@@ -26,10 +26,7 @@ async fn split_merge_shift_and_isolate_keep_every_item() {
         let report = reslice(&orders, sources, boundaries).await.unwrap();
         assert_eq!(report.epoch, epoch);
         assert_eq!(orders.partition_map().epoch, epoch);
-        assert_eq!(
-            keys(&orders, KeyRange::full(), Direction::Forward).await,
-            all
-        );
+        assert_eq!(keys(&orders, KeyRange::full(), Direction::Forward).await, all);
         let mut backward = keys(&orders, KeyRange::full(), Direction::Backward).await;
         backward.reverse();
         assert_eq!(backward, all);
@@ -43,10 +40,7 @@ async fn split_merge_shift_and_isolate_keep_every_item() {
     let storage = open(root.path()).await;
     let again = storage.table("orders").unwrap();
     assert_eq!(again.partition_map(), orders.partition_map());
-    assert_eq!(
-        keys(&again, KeyRange::full(), Direction::Forward).await,
-        all
-    );
+    assert_eq!(keys(&again, KeyRange::full(), Direction::Forward).await, all);
     assert_eq!(get(&again, "k120").await.as_deref(), Some("epoch 7"));
     storage.close().await.unwrap();
 }
@@ -63,23 +57,14 @@ async fn empty_partitions_are_ordinary() {
     reslice(&orders, &[6], &["m"]).await.unwrap(); // an empty child: 7, 8
     put(&orders, "a", "2").await;
     reslice(&orders, &[7, 8], &["b"]).await.unwrap(); // 9, 10
-    orders
-        .read_modify_write(b"a", |_| storage::Decision::Delete(()))
-        .await
-        .unwrap();
+    orders.read_modify_write(b"a", |_| storage::Decision::Delete(())).await.unwrap();
     reslice(&orders, &[9, 10], &["y"]).await.unwrap(); // a tombstone only: 11, 12
     put(&orders, "c", "3").await;
-    assert_eq!(
-        keys(&orders, KeyRange::full(), Direction::Forward).await,
-        ["c", "z"]
-    );
+    assert_eq!(keys(&orders, KeyRange::full(), Direction::Forward).await, ["c", "z"]);
     storage.close().await.unwrap();
     let storage = open(root.path()).await;
     let orders = storage.table("orders").unwrap();
-    assert_eq!(
-        keys(&orders, KeyRange::full(), Direction::Backward).await,
-        ["z", "c"]
-    );
+    assert_eq!(keys(&orders, KeyRange::full(), Direction::Backward).await, ["z", "c"]);
     storage.close().await.unwrap();
 }
 
@@ -89,20 +74,11 @@ async fn a_request_that_does_not_fit_changes_nothing() {
     let storage = open(root.path()).await;
     let orders = table(&storage, "orders", &["m"]).await;
     let map = orders.partition_map();
-    for (sources, boundaries) in [
-        (vec![9], vec!["c"]),
-        (vec![2, 1], vec![]),
-        (vec![1], vec!["m"]),
-    ] {
+    for (sources, boundaries) in [(vec![9], vec!["c"]), (vec![2, 1], vec![]), (vec![1], vec!["m"])]
+    {
         let sources = sources.into_iter().map(PartitionId).collect();
         let boundaries = boundaries.into_iter().map(Bytes::from).collect();
-        let refused = orders
-            .reslice(Reslice {
-                sources,
-                boundaries,
-            })
-            .await
-            .unwrap_err();
+        let refused = orders.reslice(Reslice { sources, boundaries }).await.unwrap_err();
         assert!(matches!(refused, StorageError::Refused(_)), "{refused}");
     }
     assert_eq!(orders.partition_map(), map);

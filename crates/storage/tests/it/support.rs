@@ -28,10 +28,7 @@ pub(crate) async fn open(root: &Path) -> Arc<Storage> {
 
 /// Opens a store with everything that the service has.
 pub(crate) async fn open_synced(root: &Path) -> Arc<Storage> {
-    let synced = StorageSettings {
-        fsync: true,
-        ..settings(root)
-    };
+    let synced = StorageSettings { fsync: true, ..settings(root) };
     Storage::open(synced, components()).await.unwrap()
 }
 
@@ -47,28 +44,15 @@ pub(crate) fn settings(root: &Path) -> StorageSettings {
 
 /// A table with these boundaries.
 pub(crate) async fn table(storage: &Storage, name: &str, boundaries: &[&str]) -> Arc<Table> {
-    let boundaries = boundaries
-        .iter()
-        .map(|b| Bytes::copy_from_slice(b.as_bytes()))
-        .collect();
+    let boundaries = boundaries.iter().map(|b| Bytes::copy_from_slice(b.as_bytes())).collect();
     let definition = serde_json::json!({ "note": name });
-    storage
-        .create_table(NewTable {
-            name: name.to_owned(),
-            definition,
-            boundaries,
-        })
-        .await
-        .unwrap()
+    storage.create_table(NewTable { name: name.to_owned(), definition, boundaries }).await.unwrap()
 }
 
 /// Stores a value and waits until it is durable.
 pub(crate) async fn put(table: &Table, key: &str, value: &str) {
     let value = Bytes::copy_from_slice(value.as_bytes());
-    table
-        .read_modify_write(key.as_bytes(), |_| Decision::Put(value, ()))
-        .await
-        .unwrap();
+    table.read_modify_write(key.as_bytes(), |_| Decision::Put(value, ())).await.unwrap();
 }
 
 /// Reads a value.
@@ -94,27 +78,13 @@ pub(crate) async fn reslice(
     boundaries: &[&str],
 ) -> storage::Result<ResliceReport> {
     let sources = sources.iter().map(|id| PartitionId(*id)).collect();
-    let boundaries = boundaries
-        .iter()
-        .map(|b| Bytes::copy_from_slice(b.as_bytes()))
-        .collect();
-    table
-        .reslice(Reslice {
-            sources,
-            boundaries,
-        })
-        .await
+    let boundaries = boundaries.iter().map(|b| Bytes::copy_from_slice(b.as_bytes())).collect();
+    table.reslice(Reslice { sources, boundaries }).await
 }
 
 /// The boundaries between a table's partitions.
 pub(crate) fn boundaries(table: &Table) -> Vec<String> {
     let map = table.partition_map();
-    let starts = map
-        .partitions
-        .iter()
-        .skip(1)
-        .map(|p| p.range.start.to_vec());
-    starts
-        .map(|start| String::from_utf8(start).unwrap())
-        .collect()
+    let starts = map.partitions.iter().skip(1).map(|p| p.range.start.to_vec());
+    starts.map(|start| String::from_utf8(start).unwrap()).collect()
 }

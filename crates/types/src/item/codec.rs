@@ -53,32 +53,19 @@ impl Item {
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         const KIND: &str = "item";
         let [tag, version, body @ ..] = bytes else {
-            return Err(Error::Damaged {
-                kind: KIND,
-                problem: "shorter than its head",
-            });
+            return Err(Error::Damaged { kind: KIND, problem: "shorter than its head" });
         };
         if *tag != TAG {
-            return Err(Error::RecordKind {
-                expected: KIND,
-                found: *tag,
-            });
+            return Err(Error::RecordKind { expected: KIND, found: *tag });
         }
         if *version != VERSION {
-            return Err(Error::RecordVersion {
-                kind: KIND,
-                version: *version,
-                newest: VERSION,
-            });
+            return Err(Error::RecordVersion { kind: KIND, version: *version, newest: VERSION });
         }
         let mut reader = Reader::new(body);
         reader
             .attributes()
             .and_then(|attributes| reader.finish().map(|()| Item(attributes)))
-            .map_err(|problem| Error::Damaged {
-                kind: KIND,
-                problem,
-            })
+            .map_err(|problem| Error::Damaged { kind: KIND, problem })
     }
 }
 

@@ -18,10 +18,7 @@ impl Number {
         let exponent = self.exponent.min(other.exponent);
         let (left, right) = (self.scaled_to(exponent)?, other.scaled_to(exponent)?);
         let (negative, coefficient) = if self.negative == other.negative {
-            (
-                self.negative,
-                left.checked_add(right).ok_or(Error::NumberTooPrecise)?,
-            )
+            (self.negative, left.checked_add(right).ok_or(Error::NumberTooPrecise)?)
         } else if left >= right {
             (self.negative, left - right)
         } else {
@@ -39,10 +36,7 @@ impl Number {
     }
 
     fn negated(&self) -> Self {
-        Self {
-            negative: !self.negative && !self.is_zero(),
-            ..*self
-        }
+        Self { negative: !self.negative && !self.is_zero(), ..*self }
     }
 
     /// The coefficient for a smaller `exponent`.

@@ -28,11 +28,7 @@ impl Ord for Number {
         };
         sign(self).cmp(&sign(other)).then_with(|| {
             let sizes = self.cmp_size(other);
-            if self.negative {
-                sizes.reverse()
-            } else {
-                sizes
-            }
+            if self.negative { sizes.reverse() } else { sizes }
         })
     }
 }
@@ -91,10 +87,7 @@ impl Number {
     /// # Errors
     /// If the bytes were not written by [`Number::encode_ordered`].
     pub fn decode_ordered(bytes: &[u8]) -> Result<(Self, usize), Error> {
-        let damaged = |problem| Error::Damaged {
-            kind: "number",
-            problem,
-        };
+        let damaged = |problem| Error::Damaged { kind: "number", problem };
         let negative = match bytes.first() {
             Some(&ZERO) => return Ok((Self::ZERO, 1)),
             Some(&NEGATIVE) => true,

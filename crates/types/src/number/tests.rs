@@ -39,9 +39,9 @@ fn text_is_read_and_answered_in_plain_normal_form() {
 
 #[test]
 fn text_that_is_no_number_is_refused() {
-    for text in [
-        "", " 1", "1 ", "-", "+", ".", "e5", "1e", "1e+", "1.2.3", "0x1", "NaN", "1,5", "١",
-    ] {
+    for text in
+        ["", " 1", "1 ", "-", "+", ".", "e5", "1e", "1e+", "1.2.3", "0x1", "NaN", "1,5", "١"]
+    {
         let error = text.parse::<Number>().unwrap_err();
         assert_eq!(error, Error::NotANumber(text.into()));
     }
@@ -50,30 +50,15 @@ fn text_that_is_no_number_is_refused() {
 #[test]
 fn numbers_beyond_the_limits_are_refused_each_with_its_own_error() {
     let nines = "9".repeat(38);
-    assert_eq!(
-        format!("{nines}e89").parse::<Number>(),
-        Err(Error::NumberOverflow)
-    );
+    assert_eq!(format!("{nines}e89").parse::<Number>(), Err(Error::NumberOverflow));
     assert!(format!("{nines}e88").parse::<Number>().is_ok());
     assert_eq!("1e126".parse::<Number>(), Err(Error::NumberOverflow));
     assert_eq!("1e-131".parse::<Number>(), Err(Error::NumberUnderflow));
-    assert_eq!(
-        "1e99999999999999999999".parse::<Number>(),
-        Err(Error::NumberOverflow)
-    );
-    assert_eq!(
-        "-1e-99999999999999999999".parse::<Number>(),
-        Err(Error::NumberUnderflow)
-    );
-    assert_eq!(
-        format!("1{nines}").parse::<Number>(),
-        Err(Error::NumberTooPrecise)
-    );
+    assert_eq!("1e99999999999999999999".parse::<Number>(), Err(Error::NumberOverflow));
+    assert_eq!("-1e-99999999999999999999".parse::<Number>(), Err(Error::NumberUnderflow));
+    assert_eq!(format!("1{nines}").parse::<Number>(), Err(Error::NumberTooPrecise));
     let zeros = "0".repeat(60);
-    assert_eq!(
-        format!("1{zeros}1").parse::<Number>(),
-        Err(Error::NumberTooPrecise)
-    );
+    assert_eq!(format!("1{zeros}1").parse::<Number>(), Err(Error::NumberTooPrecise));
     assert_eq!(number(&format!("0.{zeros}1{zeros}")), number("1e-61"));
 }
 
@@ -133,23 +118,13 @@ fn ordered_bytes_of_version_one_stay_readable() {
         ("1e-130", &[2, 63, 2, 0]),
     ] {
         assert_eq!(encoded(&number(text)), bytes, "{text}");
-        assert_eq!(
-            Number::decode_ordered(bytes),
-            Ok((number(text), bytes.len()))
-        );
+        assert_eq!(Number::decode_ordered(bytes), Ok((number(text), bytes.len())));
     }
 }
 
 #[test]
 fn damaged_ordered_bytes_are_refused() {
-    for bytes in [
-        &[][..],
-        &[3],
-        &[2],
-        &[2, 128],
-        &[2, 128, 8],
-        &[2, 255, 100, 0],
-    ] {
+    for bytes in [&[][..], &[3], &[2], &[2, 128], &[2, 128, 8], &[2, 255, 100, 0]] {
         assert!(Number::decode_ordered(bytes).is_err(), "{bytes:?}");
     }
     let mut endless = vec![2, 128];

@@ -18,10 +18,7 @@ impl FromStr for Number {
         let refused = || Error::NotANumber(text.to_owned());
         let (negative, unsigned) = split_sign(text);
         let (mantissa, exponent) = match unsigned.find(['e', 'E']) {
-            Some(at) => (
-                &unsigned[..at],
-                parse_exponent(&unsigned[at + 1..]).ok_or_else(refused)?,
-            ),
+            Some(at) => (&unsigned[..at], parse_exponent(&unsigned[at + 1..]).ok_or_else(refused)?),
             None => (unsigned, 0),
         };
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -50,9 +47,9 @@ fn parse_exponent(text: &str) -> Option<i64> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let size = digits.bytes().fold(0i64, |sum, byte| {
-        (sum * 10 + i64::from(byte - b'0')).min(EXPONENT_CAP)
-    });
+    let size = digits
+        .bytes()
+        .fold(0i64, |sum, byte| (sum * 10 + i64::from(byte - b'0')).min(EXPONENT_CAP));
     Some(if negative { -size } else { size })
 }
 
@@ -81,10 +78,7 @@ impl Significant {
             coefficient = coefficient * 10u128.pow(taken as u32 + 1) + u128::from(digit - b'0');
             zeros = 0;
         }
-        Ok(Self {
-            coefficient,
-            trailing_zeros: zeros,
-        })
+        Ok(Self { coefficient, trailing_zeros: zeros })
     }
 }
 

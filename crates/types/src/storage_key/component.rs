@@ -56,9 +56,7 @@ fn escape(out: &mut Vec<u8>, mut content: &[u8]) {
 
 /// Reads a key value from the beginning of `bytes`; also returns how many bytes it took.
 pub(super) fn decode(bytes: &[u8]) -> Result<(KeyValue, usize), Error> {
-    let (kind, rest) = bytes
-        .split_first()
-        .ok_or(damaged("ends before a key value"))?;
+    let (kind, rest) = bytes.split_first().ok_or(damaged("ends before a key value"))?;
     let (value, length) = match *kind {
         NUMBER => {
             let (number, length) = Number::decode_ordered(rest)?;
@@ -95,8 +93,5 @@ fn unescape(bytes: &[u8]) -> Result<(Vec<u8>, usize), Error> {
 }
 
 fn damaged(problem: &'static str) -> Error {
-    Error::Damaged {
-        kind: "storage key",
-        problem,
-    }
+    Error::Damaged { kind: "storage key", problem }
 }

@@ -40,22 +40,12 @@ pub fn sort_range(strategy: Strategy, partition: &KeyValue, condition: &SortCond
     let range = |start: Vec<u8>, end: Vec<u8>| KeyRange::new(start, Some(end.into()));
     match condition {
         SortCondition::Equal(sort) => range(at(sort), after(at(sort))),
-        SortCondition::Less(sort) => KeyRange {
-            end: Some(at(sort).into()),
-            ..collection
-        },
-        SortCondition::LessOrEqual(sort) => KeyRange {
-            end: Some(after(at(sort)).into()),
-            ..collection
-        },
-        SortCondition::Greater(sort) => KeyRange {
-            start: after(at(sort)).into(),
-            ..collection
-        },
-        SortCondition::GreaterOrEqual(sort) => KeyRange {
-            start: at(sort).into(),
-            ..collection
-        },
+        SortCondition::Less(sort) => KeyRange { end: Some(at(sort).into()), ..collection },
+        SortCondition::LessOrEqual(sort) => {
+            KeyRange { end: Some(after(at(sort)).into()), ..collection }
+        }
+        SortCondition::Greater(sort) => KeyRange { start: after(at(sort)).into(), ..collection },
+        SortCondition::GreaterOrEqual(sort) => KeyRange { start: at(sort).into(), ..collection },
         SortCondition::Between(low, high) => range(at(low), after(at(high))),
         SortCondition::BeginsWith(start) => {
             let mut prefix = collection_prefix(strategy, partition, start.size_bytes());
@@ -72,10 +62,7 @@ pub fn resume(range: &KeyRange, key: &[u8], forward: bool) -> KeyRange {
     } else {
         KeyRange::new(Bytes::new(), Some(Bytes::copy_from_slice(key)))
     };
-    let nothing = KeyRange {
-        start: range.start.clone(),
-        end: Some(range.start.clone()),
-    };
+    let nothing = KeyRange { start: range.start.clone(), end: Some(range.start.clone()) };
     range.intersection(&rest).unwrap_or(nothing)
 }
 
@@ -96,21 +83,14 @@ pub fn even_boundaries(parts: u32) -> Vec<Bytes> {
 pub fn segment_range(strategy: Strategy, segment: u32, total: u32) -> KeyRange {
     if !strategy.is_hash_order() {
         let end = (segment > 0).then(Bytes::new);
-        return KeyRange {
-            start: Bytes::new(),
-            end,
-        };
+        return KeyRange { start: Bytes::new(), end };
     }
     let at = |part: u32| {
         let hash = (u128::from(part) << (8 * HASH_BYTES)) / u128::from(total);
         Bytes::copy_from_slice(&(hash as u64).to_be_bytes())
     };
     KeyRange {
-        start: if segment == 0 {
-            Bytes::new()
-        } else {
-            at(segment)
-        },
+        start: if segment == 0 { Bytes::new() } else { at(segment) },
         end: (segment + 1 < total).then(|| at(segment + 1)),
     }
 }
@@ -129,8 +109,5 @@ fn prefix_range(prefix: Vec<u8>) -> KeyRange {
     if let Some(last) = end.last_mut() {
         *last += 1;
     }
-    KeyRange {
-        start: prefix.into(),
-        end: (!end.is_empty()).then(|| end.into()),
-    }
+    KeyRange { start: prefix.into(), end: (!end.is_empty()).then(|| end.into()) }
 }

@@ -5,10 +5,7 @@ use proptest::prelude::{Just, prop_assert, prop_assert_eq, prop_assume, prop_one
 use std::cmp::Ordering;
 
 fn key(partition: &KeyValue, sort: &KeyValue) -> PrimaryKey {
-    PrimaryKey {
-        partition: partition.clone(),
-        sort: Some(sort.clone()),
-    }
+    PrimaryKey { partition: partition.clone(), sort: Some(sort.clone()) }
 }
 
 /// DynamoDB's order of two keys of one type.
@@ -30,11 +27,7 @@ fn begins_with(value: &KeyValue, start: &KeyValue) -> bool {
 }
 
 fn strategies() -> impl proptest::strategy::Strategy<Value = Strategy> {
-    prop_oneof![
-        Just(Strategy::Hash),
-        Just(Strategy::Range),
-        Just(Strategy::Composite)
-    ]
+    prop_oneof![Just(Strategy::Hash), Just(Strategy::Range), Just(Strategy::Composite)]
 }
 
 #[test]
@@ -48,22 +41,13 @@ fn layout_of_stored_keys_stays_as_it_is() {
     assert_eq!(hash[..8], 0xa808_216f_3339_abb5_u64.to_be_bytes());
     assert_eq!(hash[8..], tail);
     assert_eq!(hash[..8], partition_hash(&partition).to_be_bytes());
-    let bytes = PrimaryKey {
-        partition: KeyValue::B(vec![0, 1].into()),
-        sort: None,
-    };
-    assert_eq!(
-        encode(Strategy::Range, &bytes).as_ref(),
-        [b'B', 0, 255, 1, 0, 0, 0]
-    );
+    let bytes = PrimaryKey { partition: KeyValue::B(vec![0, 1].into()), sort: None };
+    assert_eq!(encode(Strategy::Range, &bytes).as_ref(), [b'B', 0, 255, 1, 0, 0, 0]);
 }
 
 #[test]
 fn damaged_keys_are_refused() {
-    let good = encode(
-        Strategy::Hash,
-        &key(&KeyValue::S("a".into()), &KeyValue::S("b".into())),
-    );
+    let good = encode(Strategy::Hash, &key(&KeyValue::S("a".into()), &KeyValue::S("b".into())));
     for end in 0..good.len() {
         // A key cut off behind the space is the key of a table without sort key.
         let cut = decode(Strategy::Hash, &good[..end]);
@@ -78,36 +62,17 @@ fn damaged_keys_are_refused() {
 #[test]
 fn even_boundaries_divide_the_hash_space() {
     assert!(even_boundaries(1).is_empty());
-    assert_eq!(
-        even_boundaries(4)
-            .iter()
-            .map(|key| key[0])
-            .collect::<Vec<_>>(),
-        [64, 128, 192]
-    );
-    assert!(
-        KeyRange::full()
-            .cut(&even_boundaries(7))
-            .is_some_and(|parts| parts.len() == 7)
-    );
+    assert_eq!(even_boundaries(4).iter().map(|key| key[0]).collect::<Vec<_>>(), [64, 128, 192]);
+    assert!(KeyRange::full().cut(&even_boundaries(7)).is_some_and(|parts| parts.len() == 7));
 }
 
 #[test]
 fn segments_tile_the_key_axis() {
-    for (strategy, total) in [
-        (Strategy::Hash, 3),
-        (Strategy::Composite, 1),
-        (Strategy::Range, 4),
-    ] {
-        let segments: Vec<_> = (0..total)
-            .map(|at| segment_range(strategy, at, total))
-            .collect();
+    for (strategy, total) in [(Strategy::Hash, 3), (Strategy::Composite, 1), (Strategy::Range, 4)] {
+        let segments: Vec<_> = (0..total).map(|at| segment_range(strategy, at, total)).collect();
         for first_byte in 0..=255u8 {
             let key = [first_byte; 12];
-            assert_eq!(
-                segments.iter().filter(|range| range.contains(&key)).count(),
-                1
-            );
+            assert_eq!(segments.iter().filter(|range| range.contains(&key)).count(), 1);
         }
     }
 }

@@ -20,11 +20,7 @@ fn key(bytes: &[u8]) -> Bytes {
 
 /// Every key was sampled four times and stands for as many units.
 fn samples(keys: &[&[u8]]) -> Vec<Weighted> {
-    let sample = |key: &&[u8]| Weighted {
-        key: KeyPrefix::new(key),
-        requests: 1.0,
-        units: 1.0,
-    };
+    let sample = |key: &&[u8]| Weighted { key: KeyPrefix::new(key), requests: 1.0, units: 1.0 };
     let mut samples: Vec<Weighted> = keys.repeat(4).iter().map(sample).collect();
     samples.sort_by_key(|sample| sample.key);
     samples
@@ -70,9 +66,7 @@ fn starts(adapted: &Adapted) -> Vec<&[u8]> {
 #[test]
 fn a_hot_cell_is_cut_where_its_load_is() {
     let mut table = Table::new(b"ht", &[10.0, 100.0, 10.0], 4);
-    table.samples = samples(&[
-        b"ka", b"kb", b"kc", b"kd", b"m1", b"m2", b"m3", b"m4", b"a", b"x",
-    ]);
+    table.samples = samples(&[b"ka", b"kb", b"kc", b"kd", b"m1", b"m2", b"m3", b"m4", b"a", b"x"]);
     let adapted = table.adapt().unwrap();
     assert_eq!(starts(&adapted), [&b"h"[..], b"m", b"t"]);
     assert_eq!(adapted.heat, [10.0, 50.0, 50.0, 10.0]);
@@ -92,11 +86,7 @@ fn a_single_hot_key_is_closed_in_on_and_then_left_alone() {
     let adapted = table.adapt().unwrap();
     assert_eq!(starts(&adapted), [&b"h"[..], b"k", b"l", b"t"]);
     assert_eq!(adapted.heat, [10.0, 0.0, 100.0, 0.0, 10.0]);
-    let again = Table {
-        map: adapted.map,
-        heat: adapted.heat,
-        ..table
-    };
+    let again = Table { map: adapted.map, heat: adapted.heat, ..table };
     assert!(again.adapt().is_none(), "there is nothing more to cut");
 }
 
@@ -125,9 +115,7 @@ fn new_partition_boundaries_divide_heat_as_the_samples_say() {
     assert_eq!(starts(&adapted), [b"c", b"h"]);
     assert_eq!(adapted.heat, [25.0, 75.0, 10.0]);
     let whole = KeyRange::new("", Some(key(b"h")));
-    let learned = adapted
-        .shape
-        .share(&whole, &KeyRange::new("", Some(key(b"c"))));
+    let learned = adapted.shape.share(&whole, &KeyRange::new("", Some(key(b"c"))));
     assert!((learned - 0.25).abs() < 1e-12, "{learned}");
 }
 
@@ -155,11 +143,7 @@ fn tables() -> impl Strategy<Value = Table> {
         let mut samples: Vec<Weighted> = keys.into_iter().map(weighted).collect();
         samples.sort_by_key(|sample| sample.key);
         let partition_boundaries = partitions.into_iter().map(|byte| key(&[byte])).collect();
-        Table {
-            samples,
-            partition_boundaries,
-            ..Table::new(&starts, &heat, quota)
-        }
+        Table { samples, partition_boundaries, ..Table::new(&starts, &heat, quota) }
     })
 }
 

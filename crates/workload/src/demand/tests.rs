@@ -20,28 +20,13 @@ fn named(id: &str, request: &str) -> Attempt {
 
 #[test]
 fn headers_are_read_as_sdks_write_them() {
-    assert!(matches!(
-        named("x", "attempt=1; max=3"),
-        Attempt::Named { first: true, .. }
-    ));
-    assert!(matches!(
-        named("x", "attempt=1"),
-        Attempt::Named { first: true, .. }
-    ));
+    assert!(matches!(named("x", "attempt=1; max=3"), Attempt::Named { first: true, .. }));
+    assert!(matches!(named("x", "attempt=1"), Attempt::Named { first: true, .. }));
     let with_ttl = named("x", "ttl=20260101T000000Z; attempt=2; max=3");
     assert!(matches!(with_ttl, Attempt::Named { first: false, .. }));
-    assert!(matches!(
-        named("x", "rubbish"),
-        Attempt::Named { first: false, .. }
-    ));
-    assert_eq!(
-        Attempt::from_headers(None, Some("attempt=2"), nameless(9)),
-        nameless(9)
-    );
-    assert_eq!(
-        Attempt::from_headers(Some(""), None, nameless(9)),
-        nameless(9)
-    );
+    assert!(matches!(named("x", "rubbish"), Attempt::Named { first: false, .. }));
+    assert_eq!(Attempt::from_headers(None, Some("attempt=2"), nameless(9)), nameless(9));
+    assert_eq!(Attempt::from_headers(Some(""), None, nameless(9)), nameless(9));
     assert_ne!(named("x", "attempt=1"), named("y", "attempt=1"));
 }
 
@@ -79,21 +64,12 @@ fn nameless_retries_count_once_until_served_or_too_late() {
     let other_request = Attempt::nameless(1, 42, RequestType::Retrieve);
     assert!(demand.counts(&nameless(42), THROTTLED, 0));
     for other in [other_key, other_client, other_request] {
-        assert!(
-            demand.counts(&other, SERVED, 10),
-            "{other:?} is a request of its own"
-        );
+        assert!(demand.counts(&other, SERVED, 10), "{other:?} is a request of its own");
     }
     assert!(!demand.counts(&nameless(42), THROTTLED, 1_000));
     assert!(!demand.counts(&nameless(42), SERVED, 2_000));
-    assert!(
-        demand.counts(&nameless(42), THROTTLED, 2_100),
-        "the one before was served"
-    );
-    assert!(
-        demand.counts(&nameless(42), THROTTLED, 20_000),
-        "too late for a retry"
-    );
+    assert!(demand.counts(&nameless(42), THROTTLED, 2_100), "the one before was served");
+    assert!(demand.counts(&nameless(42), THROTTLED, 20_000), "too late for a retry");
 }
 
 #[test]
@@ -104,10 +80,7 @@ fn nameless_requests_that_are_served_all_count() {
 
 #[test]
 fn a_flood_of_served_calls_does_not_push_out_the_throttled() {
-    let settings = DemandSettings {
-        requests_max: 64,
-        ..DemandSettings::default()
-    };
+    let settings = DemandSettings { requests_max: 64, ..DemandSettings::default() };
     let demand = Demand::new(&settings);
     // Few enough that no set of eight fills with throttled calls alone.
     let waiting: Vec<String> = (0..8).map(|n| format!("waiting {n}")).collect();
@@ -118,10 +91,7 @@ fn a_flood_of_served_calls_does_not_push_out_the_throttled() {
         demand.counts(&named(&format!("served {n}"), "attempt=1"), SERVED, 500);
     }
     for id in &waiting {
-        assert!(
-            !demand.counts(&named(id, "attempt=2"), SERVED, 1_000),
-            "{id}"
-        );
+        assert!(!demand.counts(&named(id, "attempt=2"), SERVED, 1_000), "{id}");
     }
 }
 

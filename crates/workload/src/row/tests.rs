@@ -20,19 +20,9 @@ fn overlap(map: &CellMap, range: &KeyRange) -> Overlap {
 }
 
 fn counted(requests: &[(usize, f32)], covered_s: u16) -> OpenRow {
-    let mut row = OpenRow {
-        covered_s,
-        ..OpenRow::default()
-    };
+    let mut row = OpenRow { covered_s, ..OpenRow::default() };
     for (cell, write_units) in requests {
-        row.count(
-            *cell,
-            CELLS,
-            &Vector {
-                write_units: *write_units,
-                ..vector_at(0)
-            },
-        );
+        row.count(*cell, CELLS, &Vector { write_units: *write_units, ..vector_at(0) });
     }
     row
 }
@@ -42,24 +32,13 @@ fn a_closed_row_is_as_small_as_the_docs_say() {
     assert_eq!(size_of::<Row>(), 48);
     let row = counted(&[(1, 2.0), (4, 1.0)], 1).close(&map(CELLS));
     assert_eq!(row.cells.as_deref(), Some(&[1, 4][..]));
-    assert_eq!(
-        row.values.len(),
-        2 * 3,
-        "write units, requests and bytes, no other channel"
-    );
+    assert_eq!(row.values.len(), 2 * 3, "write units, requests and bytes, no other channel");
 }
 
 #[test]
 fn channels_are_counted_apart() {
-    let mut open = OpenRow {
-        covered_s: 1,
-        ..OpenRow::default()
-    };
-    let refused = Vector {
-        outcome: Outcome::Throttled,
-        read_units: 3.0,
-        ..vector_at(0)
-    };
+    let mut open = OpenRow { covered_s: 1, ..OpenRow::default() };
+    let refused = Vector { outcome: Outcome::Throttled, read_units: 3.0, ..vector_at(0) };
     open.count(2, CELLS, &refused);
     open.count(2, CELLS, &vector_at(0));
     let row = open.close(&map(CELLS));
@@ -72,11 +51,7 @@ fn channels_are_counted_apart() {
 fn the_peak_of_a_bin_is_its_busiest_second() {
     let mut ten_seconds = OpenRow::default();
     for units in [1.0, 0.0, 5.0, 2.0] {
-        let second = if units > 0.0 {
-            counted(&[(3, units)], 1)
-        } else {
-            counted(&[], 1)
-        };
+        let second = if units > 0.0 { counted(&[(3, units)], 1) } else { counted(&[], 1) };
         ten_seconds.fold(&second, true);
     }
     let mut minute = OpenRow::default();
@@ -84,10 +59,7 @@ fn the_peak_of_a_bin_is_its_busiest_second() {
     let row = minute.close(&map(CELLS));
     assert_eq!(row.covered_s, 4);
     let of_cell = row.peak_to_mean(&overlap(&row.map, &row.map.range(3)));
-    assert!(
-        (of_cell - 2.5).abs() < 1e-6,
-        "5 in a second against 2: {of_cell}"
-    );
+    assert!((of_cell - 2.5).abs() < 1e-6, "5 in a second against 2: {of_cell}");
     let elsewhere = row.peak_to_mean(&overlap(&row.map, &row.map.range(4)));
     assert_eq!(elsewhere, 1.0);
 }

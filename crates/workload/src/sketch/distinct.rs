@@ -44,11 +44,7 @@ impl Distinct {
         }
         let count = REGISTERS as f64;
         let alpha = 0.7213 / (1.0 + 1.079 / count);
-        let sum: f64 = self
-            .registers
-            .iter()
-            .map(|rank| 0.5f64.powi(i32::from(*rank)))
-            .sum();
+        let sum: f64 = self.registers.iter().map(|rank| 0.5f64.powi(i32::from(*rank))).sum();
         let estimate = alpha * count * count / sum;
         let unused = self.registers.iter().filter(|rank| **rank == 0).count();
         if estimate <= 2.5 * count && unused > 0 {
@@ -65,20 +61,11 @@ mod tests {
 
     #[test]
     fn few_are_counted_almost_exactly_and_many_within_the_error() {
-        for (clients, error) in [
-            (0u64, 0.0),
-            (1, 0.01),
-            (20, 0.06),
-            (1_000, 0.2),
-            (100_000, 0.2),
-        ] {
+        for (clients, error) in [(0u64, 0.0), (1, 0.01), (20, 0.06), (1_000, 0.2), (100_000, 0.2)] {
             let mut distinct = Distinct::default();
             (0..clients * 3).for_each(|n| distinct.add(n % clients));
             let off = distinct.estimate() - clients as f64;
-            assert!(
-                off.abs() <= error * clients as f64,
-                "{clients}: off by {off}"
-            );
+            assert!(off.abs() <= error * clients as f64, "{clients}: off by {off}");
         }
     }
 

@@ -53,11 +53,7 @@ struct StoredHitters {
 impl From<StoredHitters> for Hitters {
     fn from(stored: StoredHitters) -> Self {
         let counters = stored.counters.into_iter().collect();
-        Self {
-            counters,
-            max: stored.max,
-            missed_max: stored.missed_max,
-        }
+        Self { counters, max: stored.max, missed_max: stored.missed_max }
     }
 }
 
@@ -65,36 +61,25 @@ impl From<Hitters> for StoredHitters {
     fn from(hitters: Hitters) -> Self {
         let mut counters: Vec<(u64, Hitter)> = hitters.counters.into_iter().collect();
         counters.sort_unstable_by_key(|(key_hash, _)| *key_hash);
-        Self {
-            counters,
-            max: hitters.max,
-            missed_max: hitters.missed_max,
-        }
+        Self { counters, max: hitters.max, missed_max: hitters.missed_max }
     }
 }
 
 impl Hitters {
     pub(crate) fn new(max: usize) -> Self {
-        Self {
-            counters: HashMap::default(),
-            max: max.max(1),
-            missed_max: 0.0,
-        }
+        Self { counters: HashMap::default(), max: max.max(1), missed_max: 0.0 }
     }
 
     #[inline]
     pub(crate) fn add(&mut self, vector: &Vector) {
         let missed_max = self.missed_max;
-        let counter = self
-            .counters
-            .entry(vector.key_hash)
-            .or_insert_with(|| Hitter {
-                key: vector.storage_key,
-                read_units: 0.0,
-                write_units: 0.0,
-                requests: 0,
-                missed_max,
-            });
+        let counter = self.counters.entry(vector.key_hash).or_insert_with(|| Hitter {
+            key: vector.storage_key,
+            read_units: 0.0,
+            write_units: 0.0,
+            requests: 0,
+            missed_max,
+        });
         counter.read_units += f64::from(vector.read_units);
         counter.write_units += f64::from(vector.write_units);
         counter.requests += 1;
@@ -117,10 +102,7 @@ impl Hitters {
                     mine.requests += theirs.requests;
                     mine.missed_max += theirs.missed_max;
                 })
-                .or_insert_with(|| Hitter {
-                    missed_max,
-                    ..theirs.clone()
-                });
+                .or_insert_with(|| Hitter { missed_max, ..theirs.clone() });
         }
         self.missed_max += other.missed_max;
         self.purge();
@@ -138,16 +120,10 @@ impl Hitters {
 
     /// The heaviest keys with what was counted of them, heaviest first.
     pub(crate) fn top(&self, count: usize) -> Vec<(u64, Hitter)> {
-        let mut all: Vec<(u64, &Hitter)> = self
-            .counters
-            .iter()
-            .map(|(key_hash, counter)| (*key_hash, counter))
-            .collect();
+        let mut all: Vec<(u64, &Hitter)> =
+            self.counters.iter().map(|(key_hash, counter)| (*key_hash, counter)).collect();
         all.sort_unstable_by(|a, b| b.1.units().total_cmp(&a.1.units()).then(a.0.cmp(&b.0)));
-        all.into_iter()
-            .take(count)
-            .map(|(key_hash, counter)| (key_hash, counter.clone()))
-            .collect()
+        all.into_iter().take(count).map(|(key_hash, counter)| (key_hash, counter.clone())).collect()
     }
 
     /// Drops the lighter half when there are twice as many counters as wanted.
@@ -158,8 +134,7 @@ impl Hitters {
         let mut units: Vec<f64> = self.counters.values().map(Hitter::units_max).collect();
         let (_, threshold, _) = units.select_nth_unstable_by(self.max, |a, b| b.total_cmp(a));
         let threshold = *threshold;
-        self.counters
-            .retain(|_, counter| counter.units_max() > threshold);
+        self.counters.retain(|_, counter| counter.units_max() > threshold);
         self.missed_max = self.missed_max.max(threshold);
     }
 }
@@ -203,11 +178,7 @@ mod tests {
         }
         let top = hitters.top(1);
         assert_eq!(top[0].0, 7);
-        assert!(
-            (1_900.0..=2_000.0).contains(&top[0].1.units()),
-            "{:?}",
-            top[0].1
-        );
+        assert!((1_900.0..=2_000.0).contains(&top[0].1.units()), "{:?}", top[0].1);
         assert!(hitters.counters.len() <= 32);
     }
 

@@ -48,21 +48,13 @@ struct StoredSample {
 
 impl From<StoredSample> for Sample {
     fn from(stored: StoredSample) -> Self {
-        Self {
-            heap: stored.sampled.into(),
-            max: stored.max,
-            seen: stored.seen,
-        }
+        Self { heap: stored.sampled.into(), max: stored.max, seen: stored.seen }
     }
 }
 
 impl From<Sample> for StoredSample {
     fn from(sample: Sample) -> Self {
-        Self {
-            sampled: sample.heap.into_sorted_vec(),
-            max: sample.max,
-            seen: sample.seen,
-        }
+        Self { sampled: sample.heap.into_sorted_vec(), max: sample.max, seen: sample.seen }
     }
 }
 
@@ -85,11 +77,7 @@ pub(crate) struct Weighted {
 
 impl Sample {
     pub(crate) fn new(max: usize) -> Self {
-        Self {
-            heap: BinaryHeap::new(),
-            max,
-            seen: 0,
-        }
+        Self { heap: BinaryHeap::new(), max, seen: 0 }
     }
 
     #[inline]
@@ -101,17 +89,11 @@ impl Sample {
     #[inline]
     fn offer(&mut self, priority: u64, vector: &Vector) {
         if self.heap.len() < self.max {
-            self.heap.push(Sampled {
-                priority,
-                vector: *vector,
-            });
+            self.heap.push(Sampled { priority, vector: *vector });
         } else if let Some(mut top) = self.heap.peek_mut()
             && priority < top.priority
         {
-            *top = Sampled {
-                priority,
-                vector: *vector,
-            };
+            *top = Sampled { priority, vector: *vector };
         }
     }
 
@@ -142,11 +124,7 @@ impl Sample {
     /// The keys of new demand, each with what it stands for.
     pub(crate) fn keys(&self) -> impl Iterator<Item = Weighted> {
         let each = self.seen as f64 / self.heap.len().max(1) as f64;
-        let demand = self
-            .heap
-            .iter()
-            .map(|sampled| &sampled.vector)
-            .filter(|vector| vector.demand);
+        let demand = self.heap.iter().map(|sampled| &sampled.vector).filter(|vector| vector.demand);
         demand.map(move |vector| Weighted {
             key: vector.storage_key,
             requests: each,
@@ -180,14 +158,8 @@ mod tests {
         let sample = sample(0..10_000);
         let vectors = sample.vectors();
         assert_eq!(vectors.len(), 100);
-        let early = vectors
-            .iter()
-            .filter(|vector| vector.timestamp_ms < 5_000)
-            .count();
-        assert!(
-            (35..=65).contains(&early),
-            "{early} of 100 from the first half"
-        );
+        let early = vectors.iter().filter(|vector| vector.timestamp_ms < 5_000).count();
+        assert!((35..=65).contains(&early), "{early} of 100 from the first half");
         let stands_for: f64 = sample.keys().map(|key| key.requests).sum();
         assert!((stands_for - 10_000.0).abs() < 1e-6);
     }

@@ -17,14 +17,7 @@ fn written(bytes: &[u8]) -> (tempfile::TempDir, std::path::PathBuf) {
 fn read(text: &str) -> Result<Vec<TraceEvent>, String> {
     let (_directory, path) = written(text.as_bytes());
     let events = TraceReader::open(&path).and_then(Iterator::collect);
-    events.map_err(|error| {
-        error
-            .to_string()
-            .split_once("trace.csv")
-            .unwrap()
-            .1
-            .to_owned()
-    })
+    events.map_err(|error| error.to_string().split_once("trace.csv").unwrap().1.to_owned())
 }
 
 #[test]
@@ -76,10 +69,7 @@ fn what_is_wrong_is_named_with_its_line() {
             "1,put,a,1,x\n",
             "unknown op `put`; write store, retrieve, modify, delete, query or unknown",
         ),
-        (
-            "1,store,a,big,x\n",
-            "size `big` is not a whole number; write one, or leave it empty",
-        ),
+        ("1,store,a,big,x\n", "size `big` is not a whole number; write one, or leave it empty"),
         (
             "1,store,a\n",
             "3 fields where the header has 5; give every line as many fields as the header",
@@ -103,8 +93,5 @@ fn nothing_is_read_after_an_error() {
 #[test]
 fn a_file_that_is_not_there_is_named() {
     let error = TraceReader::open(Path::new("no/such/trace.csv")).unwrap_err();
-    assert!(
-        error.to_string().starts_with("no/such/trace.csv: "),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("no/such/trace.csv: "), "{error}");
 }

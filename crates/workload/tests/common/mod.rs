@@ -41,10 +41,7 @@ pub(crate) fn hash_key(n: u64) -> Vec<u8> {
 
 /// Partitions between boundaries that rise.
 pub(crate) fn partitions(boundaries: &[&[u8]]) -> Vec<(PartitionId, KeyRange)> {
-    let boundaries: Vec<Bytes> = boundaries
-        .iter()
-        .map(|key| Bytes::copy_from_slice(key))
-        .collect();
+    let boundaries: Vec<Bytes> = boundaries.iter().map(|key| Bytes::copy_from_slice(key)).collect();
     let ranges = KeyRange::full().cut(&boundaries).expect("boundaries rise");
     (1..).map(PartitionId).zip(ranges).collect()
 }
@@ -62,25 +59,15 @@ pub(crate) fn collector(
 
 /// A channel of the table's history.
 pub(crate) fn history(collector: &Collector, range: &KeyRange, channel: Channel) -> RateSeries {
-    collector
-        .history(TABLE)
-        .expect("something came")
-        .series(range, channel)
+    collector.history(TABLE).expect("something came").series(range, channel)
 }
 
 /// Everything that would be saved of the table.
 pub(crate) fn saved(collector: &Collector) -> (Vec<Vec<u8>>, Vec<u8>) {
     let history = collector.history(TABLE).expect("something came");
     let days = history.start_ms().div_euclid(86_400_000)..=history.end_ms().div_euclid(86_400_000);
-    let days = days
-        .filter_map(|day| collector.encode_day(TABLE, day))
-        .collect();
-    (
-        days,
-        collector
-            .encode_snapshot(TABLE)
-            .expect("the table is known"),
-    )
+    let days = days.filter_map(|day| collector.encode_day(TABLE, day)).collect();
+    (days, collector.encode_snapshot(TABLE).expect("the table is known"))
 }
 
 #[track_caller]

@@ -38,11 +38,7 @@ fn holds(test: &Test, item: &Item) -> bool {
         Test::Between(operand, low, high) => {
             let operand = value(operand, item);
             let within = |bound: &Operand, comparator| {
-                compared(
-                    operand.as_deref(),
-                    comparator,
-                    value(bound, item).as_deref(),
-                )
+                compared(operand.as_deref(), comparator, value(bound, item).as_deref())
             };
             within(low, Comparator::GreaterOrEqual) && within(high, Comparator::LessOrEqual)
         }

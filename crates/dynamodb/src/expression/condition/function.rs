@@ -98,10 +98,7 @@ fn path(parser: &mut Parser<'_>, function: &str, operand: &Operand) -> Path {
         Operand::Path(path) => path.clone(),
         _ => {
             parser.path_required(function);
-            Path {
-                attribute: String::new(),
-                steps: Vec::new(),
-            }
+            Path { attribute: String::new(), steps: Vec::new() }
         }
     }
 }
@@ -149,10 +146,7 @@ fn attribute_type(parser: &mut Parser<'_>, operand: &Operand, kind: &Operand) ->
 fn begins_with(parser: &mut Parser<'_>, operand: &Operand, start: &Operand) -> Test {
     check_distinct(parser, "begins_with", operand, start);
     for operand in [operand, start] {
-        if let Some(kind) = operand
-            .known_type()
-            .filter(|kind| !matches!(*kind, "S" | "B"))
-        {
+        if let Some(kind) = operand.known_type().filter(|kind| !matches!(*kind, "S" | "B")) {
             parser.wrong_operand_type("begins_with", kind);
         }
     }

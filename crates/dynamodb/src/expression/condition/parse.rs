@@ -51,11 +51,7 @@ pub(super) fn program(parser: &mut Parser<'_>) -> Result<Vec<Op>, Fault> {
         }
     }
     builder.reduce(Pending::Or);
-    if builder.pending.is_empty() {
-        Ok(builder.program)
-    } else {
-        Err(parser.unexpected())
-    }
+    if builder.pending.is_empty() { Ok(builder.program) } else { Err(parser.unexpected()) }
 }
 
 impl Builder {
@@ -100,10 +96,7 @@ impl Builder {
     }
 
     fn at_closing(&self, parser: &Parser<'_>) -> bool {
-        let open = self
-            .pending
-            .iter()
-            .any(|pending| matches!(pending, Pending::Open(_)));
+        let open = self.pending.iter().any(|pending| matches!(pending, Pending::Open(_)));
         open && parser.peek().is_symbol(")")
     }
 
@@ -145,9 +138,7 @@ impl Builder {
 /// A path, value, or function call; `depth` counts the calls around it.
 pub(super) fn operand_or_function(parser: &mut Parser<'_>, depth: usize) -> Result<Term, Fault> {
     if parser.peek().kind == Kind::ValueRef {
-        parser
-            .value()
-            .map(|value| Term::Operand(Operand::Value(value)))
+        parser.value().map(|value| Term::Operand(Operand::Value(value)))
     } else if parser.at_function() {
         function(parser, depth)
     } else if parser.at_path() {
@@ -183,9 +174,7 @@ fn at_comparison(parser: &Parser<'_>) -> bool {
 
 fn comparator(parser: &Parser<'_>) -> Option<Comparator> {
     let next = parser.peek();
-    let found = Comparator::ALL
-        .iter()
-        .find(|(symbol, _)| next.is_symbol(symbol));
+    let found = Comparator::ALL.iter().find(|(symbol, _)| next.is_symbol(symbol));
     found.map(|(_, comparator)| *comparator)
 }
 

@@ -18,9 +18,7 @@ fn parse(text: &str) -> Result<Condition, ApiError> {
 }
 
 fn matches(text: &str, attributes: Json) -> bool {
-    parse(text)
-        .unwrap_or_else(|error| panic!("{text}: {error}"))
-        .matches(&item(attributes))
+    parse(text).unwrap_or_else(|error| panic!("{text}: {error}")).matches(&item(attributes))
 }
 
 fn thing() -> Json {
@@ -135,23 +133,14 @@ fn faults_are_reported_in_dynamodbs_words_and_order() {
         ("(n = :n", "Syntax error; token: \"<EOF>\", near: \":n\""),
         ("n = :n)", "Syntax error; token: \")\", near: \":n)\""),
         ("(NOT n) = :n", "Syntax error; token: \")\", near: \"n) =\""),
-        (
-            "n BETWEEN :n OR :n",
-            "Syntax error; token: \"OR\", near: \":n OR :n\"",
-        ),
+        ("n BETWEEN :n OR :n", "Syntax error; token: \"OR\", near: \":n OR :n\""),
         ("AND = :n", "Syntax error; token: \"AND\", near: \"AND =\""),
         ("n & :n", "Syntax error; token: \"&\", near: \"n & :n\""),
         ("((n = :n))", "The expression has redundant parentheses;"),
         ("((n)) = :n", "The expression has redundant parentheses;"),
-        (
-            "attribute_exists(((n)))",
-            "The expression has redundant parentheses;",
-        ),
+        ("attribute_exists(((n)))", "The expression has redundant parentheses;"),
         ("f(n)", "Invalid function name; function: f"),
-        (
-            "Attribute_Exists(n)",
-            "Invalid function name; function: Attribute_Exists",
-        ),
+        ("Attribute_Exists(n)", "Invalid function name; function: Attribute_Exists"),
         (
             "size(n)",
             "The function is not allowed to be used this way in an expression; function: size",
@@ -166,14 +155,8 @@ fn faults_are_reported_in_dynamodbs_words_and_order() {
             "The function is not allowed to be used this way in an expression; \
              function: attribute_exists",
         ),
-        (
-            "name = :n",
-            "Attribute name is a reserved keyword; reserved keyword: name",
-        ),
-        (
-            "n.Status = :n",
-            "Attribute name is a reserved keyword; reserved keyword: Status",
-        ),
+        ("name = :n", "Attribute name is a reserved keyword; reserved keyword: name"),
+        ("n.Status = :n", "Attribute name is a reserved keyword; reserved keyword: Status"),
         (
             "#x = :n",
             "An expression attribute name used in the document path is not defined; \
@@ -253,10 +236,7 @@ fn faults_are_reported_in_dynamodbs_words_and_order() {
             "The function is not allowed in a condition expression; function: if_not_exists",
         ),
         ("lst[01] = :n", "Syntax error; token: \"1\", near: \"01]\""),
-        (
-            "tree.in = :n",
-            "Syntax error; token: \"in\", near: \".in =\"",
-        ),
+        ("tree.in = :n", "Syntax error; token: \"in\", near: \".in =\""),
         // The higher rank wins, wherever it stands.
         ("name = :x OR f(n)", "Invalid function name; function: f"),
     ] {
@@ -270,10 +250,7 @@ fn operators_and_operands_are_bounded() {
     let many = |count: usize| vec!["n = :n"; count].join(" OR ");
     assert!(parse(&many(150)).is_ok());
     let refused = refusal(parse(&many(151)));
-    assert!(
-        refused.contains("too many operators; operator count: 301"),
-        "{refused}"
-    );
+    assert!(refused.contains("too many operators; operator count: 301"), "{refused}");
     let list = |count: usize| format!("n IN ({})", vec![":n"; count].join(","));
     assert!(parse(&list(100)).is_ok());
     assert!(refusal(parse(&list(101))).contains("number of operands: 101"));
@@ -324,11 +301,7 @@ fn formulas() -> impl proptest::strategy::Strategy<Value = (String, bool)> {
         let part = |(text, truth): (String, bool)| {
             // Around another pair, parentheses would be redundant.
             (
-                if text.starts_with('n') && text.len() == 6 {
-                    text
-                } else {
-                    format!("({text})")
-                },
+                if text.starts_with('n') && text.len() == 6 { text } else { format!("({text})") },
                 truth,
             )
         };
@@ -340,10 +313,7 @@ fn formulas() -> impl proptest::strategy::Strategy<Value = (String, bool)> {
             (inner.clone(), inner.clone(), any::<bool>()).prop_map(move |(left, right, and)| {
                 let ((left, a), (right, b)) = (part(left), part(right));
                 let operator = if and { "AND" } else { "OR" };
-                (
-                    format!("{left} {operator} {right}"),
-                    if and { a && b } else { a || b },
-                )
+                (format!("{left} {operator} {right}"), if and { a && b } else { a || b })
             }),
         ]
     })

@@ -13,21 +13,15 @@ const CALL_DEPTH_MAX: usize = 16;
 type Sum = fn(Operand, Operand) -> Expression;
 type ParseAction = fn(&mut Parser<'_>) -> Result<Action, Fault>;
 
-const SECTIONS: [(&str, ParseAction); 4] = [
-    ("SET", set),
-    ("REMOVE", remove),
-    ("ADD", add),
-    ("DELETE", delete),
-];
+const SECTIONS: [(&str, ParseAction); 4] =
+    [("SET", set), ("REMOVE", remove), ("ADD", add), ("DELETE", delete)];
 
 /// Parses all sections.
 pub(super) fn actions(parser: &mut Parser<'_>) -> Result<Vec<Action>, Fault> {
     let mut actions = Vec::new();
     let mut seen = [false; SECTIONS.len()];
     while parser.peek().kind != Kind::End {
-        let section = SECTIONS
-            .iter()
-            .position(|(name, _)| parser.peek().is_keyword(name));
+        let section = SECTIONS.iter().position(|(name, _)| parser.peek().is_keyword(name));
         let section = section.ok_or_else(|| parser.unexpected())?;
         parser.next();
         let (name, action) = SECTIONS[section];
@@ -69,17 +63,11 @@ fn set(parser: &mut Parser<'_>) -> Result<Action, Fault> {
         }
     };
     parser.close_around(around)?;
-    Ok(Action {
-        path,
-        change: Change::Set(expression),
-    })
+    Ok(Action { path, change: Change::Set(expression) })
 }
 
 fn remove(parser: &mut Parser<'_>) -> Result<Action, Fault> {
-    Ok(Action {
-        path: parser.path()?,
-        change: Change::Remove,
-    })
+    Ok(Action { path: parser.path()?, change: Change::Remove })
 }
 
 fn add(parser: &mut Parser<'_>) -> Result<Action, Fault> {
@@ -87,19 +75,13 @@ fn add(parser: &mut Parser<'_>) -> Result<Action, Fault> {
     if !matches!(*value, Value::N(_)) {
         check_set(parser, "ADD", &value);
     }
-    Ok(Action {
-        path,
-        change: Change::Add(value),
-    })
+    Ok(Action { path, change: Change::Add(value) })
 }
 
 fn delete(parser: &mut Parser<'_>) -> Result<Action, Fault> {
     let (path, value) = (parser.path()?, parser.value()?);
     check_set(parser, "DELETE", &value);
-    Ok(Action {
-        path,
-        change: Change::Delete(value),
-    })
+    Ok(Action { path, change: Change::Delete(value) })
 }
 
 fn check_set(parser: &mut Parser<'_>, section: &str, value: &Value) {

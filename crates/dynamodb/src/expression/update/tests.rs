@@ -21,18 +21,12 @@ fn old() -> Json {
 }
 
 fn apply(text: &str) -> Result<Updated, ApiError> {
-    parse(text)
-        .unwrap_or_else(|error| panic!("{text}: {error}"))
-        .apply(&item(old()))
+    parse(text).unwrap_or_else(|error| panic!("{text}: {error}")).apply(&item(old()))
 }
 
 /// What an update makes of one attribute of `old`.
 fn attribute(text: &str, name: &str) -> Option<Value> {
-    apply(text)
-        .unwrap_or_else(|error| panic!("{text}: {error}"))
-        .item
-        .get(name)
-        .cloned()
+    apply(text).unwrap_or_else(|error| panic!("{text}: {error}")).item.get(name).cloned()
 }
 
 #[test]
@@ -44,21 +38,9 @@ fn attributes_are_set_removed_added_to_and_deleted_from() {
         ("SET n = :one - n", "n", Some(json!({"N": "-4"}))),
         ("SET n = (n + :one)", "n", Some(json!({"N": "6"}))),
         ("SET n = (n) + (:one)", "n", Some(json!({"N": "6"}))),
-        (
-            "SET n = if_not_exists(n, :one)",
-            "n",
-            Some(json!({"N": "5"})),
-        ),
-        (
-            "SET c = if_not_exists(c, :one) + :one",
-            "c",
-            Some(json!({"N": "2"})),
-        ),
-        (
-            "SET l = list_append(:list, :list)",
-            "l",
-            Some(json!({"L": [{"S": "y"}, {"S": "y"}]})),
-        ),
+        ("SET n = if_not_exists(n, :one)", "n", Some(json!({"N": "5"}))),
+        ("SET c = if_not_exists(c, :one) + :one", "c", Some(json!({"N": "2"}))),
+        ("SET l = list_append(:list, :list)", "l", Some(json!({"L": [{"S": "y"}, {"S": "y"}]}))),
         (
             "SET l = list_append(if_not_exists(l, :empty), :list)",
             "l",
@@ -89,14 +71,8 @@ fn attributes_are_set_removed_added_to_and_deleted_from() {
 #[test]
 fn lists_are_changed_by_the_positions_they_had() {
     for (text, expected) in [
-        (
-            "SET lst[1] = :s",
-            json!([{"N": "0"}, {"S": "x"}, {"N": "2"}]),
-        ),
-        (
-            "SET lst[9] = :one",
-            json!([{"N": "0"}, {"N": "1"}, {"N": "2"}, {"N": "1"}]),
-        ),
+        ("SET lst[1] = :s", json!([{"N": "0"}, {"S": "x"}, {"N": "2"}])),
+        ("SET lst[9] = :one", json!([{"N": "0"}, {"N": "1"}, {"N": "2"}, {"N": "1"}])),
         (
             "SET lst[9] = :s, lst[7] = :one",
             json!([{"N": "0"}, {"N": "1"}, {"N": "2"}, {"N": "1"}, {"S": "x"}]),
@@ -104,21 +80,13 @@ fn lists_are_changed_by_the_positions_they_had() {
         ("REMOVE lst[0], lst[1]", json!([{"N": "2"}])),
         ("REMOVE lst[1], lst[0]", json!([{"N": "2"}])),
         ("REMOVE lst[9]", json!([{"N": "0"}, {"N": "1"}, {"N": "2"}])),
-        (
-            "REMOVE lst[0] SET lst[2] = :s",
-            json!([{"N": "1"}, {"S": "x"}]),
-        ),
-        (
-            "SET lst[0] = lst[2], lst[2] = lst[0]",
-            json!([{"N": "2"}, {"N": "1"}, {"N": "0"}]),
-        ),
+        ("REMOVE lst[0] SET lst[2] = :s", json!([{"N": "1"}, {"S": "x"}])),
+        ("SET lst[0] = lst[2], lst[2] = lst[0]", json!([{"N": "2"}, {"N": "1"}, {"N": "0"}])),
     ] {
         let expected = item(json!({"lst": {"L": expected}})).0.remove("lst");
         assert_eq!(attribute(text, "lst"), expected, "{text}");
     }
-    let expected = item(json!({"groups": {"L": [{"S": "stays"}]}}))
-        .0
-        .remove("groups");
+    let expected = item(json!({"groups": {"L": [{"S": "stays"}]}})).0.remove("groups");
     assert_eq!(attribute("DELETE groups[0] :ss", "groups"), expected);
 }
 
@@ -165,10 +133,7 @@ fn updates_that_do_not_fit_the_item_are_refused() {
             "Number overflow. Attempting to store a number with magnitude larger than supported \
              range",
         ),
-        (
-            "SET h = :huge + :one",
-            "Attempting to store more than 38 significant digits in a Number",
-        ),
+        ("SET h = :huge + :one", "Attempting to store more than 38 significant digits in a Number"),
     ] {
         assert_eq!(refusal(apply(text)), message, "{text}");
     }
@@ -181,27 +146,15 @@ fn faults_are_reported_in_dynamodbs_words() {
         ("a = :s", "Syntax error; token: \"a\", near: \"a =\""),
         ("SET a", "Syntax error; token: \"<EOF>\", near: \"a\""),
         ("SET a = :s,", "Syntax error; token: \"<EOF>\", near: \",\""),
-        (
-            "SET a = :s + :one + :one",
-            "Syntax error; token: \"+\", near: \":one + :one\"",
-        ),
-        (
-            "SET a = :s REMOVE",
-            "Syntax error; token: \"<EOF>\", near: \"REMOVE\"",
-        ),
+        ("SET a = :s + :one + :one", "Syntax error; token: \"+\", near: \":one + :one\""),
+        ("SET a = :s REMOVE", "Syntax error; token: \"<EOF>\", near: \"REMOVE\""),
         ("ADD a b", "Syntax error; token: \"b\", near: \"a b\""),
-        (
-            "REMOVE SET",
-            "Syntax error; token: \"SET\", near: \"REMOVE SET\"",
-        ),
+        ("REMOVE SET", "Syntax error; token: \"SET\", near: \"REMOVE SET\""),
         (
             "SET a = :s SET b = :s",
             "The \"SET\" section can only be used once in an update expression;",
         ),
-        (
-            "SET size = :s",
-            "Attribute name is a reserved keyword; reserved keyword: size",
-        ),
+        ("SET size = :s", "Attribute name is a reserved keyword; reserved keyword: size"),
         ("SET a = f(b, c)", "Invalid function name; function: f"),
         (
             "SET a = list_append(b)",
@@ -242,10 +195,7 @@ fn faults_are_reported_in_dynamodbs_words() {
             "An expression attribute value used in expression is not defined; \
              attribute value: :nope",
         ),
-        (
-            "SET a = ((:s))",
-            "The expression has redundant parentheses;",
-        ),
+        ("SET a = ((:s))", "The expression has redundant parentheses;"),
     ] {
         let expected = format!("Invalid UpdateExpression: {message}");
         assert_eq!(refusal(parse(text)), expected, "{text}");

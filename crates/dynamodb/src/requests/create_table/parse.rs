@@ -72,9 +72,7 @@ pub(super) fn attribute_definitions(params: &mut Params) -> Result<Vec<KeyAttrib
         let name = attribute_name(inner, path)?;
         let types = [("B", KeyType::B), ("N", KeyType::N), ("S", KeyType::S)];
         let key_type = inner.choice_at("AttributeType", path, &types)?;
-        Ok(name
-            .zip(key_type)
-            .map(|(name, key_type)| KeyAttribute::new(name, key_type)))
+        Ok(name.zip(key_type).map(|(name, key_type)| KeyAttribute::new(name, key_type)))
     })
 }
 
@@ -179,18 +177,14 @@ pub(super) fn resolve(
 ) -> Result<KeySchema, ApiError> {
     let names = |list: Vec<&str>| format!("[{}]", list.join(", "));
     let key_names: Vec<&str> = elements.iter().map(|(name, _)| name.as_str()).collect();
-    let defined: Vec<&str> = attributes
-        .iter()
-        .map(|attribute| attribute.name.as_str())
-        .collect();
+    let defined: Vec<&str> = attributes.iter().map(|attribute| attribute.name.as_str()).collect();
     if key_names.len() > defined.len() {
         return Err(ApiError::validation(
             "Invalid KeySchema: Some index key attribute have no definition",
         ));
     }
-    let find =
-        |name: &str| {
-            attributes.iter().find(|attribute| attribute.name == name).cloned().ok_or_else(|| {
+    let find = |name: &str| {
+        attributes.iter().find(|attribute| attribute.name == name).cloned().ok_or_else(|| {
             ApiError::invalid_parameter(format!(
                 "Some index key attributes are not defined in AttributeDefinitions. Keys: {}, \
                  AttributeDefinitions: {}",
@@ -198,7 +192,7 @@ pub(super) fn resolve(
                 names(defined.clone())
             ))
         })
-        };
+    };
     let [(partition, is_partition), rest @ ..] = elements else {
         return Err(ApiError::validation("Invalid KeySchema: it is empty"));
     };

@@ -34,18 +34,9 @@ fn defined(changes: Json) -> TableDefinition {
 #[test]
 fn a_table_is_defined() {
     let table = defined(json!({"DeletionProtectionEnabled": true}));
-    assert_eq!(
-        table.arn,
-        "arn:aws:dynamodb:local:000000000000:table/things"
-    );
-    assert_eq!(
-        table.key_schema.partition,
-        KeyAttribute::new("p", types::KeyType::S)
-    );
-    assert_eq!(
-        table.key_schema.sort,
-        Some(KeyAttribute::new("s", types::KeyType::N))
-    );
+    assert_eq!(table.arn, "arn:aws:dynamodb:local:000000000000:table/things");
+    assert_eq!(table.key_schema.partition, KeyAttribute::new("p", types::KeyType::S));
+    assert_eq!(table.key_schema.sort, Some(KeyAttribute::new("s", types::KeyType::N)));
     assert_eq!(table.billing, Billing::PayPerRequest);
     assert_eq!(table.strategy, Strategy::Hash);
     assert!(table.deletion_protection);
@@ -62,13 +53,7 @@ fn rates_and_strategy_are_taken_over() {
         "SSESpecification": {"Enabled": false},
         "TableClass": "STANDARD",
     }));
-    assert_eq!(
-        table.billing,
-        Billing::Provisioned {
-            read_units: 5,
-            write_units: 6
-        }
-    );
+    assert_eq!(table.billing, Billing::Provisioned { read_units: 5, write_units: 6 });
     assert_eq!(table.warm_throughput.unwrap().read_units, 7000);
     assert_eq!(table.strategy, Strategy::Composite);
     assert_eq!(table.initial_partitions(3000.0, 1000.0), 3);

@@ -14,10 +14,7 @@ fn delete(key: Json) -> Json {
 #[test]
 fn writes_happen_each_on_its_own_and_the_rest_comes_back() {
     let mut store = Store::new();
-    store.run(
-        BatchWrite,
-        json!({"RequestItems": {"things": [put(key("old", 1))]}}),
-    );
+    store.run(BatchWrite, json!({"RequestItems": {"things": [put(key("old", 1))]}}));
     let busy = thing("busy", 1, "x", json!({"S": "y"}));
     let request = json!({
         "RequestItems": {"things": [
@@ -32,10 +29,7 @@ fn writes_happen_each_on_its_own_and_the_rest_comes_back() {
             "ConsumedCapacity": [{"TableName": "things", "CapacityUnits": 2.0}],
         })
     );
-    assert_eq!(
-        store.run(Get, json!({"Key": key("new", 1)}))["Item"],
-        key("new", 1)
-    );
+    assert_eq!(store.run(Get, json!({"Key": key("new", 1)}))["Item"], key("new", 1));
     assert_eq!(store.run(Get, json!({"Key": key("old", 1)})), json!({}));
 }
 
@@ -73,21 +67,9 @@ fn a_response_of_reads_is_bounded() {
         store.run(Operation::PutItem, json!({"Item": item}));
     }
     let keys: Vec<_> = (0..50).map(|sort| key("a", sort)).collect();
-    let response = store.run(
-        BatchGet,
-        json!({"RequestItems": {"things": {"Keys": keys}}}),
-    );
-    assert_eq!(
-        response["Responses"]["things"].as_array().unwrap().len(),
-        41
-    );
-    assert_eq!(
-        response["UnprocessedKeys"]["things"]["Keys"]
-            .as_array()
-            .unwrap()
-            .len(),
-        9
-    );
+    let response = store.run(BatchGet, json!({"RequestItems": {"things": {"Keys": keys}}}));
+    assert_eq!(response["Responses"]["things"].as_array().unwrap().len(), 41);
+    assert_eq!(response["UnprocessedKeys"]["things"]["Keys"].as_array().unwrap().len(), 9);
 }
 
 #[test]
@@ -123,17 +105,11 @@ fn malformed_batches_are_refused() {
     ] {
         let refused = store.run(operation, json!({"RequestItems": {"things": part}}));
         let message = refused["message"].as_str().unwrap();
-        assert!(
-            message.starts_with("1 validation error detected"),
-            "{message}"
-        );
+        assert!(message.starts_with("1 validation error detected"), "{message}");
     }
     let parts = json!({"RequestItems": {"one": many(20, put), "two": many(20, put)}});
     let refused = store.run(BatchWrite, parts);
-    assert_eq!(
-        refused["message"],
-        "Too many items requested for the BatchWriteItem call"
-    );
+    assert_eq!(refused["message"], "Too many items requested for the BatchWriteItem call");
     let twice = json!({"RequestItems": {"things": {"Keys": [key("a", 1), key("a", 1)]}}});
     assert_eq!(store.run(BatchGet, twice)["message"], duplicates);
 }

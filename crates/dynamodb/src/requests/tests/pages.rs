@@ -32,13 +32,8 @@ fn query(condition: &str, more: Json) -> Json {
 
 /// The sort keys of a response's items.
 fn sorts(response: &Json) -> Vec<i64> {
-    let items = response["Items"]
-        .as_array()
-        .unwrap_or_else(|| panic!("{response}"));
-    items
-        .iter()
-        .map(|item| item["s"]["N"].as_str().unwrap().parse().unwrap())
-        .collect()
+    let items = response["Items"].as_array().unwrap_or_else(|| panic!("{response}"));
+    items.iter().map(|item| item["s"]["N"].as_str().unwrap().parse().unwrap()).collect()
 }
 
 #[test]
@@ -93,10 +88,7 @@ fn the_filter_comes_after_the_limit() {
     let mut store = filled();
     let filter = json!({"FilterExpression": "n > :n", ":n": {"N": "20"}, "Limit": 3});
     let response = store.run(QueryOp, query("p = :p", filter));
-    assert_eq!(
-        (&response["Count"], &response["ScannedCount"]),
-        (&json!(1), &json!(3))
-    );
+    assert_eq!((&response["Count"], &response["ScannedCount"]), (&json!(1), &json!(3)));
     assert_eq!(response["LastEvaluatedKey"], key("a", 3));
 }
 
@@ -149,10 +141,7 @@ fn parallel_segments_see_every_item_once() {
         }
     }
     seen.sort_by_key(Json::to_string);
-    let mut all = store.run(ScanOp, json!({}))["Items"]
-        .as_array()
-        .unwrap()
-        .clone();
+    let mut all = store.run(ScanOp, json!({}))["Items"].as_array().unwrap().clone();
     all.sort_by_key(Json::to_string);
     assert_eq!(seen.len(), 15);
     assert_eq!(seen, all);
@@ -170,10 +159,7 @@ fn start_keys_must_lie_where_the_page_is() {
         (started(key("b", 1)), outside),
         (started(json!({"p": {"S": "a"}})), mismatch),
         (
-            query(
-                "p = :p AND s > :v",
-                json!({":v": {"N": "3"}, "ExclusiveStartKey": key("a", 2)}),
-            ),
+            query("p = :p AND s > :v", json!({":v": {"N": "3"}, "ExclusiveStartKey": key("a", 2)})),
             "The provided starting key does not match the range key predicate",
         ),
     ] {
@@ -187,11 +173,7 @@ fn start_keys_must_lie_where_the_page_is() {
             store.run(ScanOp, request)["message"].clone()
         })
         .collect();
-    assert_eq!(
-        messages.iter().filter(|message| !message.is_null()).count(),
-        1,
-        "{messages:?}"
-    );
+    assert_eq!(messages.iter().filter(|message| !message.is_null()).count(), 1, "{messages:?}");
 }
 
 #[test]
@@ -206,10 +188,7 @@ fn requests_that_make_no_page_are_refused() {
         ),
         (
             QueryOp,
-            query(
-                "p = :p",
-                json!({"FilterExpression": "s > :v", ":v": {"N": "1"}}),
-            ),
+            query("p = :p", json!({"FilterExpression": "s > :v", ":v": {"N": "1"}})),
             "Filter Expression can only contain non-primary key attributes: Primary key attribute: \
              s",
         ),
@@ -261,10 +240,7 @@ fn requests_that_make_no_page_are_refused() {
     ] {
         let mut request = request;
         if let Some(values) = request.get_mut("ExpressionAttributeValues") {
-            values
-                .as_object_mut()
-                .unwrap()
-                .retain(|_, value| !value.is_null());
+            values.as_object_mut().unwrap().retain(|_, value| !value.is_null());
         }
         assert_eq!(store.run(operation, request)["message"], message);
     }

@@ -22,12 +22,7 @@ fn what_is_put_is_read_back_until_it_is_deleted() {
 #[test]
 fn a_projection_cuts_the_item() {
     let mut store = Store::new();
-    let item = thing(
-        "a",
-        1,
-        "x",
-        json!({"M": {"y": {"S": "1"}, "z": {"S": "2"}}}),
-    );
+    let item = thing("a", 1, "x", json!({"M": {"y": {"S": "1"}, "z": {"S": "2"}}}));
     store.run(Put, json!({"Item": item}));
     let request = json!({
         "Key": key("a", 1), "ProjectionExpression": "p, #x.z",
@@ -83,16 +78,10 @@ fn put_and_delete_return_the_old_item_if_asked() {
     assert_eq!(store.run(Put, put.clone()), json!({}));
     assert_eq!(store.run(Put, put), json!({"Attributes": item}));
     let delete = json!({"Key": key("a", 1), "ReturnValues": "ALL_OLD"});
-    assert_eq!(
-        store.run(Delete, delete.clone()),
-        json!({"Attributes": item})
-    );
+    assert_eq!(store.run(Delete, delete.clone()), json!({"Attributes": item}));
     assert_eq!(store.run(Delete, delete), json!({}));
     let refused = store.run(Put, json!({"Item": item, "ReturnValues": "ALL_NEW"}));
-    assert_eq!(
-        refused["message"],
-        "ReturnValues can only be ALL_OLD or NONE"
-    );
+    assert_eq!(refused["message"], "ReturnValues can only be ALL_OLD or NONE");
 }
 
 fn update(expression: &str, values: Json, returns: &str) -> Json {
@@ -114,21 +103,13 @@ fn an_update_returns_what_was_asked_for() {
             json!({"Attributes": thing("a", 1, "n", json!({"N": "1"}))}),
             json!({"Attributes": thing("a", 1, "n", json!({"N": "2"}))}),
         ),
-        (
-            "ALL_OLD",
-            json!({}),
-            json!({"Attributes": thing("a", 1, "n", json!({"N": "1"}))}),
-        ),
+        ("ALL_OLD", json!({}), json!({"Attributes": thing("a", 1, "n", json!({"N": "1"}))})),
         (
             "UPDATED_NEW",
             json!({"Attributes": {"n": {"N": "1"}}}),
             json!({"Attributes": {"n": {"N": "2"}}}),
         ),
-        (
-            "UPDATED_OLD",
-            json!({}),
-            json!({"Attributes": {"n": {"N": "1"}}}),
-        ),
+        ("UPDATED_OLD", json!({}), json!({"Attributes": {"n": {"N": "1"}}})),
     ] {
         let mut store = Store::new();
         let request = update("ADD n :v", one.clone(), returns);
@@ -151,23 +132,14 @@ fn an_update_creates_the_item_unless_it_only_takes_away() {
 #[test]
 fn updates_of_the_key_and_updates_that_do_not_fit_change_nothing() {
     let mut store = Store::new();
-    store.run(
-        Put,
-        json!({"Item": thing("a", 1, "x", json!({"S": "text"}))}),
-    );
-    let refused = store.run(
-        Update,
-        update("SET s = :v", json!({":v": {"N": "2"}}), "NONE"),
-    );
+    store.run(Put, json!({"Item": thing("a", 1, "x", json!({"S": "text"}))}));
+    let refused = store.run(Update, update("SET s = :v", json!({":v": {"N": "2"}}), "NONE"));
     assert_eq!(
         refused["message"],
         "One or more parameter values were invalid: Cannot update attribute s. This attribute is \
          part of the key"
     );
-    let refused = store.run(
-        Update,
-        update("ADD x :v", json!({":v": {"N": "2"}}), "NONE"),
-    );
+    let refused = store.run(Update, update("ADD x :v", json!({":v": {"N": "2"}}), "NONE"));
     assert_eq!(
         refused["message"],
         "An operand in the update expression has an incorrect data type"
@@ -181,43 +153,25 @@ fn items_and_updates_that_are_too_large_are_refused() {
     let text = |bytes: usize| json!({"S": "x".repeat(bytes)});
     // "p", "a", "s", "1" and "x" take 2 + 3 + 1 bytes.
     let largest = 400 * 1024 - 6;
-    assert_eq!(
-        store.run(Put, json!({"Item": thing("a", 1, "x", text(largest))})),
-        json!({})
-    );
+    assert_eq!(store.run(Put, json!({"Item": thing("a", 1, "x", text(largest))})), json!({}));
     let refused = store.run(Put, json!({"Item": thing("a", 1, "x", text(largest + 1))}));
-    assert_eq!(
-        refused["message"],
-        "Item size has exceeded the maximum allowed size"
-    );
+    assert_eq!(refused["message"], "Item size has exceeded the maximum allowed size");
     let refused = store.run(Update, update("SET y = :v", json!({":v": text(1)}), "NONE"));
-    assert_eq!(
-        refused["message"],
-        "Item size to update has exceeded the maximum allowed size"
-    );
+    assert_eq!(refused["message"], "Item size to update has exceeded the maximum allowed size");
 }
 
 #[test]
 fn an_update_cannot_nest_deeper_than_an_item() {
     let mut store = Store::new();
     let deep = (0..31).fold(json!({"S": "x"}), |inner, _| json!({"L": [inner]}));
-    store.run(
-        Put,
-        json!({"Item": thing("a", 1, "x", json!({"L": [{"S": "y"}]}))}),
-    );
-    let refused = store.run(
-        Update,
-        update("SET x[0] = :v", json!({":v": deep.clone()}), "NONE"),
-    );
+    store.run(Put, json!({"Item": thing("a", 1, "x", json!({"L": [{"S": "y"}]}))}));
+    let refused = store.run(Update, update("SET x[0] = :v", json!({":v": deep.clone()}), "NONE"));
     assert_eq!(
         refused["message"],
         "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels \
          beyond supported limit"
     );
-    assert_eq!(
-        store.run(Update, update("SET x = :v", json!({":v": deep}), "NONE")),
-        json!({})
-    );
+    assert_eq!(store.run(Update, update("SET x = :v", json!({":v": deep}), "NONE")), json!({}));
     assert_ne!(stored(&mut store, "a", 1), Json::Null);
 }
 
@@ -230,23 +184,11 @@ fn writes_cost_the_larger_of_old_and_new_also_when_refused() {
         store.run(operation, request)["ConsumedCapacity"]["CapacityUnits"].clone()
     };
     assert_eq!(units(Put, json!({"Item": key("a", 1)})), 1.0);
-    assert_eq!(
-        units(Put, json!({"Item": thing("a", 1, "x", text(3))})),
-        4.0
-    );
-    assert_eq!(
-        units(Put, json!({"Item": thing("a", 1, "x", text(1))})),
-        4.0
-    );
-    assert_eq!(
-        units(Update, update("SET x = :v", json!({":v": text(5)}), "NONE")),
-        6.0
-    );
+    assert_eq!(units(Put, json!({"Item": thing("a", 1, "x", text(3))})), 4.0);
+    assert_eq!(units(Put, json!({"Item": thing("a", 1, "x", text(1))})), 4.0);
+    assert_eq!(units(Update, update("SET x = :v", json!({":v": text(5)}), "NONE")), 6.0);
     assert_eq!(units(Get, json!({"Key": key("a", 1)})), 1.0);
-    assert_eq!(
-        units(Get, json!({"Key": key("a", 1), "ConsistentRead": true})),
-        2.0
-    );
+    assert_eq!(units(Get, json!({"Key": key("a", 1), "ConsistentRead": true})), 2.0);
     assert_eq!(units(Delete, json!({"Key": key("a", 1)})), 6.0);
     assert_eq!(units(Delete, json!({"Key": key("a", 1)})), 1.0);
     assert_eq!(units(Get, json!({"Key": key("a", 1)})), 0.5);
@@ -311,16 +253,11 @@ fn required_parameters_and_words_are_checked() {
          satisfy enum value set: [ALL_NEW, UPDATED_OLD, ALL_OLD, NONE, UPDATED_NEW]"
     );
     let refused = store.run(Get, json!({"Key": {"p": {"S": "a"}}}));
-    assert_eq!(
-        refused["message"],
-        "The provided key element does not match the schema"
-    );
+    assert_eq!(refused["message"], "The provided key element does not match the schema");
     let refused = store.run(Get, json!({"Key": []}));
     assert_eq!(refused["Message"], "Start of list found where not expected");
-    let refused = store.run(
-        Put,
-        json!({"Item": key("a", 1), "ConditionExpression": "attribute_exists(p.x)"}),
-    );
+    let refused = store
+        .run(Put, json!({"Item": key("a", 1), "ConditionExpression": "attribute_exists(p.x)"}));
     assert_eq!(
         refused["message"],
         "Key attributes must be scalars; list random access '[]' and map lookup '.' are not \

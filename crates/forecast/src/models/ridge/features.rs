@@ -43,11 +43,7 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) fn new(steps: usize) -> Self {
-        Self {
-            shared: [0.0; SHARED],
-            own: vec![[0.0; OWN]; steps],
-            level: 0.0,
-        }
+        Self { shared: [0.0; SHARED], own: vec![[0.0; OWN]; steps], level: 0.0 }
     }
 }
 
@@ -132,11 +128,7 @@ impl Features {
     /// before the beginning.
     fn days_ago(&self, days: usize) -> &[f64] {
         let day = self.seasons.day_bins();
-        let back = if self.bins() > days * day {
-            days * day
-        } else {
-            day
-        };
+        let back = if self.bins() > days * day { days * day } else { day };
         &self.sums.as_slice()[self.bins() - back - 1..]
     }
 
@@ -145,10 +137,7 @@ impl Features {
         let window = &sums[sums.len() - 1 - bins.min(self.bins())..];
         let count = (window.len() - 1) as f64;
         let mean = (window[window.len() - 1] - window[0]) / count;
-        let squares: f64 = window
-            .windows(2)
-            .map(|pair| (pair[1] - pair[0] - mean).powi(2))
-            .sum();
+        let squares: f64 = window.windows(2).map(|pair| (pair[1] - pair[0] - mean).powi(2)).sum();
         (squares / count).sqrt()
     }
 
@@ -231,10 +220,6 @@ mod tests {
         let mut features = hourly((0..100).map(f64::from));
         let bound = (7 * 24 + 16 + 24) * 8;
         (0..10_000).for_each(|log| features.push(f64::from(log)));
-        assert!(
-            features.state_bytes() <= bound,
-            "{}",
-            features.state_bytes()
-        );
+        assert!(features.state_bytes() <= bound, "{}", features.state_bytes());
     }
 }

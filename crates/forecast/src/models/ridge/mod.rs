@@ -93,9 +93,7 @@ impl RidgeState {
     }
 
     fn epsilon_is_off(&self, history: &History) -> bool {
-        let mean = history
-            .mean_of_last(self.seasons.week_bins())
-            .unwrap_or(0.0);
+        let mean = history.mean_of_last(self.seasons.week_bins()).unwrap_or(0.0);
         let drift = self.epsilon.map(|epsilon| mean * EPSILON_SHARE / epsilon);
         mean > 0.0
             && drift
@@ -104,9 +102,7 @@ impl RidgeState {
 
     /// Starts anew with an ε that suits the load, from the values that are still readable.
     fn rebuild(&mut self, history: &History) {
-        let mean = history
-            .mean_of_last(self.seasons.week_bins())
-            .unwrap_or(0.0);
+        let mean = history.mean_of_last(self.seasons.week_bins()).unwrap_or(0.0);
         let epsilon = EPSILON_SHARE * mean;
         self.epsilon = Some(epsilon);
         self.features = Features::new(self.seasons);
@@ -137,11 +133,7 @@ impl RidgeState {
         *weight = 0.0;
         if self.features.ready() && self.bins.is_multiple_of(self.stride) {
             self.features.fill(end_ms, row);
-            *weight = if self.seen_run >= SEEN_BINS_MIN {
-                self.stride as f64
-            } else {
-                0.0
-            };
+            *weight = if self.seen_run >= SEEN_BINS_MIN { self.stride as f64 } else { 0.0 };
         }
     }
 
@@ -160,11 +152,7 @@ impl RidgeState {
             let miss = probes.iter().map(miss).sum::<f64>() / probes.len() as f64;
             let median = self.median_miss.get_or_insert(miss);
             weight *= (HUBER_MISSES * *median / miss.max(f64::MIN_POSITIVE)).min(1.0);
-            *median *= if miss > *median {
-                1.0 + MISS_STEP
-            } else {
-                1.0 - MISS_STEP
-            };
+            *median *= if miss > *median { 1.0 + MISS_STEP } else { 1.0 - MISS_STEP };
         }
         self.moments.add(row, weight, target);
     }
@@ -178,10 +166,7 @@ impl RidgeState {
         if let Some(weights) = self.moments.solve(self.penalty) {
             self.weights = Some(weights);
         }
-        let max = history
-            .values()
-            .iter()
-            .fold(0.0_f32, |max, &value| max.max(value));
+        let max = history.values().iter().fold(0.0_f32, |max, &value| max.max(value));
         self.ceiling = CEILING_FACTOR * f64::from(max);
     }
 

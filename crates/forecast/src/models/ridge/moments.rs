@@ -120,10 +120,7 @@ impl Moments {
         let floor = DIAGONAL_MIN * shared[0].max(f64::MIN_POSITIVE);
         penalise(&mut shared, SHARED, penalty, floor);
         let factor = Cholesky::factor(shared)?;
-        self.steps
-            .iter()
-            .map(|step| solve_step(&factor, step, penalty, floor))
-            .collect()
+        self.steps.iter().map(|step| solve_step(&factor, step, penalty, floor)).collect()
     }
 }
 
@@ -189,11 +186,7 @@ mod tests {
 
     /// The coefficients the targets are made with: some of the shared, all of the own.
     fn truth(row: &Row, step: usize) -> f64 {
-        let own: f64 = row.own[step]
-            .iter()
-            .zip(1..)
-            .map(|(x, i)| x * f64::from(i))
-            .sum();
+        let own: f64 = row.own[step].iter().zip(1..).map(|(x, i)| x * f64::from(i)).sum();
         0.5 + 2.0 * row.shared[3] - (step as f64) * row.shared[7] + own
     }
 

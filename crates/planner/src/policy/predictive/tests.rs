@@ -18,19 +18,12 @@ fn ahead(full: f64) -> PartitionView {
 }
 
 fn without_floor() -> Predictive {
-    Predictive::new(PlannerSettings {
-        floor: None,
-        ..PlannerSettings::default()
-    })
+    Predictive::new(PlannerSettings { floor: None, ..PlannerSettings::default() })
 }
 
 #[test]
 fn a_quiet_table_is_left_alone() {
-    assert!(
-        Predictive::default()
-            .decide(&table(vec![partition(1, 0.5)]))
-            .is_hold()
-    );
+    assert!(Predictive::default().decide(&table(vec![partition(1, 0.5)])).is_hold());
 }
 
 #[test]
@@ -49,25 +42,13 @@ fn not_between_intervals_not_in_the_cooldown_not_while_busy() {
     let act = table(vec![ahead(1.4)]);
     let now_ms = act.now_ms;
     for held in [
-        TableView {
-            due: false,
-            ..act.clone()
-        },
-        TableView {
-            busy: true,
-            ..act.clone()
-        },
-        TableView {
-            last_plan_ms: Some(now_ms - 599_999),
-            ..act.clone()
-        },
+        TableView { due: false, ..act.clone() },
+        TableView { busy: true, ..act.clone() },
+        TableView { last_plan_ms: Some(now_ms - 599_999), ..act.clone() },
     ] {
         assert!(Predictive::default().decide(&held).is_hold());
     }
-    let rested = TableView {
-        last_plan_ms: Some(now_ms - 600_000),
-        ..act
-    };
+    let rested = TableView { last_plan_ms: Some(now_ms - 600_000), ..act };
     assert!(!Predictive::default().decide(&rested).is_hold());
 }
 
@@ -76,11 +57,7 @@ fn what_does_not_pay_is_written_down() {
     // Half a percent over capacity for an hour is less than five seconds of it.
     let plan = Predictive::default().decide(&table(vec![ahead(1.0005)]));
     assert!(plan.is_hold());
-    assert!(
-        plan.alternatives[0].rejected.contains("costs"),
-        "{:?}",
-        plan.alternatives
-    );
+    assert!(plan.alternatives[0].rejected.contains("costs"), "{:?}", plan.alternatives);
     assert!(plan.alternatives[0].benefit < plan.alternatives[0].cost);
 }
 
@@ -101,24 +78,10 @@ fn the_floor_waits_as_long_as_credit_lasts() {
     let mut bursting = partition(1, 0.3);
     bursting.load_now = Units::write(150.0);
     // Three durations of a second ahead: 150 units/s too many use up 50·3 = 150.
-    bursting.credit = Some(Units {
-        read: 0.0,
-        write: 151.0,
-    });
-    assert!(
-        Predictive::default()
-            .decide(&table(vec![bursting.clone()]))
-            .is_hold()
-    );
-    bursting.credit = Some(Units {
-        read: 0.0,
-        write: 149.0,
-    });
-    assert!(
-        !Predictive::default()
-            .decide(&table(vec![bursting]))
-            .is_hold()
-    );
+    bursting.credit = Some(Units { read: 0.0, write: 151.0 });
+    assert!(Predictive::default().decide(&table(vec![bursting.clone()])).is_hold());
+    bursting.credit = Some(Units { read: 0.0, write: 149.0 });
+    assert!(!Predictive::default().decide(&table(vec![bursting])).is_hold());
 }
 
 #[test]
@@ -128,11 +91,7 @@ fn a_single_hot_key_is_reported_and_never_split() {
     hot.cells[1].single_key = true;
     let plan = Predictive::default().decide(&table(vec![hot]));
     assert!(plan.is_hold());
-    assert!(
-        plan.alternatives[0].rejected.contains("single key"),
-        "{:?}",
-        plan.alternatives
-    );
+    assert!(plan.alternatives[0].rejected.contains("single key"), "{:?}", plan.alternatives);
 }
 
 #[test]
@@ -140,10 +99,7 @@ fn skew_acts_only_if_the_threshold_lets_it_and_a_cut_helps() {
     let mut skewed = partition(1, 0.6);
     skewed.cells = cells(&skewed.range, &[1.0, 40.0, 19.0]);
     let view = table(vec![skewed]);
-    assert!(
-        Predictive::default().decide(&view).is_hold(),
-        "5 points are not 9"
-    );
+    assert!(Predictive::default().decide(&view).is_hold(), "5 points are not 9");
     let mut eager = PlannerSettings::default();
     eager.score.threshold = 5.0;
     let plan = Predictive::new(eager).decide(&view);
@@ -153,11 +109,7 @@ fn skew_acts_only_if_the_threshold_lets_it_and_a_cut_helps() {
 #[test]
 fn caps_turn_actions_into_alternatives() {
     let parts = (0..8).map(|i| {
-        partition_in(
-            i,
-            range_between(i as f64 / 8.0, (i + 1) as f64 / 8.0),
-            1.1 + i as f64 / 10.0,
-        )
+        partition_in(i, range_between(i as f64 / 8.0, (i + 1) as f64 / 8.0), 1.1 + i as f64 / 10.0)
     });
     let view = table(parts.collect());
     let plan = without_floor().decide(&view);
@@ -169,11 +121,7 @@ fn caps_turn_actions_into_alternatives() {
 /// Carries out a plan on made-up partitions whose cells carry `load` evenly over the axis.
 fn carry_out(view: &mut TableView, plan: &Plan, load: f64) {
     for action in &plan.actions {
-        let at = view
-            .partitions
-            .iter()
-            .position(|p| p.id == action.sources[0])
-            .unwrap();
+        let at = view.partitions.iter().position(|p| p.id == action.sources[0]).unwrap();
         view.partitions.drain(at..at + action.sources.len());
         for (i, range) in action.ranges().unwrap().into_iter().enumerate() {
             let mut child = partition_in(0, range, 0.0);

@@ -20,11 +20,7 @@ fn peer(port: u16) -> SocketAddr {
 #[test]
 fn the_identity_is_access_key_application_and_address() {
     let agent = "Boto3/1.40 md/Botocore#1.40 ua/2.1 os/linux app/orders cfg/retry-mode#legacy";
-    let signed = [
-        ("authorization", GOOD),
-        ("x-amz-date", "x"),
-        ("user-agent", agent),
-    ];
+    let signed = [("authorization", GOOD), ("x-amz-date", "x"), ("user-agent", agent)];
     let request = request("/", &signed);
     let caller = Caller::of(&request, peer(4711)).unwrap();
     assert_eq!(caller.access_key, "AKID");
@@ -32,16 +28,9 @@ fn the_identity_is_access_key_application_and_address() {
     assert_eq!(caller.address.to_string(), "127.0.0.1");
     let names = ClientNames::new(10);
     let client = caller.register(&names);
-    assert_eq!(
-        names.name(client).unwrap().as_ref(),
-        "AKID orders 127.0.0.1"
-    );
+    assert_eq!(names.name(client).unwrap().as_ref(), "AKID orders 127.0.0.1");
     let again = Caller::of(&request, peer(4712)).unwrap();
-    assert_eq!(
-        again.register(&names),
-        client,
-        "another connection of the same client"
-    );
+    assert_eq!(again.register(&names), client, "another connection of the same client");
 }
 
 #[test]
@@ -50,17 +39,9 @@ fn a_presigned_request_is_identified_by_its_query() {
                  &X-Amz-Date=20240501T000000Z&X-Amz-SignedHeaders=host&X-Amz-Signature=00";
     let signed = request(query, &[]);
     assert_eq!(Caller::of(&signed, peer(1)).unwrap().access_key, "AKID");
-    let partial = request(
-        "/?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKID",
-        &[],
-    );
-    let Err(AuthError::Incomplete(text)) = Caller::of(&partial, peer(1)) else {
-        panic!()
-    };
-    assert!(
-        text.contains("'X-Amz-Signature'") && !text.contains("'X-Amz-Credential'"),
-        "{text}"
-    );
+    let partial = request("/?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKID", &[]);
+    let Err(AuthError::Incomplete(text)) = Caller::of(&partial, peer(1)) else { panic!() };
+    assert!(text.contains("'X-Amz-Signature'") && !text.contains("'X-Amz-Credential'"), "{text}");
     let both = request(query, &[("authorization", GOOD), ("x-amz-date", "x")]);
     assert_eq!(Caller::of(&both, peer(1)), Err(AuthError::Twice));
 }
@@ -71,42 +52,22 @@ fn unsigned_and_half_signed_requests_are_refused() {
         Caller::of(&request("/", headers), peer(1)).expect_err("must be refused")
     };
     assert_eq!(refused(&[]), AuthError::Missing);
-    assert_eq!(
-        refused(&[("authorization", "Bearer x")]),
-        AuthError::Missing
-    );
+    assert_eq!(refused(&[("authorization", "Bearer x")]), AuthError::Missing);
     let AuthError::Incomplete(text) = refused(&[("authorization", "AWS4-HMAC-SHA256")]) else {
         panic!()
     };
-    for part in [
-        "'Credential'",
-        "'Signature'",
-        "'SignedHeaders'",
-        "'X-Amz-Date'",
-    ] {
+    for part in ["'Credential'", "'Signature'", "'SignedHeaders'", "'X-Amz-Date'"] {
         assert!(text.contains(part), "{text}");
     }
-    let AuthError::Incomplete(text) = refused(&[("authorization", GOOD)]) else {
-        panic!()
-    };
-    assert!(
-        text.contains("'X-Amz-Date'") && !text.contains("'Credential'"),
-        "{text}"
-    );
+    let AuthError::Incomplete(text) = refused(&[("authorization", GOOD)]) else { panic!() };
+    assert!(text.contains("'X-Amz-Date'") && !text.contains("'Credential'"), "{text}");
 }
 
 #[test]
 fn a_name_too_long_is_cut_at_a_character() {
     let long = "ä".repeat(NAME_BYTES_MAX);
     let names = ClientNames::new(10);
-    let caller = Caller {
-        access_key: "A",
-        app_id: &long,
-        address: peer(1).ip(),
-    };
+    let caller = Caller { access_key: "A", app_id: &long, address: peer(1).ip() };
     let name = names.name(caller.register(&names)).unwrap();
-    assert!(
-        name.len() <= NAME_BYTES_MAX && name.starts_with("A ää"),
-        "{name}"
-    );
+    assert!(name.len() <= NAME_BYTES_MAX && name.starts_with("A ää"), "{name}");
 }

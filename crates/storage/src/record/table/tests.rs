@@ -25,16 +25,13 @@ fn partitions() -> impl Strategy<Value = Vec<PartitionRecord>> {
 }
 
 fn reslice() -> impl Strategy<Value = ResliceRecord> {
-    (
-        prop::collection::vec(any::<u64>(), 0..3),
-        partitions(),
-        any::<i64>(),
-    )
-        .prop_map(|(sources, children, started_ms)| ResliceRecord {
+    (prop::collection::vec(any::<u64>(), 0..3), partitions(), any::<i64>()).prop_map(
+        |(sources, children, started_ms)| ResliceRecord {
             sources: sources.into_iter().map(PartitionId).collect(),
             children,
             started_ms,
-        })
+        },
+    )
 }
 
 prop_compose! {
@@ -78,22 +75,10 @@ fn version_1_opens() {
     assert_eq!((record.epoch, record.next_partition), (2, 6));
     assert_eq!(record.state, TableState::Active);
     assert_eq!(record.definition["billing"], "on demand");
-    let ranges: Vec<KeyRange> = record
-        .partitions
-        .iter()
-        .map(PartitionRecord::range)
-        .collect();
-    assert_eq!(
-        ranges,
-        KeyRange::full()
-            .cut(&[Bytes::from_static(&[0x80])])
-            .unwrap()
-    );
+    let ranges: Vec<KeyRange> = record.partitions.iter().map(PartitionRecord::range).collect();
+    assert_eq!(ranges, KeyRange::full().cut(&[Bytes::from_static(&[0x80])]).unwrap());
     let reslice = record.reslice.as_ref().unwrap();
     assert_eq!(reslice.sources, [PartitionId(2)]);
     assert_eq!(reslice.children.len(), 2);
-    assert_eq!(
-        record.databases().map(|id| id.0).collect::<Vec<_>>(),
-        [1, 2, 4, 5, 0]
-    );
+    assert_eq!(record.databases().map(|id| id.0).collect::<Vec<_>>(), [1, 2, 4, 5, 0]);
 }

@@ -52,35 +52,20 @@ pub(crate) enum Work {
 
 impl Job {
     pub(crate) fn new(root: &Path, work: Work) -> Self {
-        Self {
-            root: root.to_owned(),
-            work,
-            kill_at: None,
-            fail_at: None,
-            fsync: false,
-        }
+        Self { root: root.to_owned(), work, kill_at: None, fail_at: None, fsync: false }
     }
 
     pub(crate) fn kill_at(self, point: FaultPoint, nth: u64) -> Self {
-        Self {
-            kill_at: Some((point.name().to_owned(), nth)),
-            ..self
-        }
+        Self { kill_at: Some((point.name().to_owned(), nth)), ..self }
     }
 
     /// With everything that the service has. The death of a process is survived without.
     pub(crate) fn synced(self) -> Self {
-        Self {
-            fsync: true,
-            ..self
-        }
+        Self { fsync: true, ..self }
     }
 
     pub(crate) fn fail_at(self, point: FaultPoint) -> Self {
-        Self {
-            fail_at: Some(point.name().to_owned()),
-            ..self
-        }
+        Self { fail_at: Some(point.name().to_owned()), ..self }
     }
 }
 
@@ -102,10 +87,7 @@ impl Work {
     }
 
     fn has_load(self) -> bool {
-        !matches!(
-            self,
-            Work::Split { empty: true } | Work::Merge { empty: true }
-        )
+        !matches!(self, Work::Split { empty: true } | Work::Merge { empty: true })
     }
 }
 
@@ -122,9 +104,7 @@ fn say(line: &str) {
     // One write, so that a kill leaves whole lines; first a line break, as the test harness may
     // have begun a line.
     let mut out = std::io::stdout().lock();
-    out.write_all(format!("\n{line}\n").as_bytes())
-        .and_then(|()| out.flush())
-        .unwrap();
+    out.write_all(format!("\n{line}\n").as_bytes()).and_then(|()| out.flush()).unwrap();
 }
 
 impl Job {
@@ -150,10 +130,7 @@ impl Job {
             reached: AtomicU64::new(0),
             fail_at: self.fail_at.clone(),
         });
-        let components = storage::Components {
-            faults: hook.clone(),
-            ..components()
-        };
+        let components = storage::Components { faults: hook.clone(), ..components() };
         let storage = Storage::open(self.hurried(), components).await?;
         let table = match storage.table(TABLE) {
             Some(table) => table,
@@ -281,15 +258,11 @@ async fn count_up(table: &Table, key: &str) -> Result<u64, StorageError> {
 }
 
 async fn keep(table: &Table, key: &str) -> Result<Option<Bytes>, StorageError> {
-    table
-        .read_modify_write(key.as_bytes(), |old| Decision::Keep(old.cloned()))
-        .await
+    table.read_modify_write(key.as_bytes(), |old| Decision::Keep(old.cloned())).await
 }
 
 fn number(value: Option<&Bytes>) -> u64 {
-    value.map_or(0, |value| {
-        std::str::from_utf8(value).unwrap().parse().unwrap()
-    })
+    value.map_or(0, |value| std::str::from_utf8(value).unwrap().parse().unwrap())
 }
 
 /// Makes of all partitions others with these boundaries.
@@ -297,22 +270,9 @@ async fn reslice(
     table: &Arc<Table>,
     boundaries: &[&str],
 ) -> Result<storage::ResliceReport, StorageError> {
-    let sources = table
-        .partition_map()
-        .partitions
-        .iter()
-        .map(|p| p.id)
-        .collect();
-    let boundaries = boundaries
-        .iter()
-        .map(|b| Bytes::copy_from_slice(b.as_bytes()))
-        .collect();
-    table
-        .reslice(Reslice {
-            sources,
-            boundaries,
-        })
-        .await
+    let sources = table.partition_map().partitions.iter().map(|p| p.id).collect();
+    let boundaries = boundaries.iter().map(|b| Bytes::copy_from_slice(b.as_bytes())).collect();
+    table.reslice(Reslice { sources, boundaries }).await
 }
 
 async fn reslice_for_ever(table: &Arc<Table>, seed: u64) -> Result<(), StorageError> {
@@ -330,13 +290,7 @@ async fn reslice_for_ever(table: &Arc<Table>, seed: u64) -> Result<(), StorageEr
             })
             .collect();
         boundaries.sort();
-        match table
-            .reslice(Reslice {
-                sources,
-                boundaries,
-            })
-            .await
-        {
+        match table.reslice(Reslice { sources, boundaries }).await {
             Ok(_) => say("@resliced"),
             // The boundaries were drawn without looking at the partitions.
             Err(StorageError::Refused(_)) => {}

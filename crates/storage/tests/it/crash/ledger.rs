@@ -45,10 +45,7 @@ impl Ledger {
                 continue;
             }
             let known = self.counts.entry(key.clone()).or_default();
-            assert!(
-                count <= *known + 1,
-                "{key}: read {count}, acknowledged {known}"
-            );
+            assert!(count <= *known + 1, "{key}: read {count}, acknowledged {known}");
             *known = (*known).max(count);
         }
     }
@@ -83,15 +80,8 @@ impl Ledger {
                 under_way.insert(writer.to_owned(), count);
             }
         }
-        let more = found
-            .iter()
-            .filter(|(key, count)| self.counts.get(*key) < Some(*count))
-            .count();
-        assert_eq!(
-            under_way.len(),
-            more,
-            "a writer has one write under way at most"
-        );
+        let more = found.iter().filter(|(key, count)| self.counts.get(*key) < Some(*count)).count();
+        assert_eq!(under_way.len(), more, "a writer has one write under way at most");
         self.adopted += more as u64;
         self.counts = found;
     }

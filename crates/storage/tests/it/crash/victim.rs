@@ -19,12 +19,7 @@ pub(crate) struct Victim {
 impl Victim {
     pub(crate) fn start(job: &Job) -> Self {
         let mut process = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "crash::child::process",
-                "--exact",
-                "--nocapture",
-                "--test-threads=1",
-            ])
+            .args(["crash::child::process", "--exact", "--nocapture", "--test-threads=1"])
             .env(JOB, serde_json::to_string(job).unwrap())
             .stdout(Stdio::piped())
             .spawn()
@@ -39,11 +34,7 @@ impl Victim {
                 }
             }
         });
-        Self {
-            process,
-            lines,
-            said: Vec::new(),
-        }
+        Self { process, lines, said: Vec::new() }
     }
 
     pub(crate) fn wait_until_ready(&mut self) {

@@ -46,21 +46,14 @@ impl Load {
                 })
             })
             .collect();
-        Self {
-            stop,
-            acknowledged,
-            writers,
-        }
+        Self { stop, acknowledged, writers }
     }
 
     /// Waits until `more` writes were acknowledged from now on.
     pub(crate) async fn wait_for(&self, more: u64) {
         let goal = self.acknowledged.load(Ordering::SeqCst) + more;
         while self.acknowledged.load(Ordering::SeqCst) < goal {
-            assert!(
-                self.writers.iter().all(|writer| !writer.is_finished()),
-                "a writer failed"
-            );
+            assert!(self.writers.iter().all(|writer| !writer.is_finished()), "a writer failed");
             tokio::task::yield_now().await;
         }
     }
@@ -91,10 +84,7 @@ async fn count_up(table: &Table, key: &str, before: u64) {
         true => Decision::Put(next, Ok(())),
         false => Decision::Keep(Err(old.cloned())),
     });
-    found
-        .await
-        .unwrap()
-        .unwrap_or_else(|old| panic!("{key}: {old:?} instead of {expected:?}"));
+    found.await.unwrap().unwrap_or_else(|old| panic!("{key}: {old:?} instead of {expected:?}"));
 }
 
 /// Whether the table holds exactly what was acknowledged.
@@ -110,12 +100,7 @@ pub(crate) async fn check(table: &Arc<Table>, done: &Done) {
 
 /// The numbers of a table's partitions.
 pub(crate) fn ids(table: &Table) -> Vec<u64> {
-    table
-        .partition_map()
-        .partitions
-        .iter()
-        .map(|partition| partition.id.0)
-        .collect()
+    table.partition_map().partitions.iter().map(|partition| partition.id.0).collect()
 }
 
 /// Prints how long writes were held.

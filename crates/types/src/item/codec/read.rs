@@ -23,19 +23,13 @@ impl<'a> Reader<'a> {
 
     /// Everything must have been read.
     pub(super) fn finish(&self) -> Read<()> {
-        if self.rest.is_empty() {
-            Ok(())
-        } else {
-            Err("bytes after the end")
-        }
+        if self.rest.is_empty() { Ok(()) } else { Err("bytes after the end") }
     }
 
     pub(super) fn attributes(&mut self) -> Read<BTreeMap<String, Value>> {
         let count = self.count()?;
         // Names are stored in order, which is what makes building the map cheap.
-        (0..count)
-            .map(|_| Ok((self.string()?, self.value()?)))
-            .collect()
+        (0..count).map(|_| Ok((self.string()?, self.value()?))).collect()
     }
 
     fn value(&mut self) -> Read<Value> {
@@ -115,11 +109,7 @@ impl<'a> Reader<'a> {
     /// A length or count, which cannot exceed the bytes that are left.
     fn count(&mut self) -> Read<usize> {
         let count = usize::try_from(self.integer()?).map_err(|_| "length too large")?;
-        if count > self.rest.len() {
-            Err("cut off")
-        } else {
-            Ok(count)
-        }
+        if count > self.rest.len() { Err("cut off") } else { Ok(count) }
     }
 
     fn integer(&mut self) -> Read<u128> {

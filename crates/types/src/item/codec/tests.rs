@@ -8,10 +8,7 @@ fn every_type() -> Item {
     let number = |text: &str| text.parse().unwrap();
     Item::from([
         ("b", Value::B(Bytes::from_static(&[0, 255]))),
-        (
-            "bs",
-            Value::Bs([Bytes::from_static(b"x"), Bytes::new()].into()),
-        ),
+        ("bs", Value::Bs([Bytes::from_static(b"x"), Bytes::new()].into())),
         ("f", Value::Bool(false)),
         ("l", Value::L(vec![Value::Null, Value::L(vec![])])),
         ("m", Value::M([("k".to_owned(), Value::from("v"))].into())),
@@ -52,21 +49,8 @@ fn other_records_and_later_versions_are_told_apart_from_damage() {
         bytes[at] = byte;
         Item::decode(&bytes).unwrap_err()
     };
-    assert_eq!(
-        with(0, b'X'),
-        Error::RecordKind {
-            expected: "item",
-            found: b'X'
-        }
-    );
-    assert_eq!(
-        with(1, 2),
-        Error::RecordVersion {
-            kind: "item",
-            version: 2,
-            newest: 1
-        }
-    );
+    assert_eq!(with(0, b'X'), Error::RecordKind { expected: "item", found: b'X' });
+    assert_eq!(with(1, 2), Error::RecordVersion { kind: "item", version: 2, newest: 1 });
     assert!(matches!(with(5, 99), Error::Damaged { kind: "item", .. }));
 }
 
@@ -84,13 +68,7 @@ fn nesting_beyond_the_limit_is_refused_without_exhausting_the_stack() {
     bytes.extend([9, 1].repeat(100_000));
     bytes.push(7);
     let problem = "nested too deeply";
-    assert_eq!(
-        Item::decode(&bytes),
-        Err(Error::Damaged {
-            kind: "item",
-            problem
-        })
-    );
+    assert_eq!(Item::decode(&bytes), Err(Error::Damaged { kind: "item", problem }));
 }
 
 proptest! {

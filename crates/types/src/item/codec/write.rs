@@ -33,9 +33,7 @@ fn value(out: &mut Vec<u8>, value: &Value) {
             attributes(out, map);
         }
         Value::L(list) => sequence(out, kind::LIST, list, self::value),
-        Value::Ss(set) => sequence(out, kind::STRING_SET, set, |out, s| {
-            bytes(out, s.as_bytes())
-        }),
+        Value::Ss(set) => sequence(out, kind::STRING_SET, set, |out, s| bytes(out, s.as_bytes())),
         Value::Ns(set) => sequence(out, kind::NUMBER_SET, set, number),
         Value::Bs(set) => sequence(out, kind::BYTES_SET, set, |out, b| bytes(out, b)),
     }
@@ -55,11 +53,7 @@ where
 
 fn number(out: &mut Vec<u8>, number: &Number) {
     let (negative, coefficient, exponent) = number.parts();
-    out.push(if negative {
-        kind::NEGATIVE_NUMBER
-    } else {
-        kind::NUMBER
-    });
+    out.push(if negative { kind::NEGATIVE_NUMBER } else { kind::NUMBER });
     let zigzag = (exponent << 1) ^ (exponent >> 15);
     integer(out, u128::from(zigzag as u16));
     integer(out, coefficient);
