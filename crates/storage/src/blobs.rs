@@ -9,6 +9,7 @@ use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const BLOBS: &str = "blobs";
 /// The longest name, all segments together.
@@ -18,23 +19,29 @@ const NAME_BYTES_MAX: usize = 512;
 #[derive(Clone, Debug)]
 pub struct Blobs {
     store: Arc<dyn ObjectStore>,
+    /// Set when the store is closed: the directory may be another process's then.
+    closed: Arc<AtomicBool>,
 }
 
 impl Blobs {
     pub(crate) fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store }
+        Self { store, closed: Arc::default() }
+    }
+
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
     }
 
     /// Writes a blob, in place of an older one of this name.
     pub async fn put(&self, name: &str, content: Bytes) -> Result<()> {
-        let path = path(name)?;
+        let path = self.path(name)?;
         let put = self.store.put(&path, PutPayload::from_bytes(content)).await;
         put.map(|_| ()).map_err(StorageError::store(format!("writing {path}")))
     }
 
     /// Reads a blob; `None` if there is none of this name.
     pub async fn get(&self, name: &str) -> Result<Option<Bytes>> {
-        let path = path(name)?;
+        let path = self.path(name)?;
         let reading = || StorageError::store(format!("reading {path}"));
         match self.store.get(&path).await {
             Ok(found) => found.bytes().await.map(Some).map_err(reading()),
@@ -43,11 +50,18 @@ impl Blobs {
         }
     }
 
+    fn path(&self, name: &str) -> Result<Path> {
+        match self.closed.load(Ordering::SeqCst) {
+            true => Err(StorageError::Closed),
+            false => path(name),
+        }
+    }
+
     /// The names of all blobs below `prefix`, which is whole segments or empty; sorted.
     pub async fn list(&self, prefix: &str) -> Result<Vec<String>> {
         let below = match prefix {
             "" => Path::from(BLOBS),
-            prefix => path(prefix.trim_end_matches('/'))?,
+            prefix => self.path(prefix.trim_end_matches('/'))?,
         };
         let objects: Vec<_> = self
             .store
@@ -63,7 +77,7 @@ impl Blobs {
 
     /// Deletes a blob; fine if there is none.
     pub async fn delete(&self, name: &str) -> Result<()> {
-        let path = path(name)?;
+        let path = self.path(name)?;
         match self.store.delete(&path).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(StorageError::store(format!("deleting {path}"))(error)),

@@ -32,7 +32,7 @@ impl Catalog {
     pub(crate) async fn open(context: Arc<CatalogContext>, now_ms: i64) -> Result<Self> {
         let store = VersionedObject::load(context.clone(), STORE.to_owned()).await?;
         let catalog = Self { context, store };
-        if catalog.store.record().await.is_none() {
+        if catalog.store.record().await?.is_none() {
             if !catalog.table_names().await?.is_empty() {
                 let reason = "is missing although there are tables".to_owned();
                 return Err(StorageError::Corrupt { path: STORE.to_owned(), reason });
@@ -86,7 +86,7 @@ pub(crate) struct TableObject {
 
 impl TableObject {
     /// The newest record, if the name was ever used.
-    pub(crate) async fn record(&self) -> Option<TableRecord> {
+    pub(crate) async fn record(&self) -> Result<Option<TableRecord>> {
         self.object.record().await
     }
 

@@ -40,7 +40,7 @@ impl Storage {
     pub async fn maintain(&self) -> Result<MaintainReport> {
         let mut report = MaintainReport::default();
         for table in self.tables() {
-            let Ok(_workflow) = table.workflow.clone().try_lock_owned() else {
+            let Ok(_workflow) = table.begin_workflow() else {
                 continue;
             };
             let lenders = detach(&table, &mut report).await?;
@@ -86,7 +86,7 @@ async fn delete_unneeded(
     lenders: &HashSet<Path>,
     report: &mut MaintainReport,
 ) -> Result<()> {
-    let Some(record) = table.object.record().await else {
+    let Some(record) = table.object.record().await? else {
         return Ok(());
     };
     // Parents whose last readers have not left are still open.

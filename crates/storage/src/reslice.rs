@@ -93,8 +93,7 @@ impl Table {
     /// held for the time of the cutover and then go on. One at a time per table. Once begun, it
     /// runs to its end even if the caller goes away.
     pub async fn reslice(self: &Arc<Self>, request: Reslice) -> Result<ResliceReport> {
-        let busy = |_| StorageError::Busy(self.name().to_owned());
-        let held = self.workflow.clone().try_lock_owned().map_err(busy)?;
+        let held = self.begin_workflow()?;
         let table = self.clone();
         let run = tokio::spawn(async move {
             let done = run(&table, request).await;
@@ -218,6 +217,7 @@ impl Attempt {
     /// What to do with the gates and the children when publishing failed.
     async fn not_published(&self, mut cutover: Cutover, error: StorageError) -> StorageError {
         if let StorageError::Undecided(object) = &error {
+            self.table.set_undecided();
             for gate in &mut cutover.gates {
                 **gate = Gate::Undecided(object.clone());
             }

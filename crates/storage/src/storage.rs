@@ -14,7 +14,7 @@ use crate::table::{Life, Shared, Table};
 use crate::versioned::CatalogContext;
 use bytes::Bytes;
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{MutexGuard, watch};
 use types::{KeyRange, TableId};
 
 mod drop;
@@ -31,17 +31,21 @@ pub struct NewTable {
     pub boundaries: Vec<Bytes>,
 }
 
-/// An open store. Close it with [`close`](Self::close); dropping it is like a crash, which loses
-/// nothing but leaves more to do at the next start.
+/// An open store. Close it with [`close`](Self::close): one that is merely dropped loses nothing, but
+/// works on in the background until the runtime ends.
 pub struct Storage {
     shared: Arc<Shared>,
     catalog: Catalog,
     blobs: Blobs,
     /// Sorted by name.
     tables: watch::Sender<Arc<Vec<Arc<Table>>>>,
-    /// Held while the list of tables changes.
-    changing: tokio::sync::Mutex<()>,
+    /// Held while the list of tables changes; whether the store is closed.
+    changing: tokio::sync::Mutex<Closed>,
 }
+
+/// Whether a store is closed.
+#[derive(Debug)]
+struct Closed(bool);
 
 impl Storage {
     /// Opens a data directory, or makes one, and finishes or undoes what a crash interrupted.
@@ -72,7 +76,7 @@ impl Storage {
             catalog,
             blobs: Blobs::new(store),
             tables: watch::Sender::new(Arc::new(tables)),
-            changing: tokio::sync::Mutex::new(()),
+            changing: tokio::sync::Mutex::new(Closed(false)),
         }))
     }
 
@@ -89,12 +93,12 @@ impl Storage {
             let reason = format!("table {}: a boundary lies beyond the key axis", new.name);
             return Err(StorageError::Refused(reason));
         }
-        let _changing = self.changing.lock().await;
+        let _changing = self.change().await?;
         if self.table(&new.name).is_some() {
             return Err(StorageError::TableExists(new.name));
         }
         let object = self.catalog.table(&new.name).await?;
-        let before = object.record().await;
+        let before = object.record().await?;
         if before.is_some_and(|before| before.state != TableState::Dropped) {
             return Err(StorageError::TableExists(new.name));
         }
@@ -140,7 +144,11 @@ impl Storage {
     /// Closes all tables and lets another process have the directory. Calls that are under way
     /// finish first, later ones fail.
     pub async fn close(&self) -> Result<()> {
-        let _changing = self.changing.lock().await;
+        let mut changing = self.changing.lock().await;
+        if std::mem::replace(&mut changing.0, true) {
+            return Ok(());
+        }
+        self.blobs.close();
         let tables = self.tables();
         let close = |table: Arc<Table>| async move {
             // A workflow that has begun runs to its end.
@@ -150,6 +158,15 @@ impl Storage {
         let closed = futures::future::join_all(tables.into_iter().map(close)).await;
         self.shared.directory.unlock();
         closed.into_iter().collect()
+    }
+
+    /// The right to change the list of tables.
+    async fn change(&self) -> Result<MutexGuard<'_, Closed>> {
+        let changing = self.changing.lock().await;
+        match changing.0 {
+            true => Err(StorageError::Closed),
+            false => Ok(changing),
+        }
     }
 
     /// Writes a new table's record. If that fails, its databases belong to nobody and are deleted

@@ -17,7 +17,8 @@ use crate::versioned::CatalogContext;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use std::sync::Arc;
-use tokio::sync::watch;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::{OwnedMutexGuard, watch};
 use types::{Clock, KeyRange, PartitionId, TableId};
 
 pub(crate) mod open;
@@ -65,6 +66,8 @@ pub struct Table {
     routes: ArcSwap<Routes>,
     map: watch::Sender<Arc<PartitionMap>>,
     state: ArcSwap<Life>,
+    /// Set for good when it cannot be found out whether a new map was published.
+    undecided: AtomicBool,
     /// Held by whatever changes the table's partitions.
     pub(crate) workflow: Arc<tokio::sync::Mutex<()>>,
     /// Held, shared, by retired partitions that are still being closed.
@@ -111,8 +114,8 @@ impl Table {
         &self,
         change: impl FnOnce(&serde_json::Value) -> serde_json::Value + Send,
     ) -> Result<()> {
-        self.check_alive()?;
         let _one_at_a_time = self.defining.lock().await;
+        self.check_alive()?;
         let changed = |record: &mut TableRecord| {
             record.definition = change(&record.definition);
             Ok(record.definition.clone())
@@ -203,6 +206,22 @@ impl Table {
         }
     }
 
+    /// The right to change the table's partitions; one at a time.
+    pub(crate) fn begin_workflow(&self) -> Result<OwnedMutexGuard<()>> {
+        let busy = |_| StorageError::Busy(self.name.clone());
+        let held = self.workflow.clone().try_lock_owned().map_err(busy)?;
+        self.check_alive()?;
+        match self.undecided.load(Ordering::SeqCst) {
+            true => Err(StorageError::Undecided(format!("the map of table {}", self.name))),
+            false => Ok(held),
+        }
+    }
+
+    /// No workflow begins any more, until a restart finds out what is the case.
+    pub(crate) fn set_undecided(&self) {
+        self.undecided.store(true, Ordering::SeqCst);
+    }
+
     pub(crate) fn routes(&self) -> Arc<Routes> {
         self.routes.load_full()
     }
@@ -217,7 +236,10 @@ impl Table {
     /// Turns all requests away, waits until those under way are done, and closes the databases.
     /// The caller holds the workflow, so that the partitions stay as they are.
     pub(crate) async fn close(&self, why: Life) -> Result<()> {
-        self.state.store(Arc::new(why));
+        {
+            let _defining = self.defining.lock().await;
+            self.state.store(Arc::new(why));
+        }
         let routes = self.routes.load_full();
         let closes = routes.partitions.iter().map(|partition| partition.close());
         let closed = futures::future::join_all(closes).await;

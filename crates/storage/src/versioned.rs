@@ -93,8 +93,18 @@ impl<R: Record> VersionedObject<R> {
     }
 
     /// The newest record, if the object was ever written.
-    pub(crate) async fn record(&self) -> Option<R> {
-        self.newest.lock().await.record.clone()
+    pub(crate) async fn record(&self) -> Result<Option<R>> {
+        let mut newest = self.newest.lock().await;
+        self.refresh(&mut newest).await?;
+        Ok(newest.record.clone())
+    }
+
+    /// Reads again if the outcome of the last write was bad or unknown.
+    async fn refresh(&self, newest: &mut Newest<R>) -> Result<()> {
+        if newest.stale {
+            *newest = read_newest(&self.context, &self.prefix).await?;
+        }
+        Ok(())
     }
 
     /// Makes the next record from the newest one and writes it. `change` runs under the object's
@@ -104,9 +114,7 @@ impl<R: Record> VersionedObject<R> {
         change: impl FnOnce(Option<&R>) -> Result<(R, T)>,
     ) -> Result<T> {
         let mut newest = self.newest.lock().await;
-        if newest.stale {
-            *newest = read_newest(&self.context, &self.prefix).await?;
-        }
+        self.refresh(&mut newest).await?;
         let (record, answer) = change(newest.record.as_ref())?;
         self.context.reached(FaultPoint::CatalogWriting).await?;
         let version = newest.version + 1;

@@ -11,7 +11,7 @@ use crate::table::Shared;
 
 /// Undoes the unpublished reslice in a table's record, if there is one. Its children are not open.
 pub(crate) async fn undo_unpublished(shared: &Shared, object: &TableObject) -> Result<()> {
-    let Some(record) = object.record().await else {
+    let Some(record) = object.record().await? else {
         return Ok(());
     };
     let Some(reslice) = record.reslice else {

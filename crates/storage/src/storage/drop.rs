@@ -16,7 +16,7 @@ impl Storage {
     /// under way finish, later ones find no table. If this fails half-way, the table is gone and
     /// the next start deletes the rest; its name is not free before that.
     pub async fn drop_table(&self, name: &str) -> Result<()> {
-        let _changing = self.changing.lock().await;
+        let _changing = self.change().await?;
         let missing = || StorageError::NoSuchTable(name.to_owned());
         let table = self.table(name).ok_or_else(missing)?;
         let _workflow = table.workflow.lock().await;
@@ -34,7 +34,7 @@ impl Storage {
 
 /// Deletes the data of a table that is being dropped. None of its databases is open.
 pub(super) async fn finish_drop(shared: &Shared, object: &TableObject) -> Result<()> {
-    let Some(record) = object.record().await else {
+    let Some(record) = object.record().await? else {
         return Ok(());
     };
     for id in record.databases() {

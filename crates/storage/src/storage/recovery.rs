@@ -28,7 +28,7 @@ pub(super) async fn open_tables(
     for name in names {
         let object = catalog.table(&name).await?;
         undo_unpublished(shared, &object).await?;
-        match object.record().await {
+        match object.record().await? {
             Some(record) if record.state == TableState::Active => resting.push((object, record)),
             Some(record) if record.state == TableState::Dropping => {
                 finish_drop(shared, &object).await?;

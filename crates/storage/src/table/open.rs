@@ -10,6 +10,7 @@ use crate::record::table::{PartitionRecord, TableRecord};
 use arc_swap::ArcSwap;
 use futures::StreamExt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use tokio::sync::watch;
 use types::TableId;
 
@@ -46,6 +47,7 @@ impl Table {
             map: watch::Sender::new(routes.map.clone()),
             routes: ArcSwap::from_pointee(routes),
             state: ArcSwap::from_pointee(Life::Serving),
+            undecided: AtomicBool::new(false),
             workflow: Arc::default(),
             closing: Arc::default(),
         }))

@@ -112,4 +112,13 @@ async fn a_closed_store_turns_every_call_away() {
     let write = orders.read_modify_write(b"a", |_| Decision::Delete(())).await;
     assert!(matches!(write, Err(StorageError::Closed)));
     assert!(matches!(scan.next().await, Err(StorageError::Closed)));
+    // Nothing is written any more: the directory may be another process's.
+    let redefined = orders.update_definition(|_| serde_json::Value::Null).await;
+    assert!(matches!(redefined, Err(StorageError::Closed)));
+    let resliced = crate::support::reslice(&orders, &[1], &["c"]).await;
+    assert!(matches!(resliced, Err(StorageError::Closed)));
+    assert!(matches!(storage.drop_table("orders").await, Err(StorageError::Closed)));
+    let put = storage.blobs().put("x", Bytes::new()).await;
+    assert!(matches!(put, Err(StorageError::Closed)));
+    storage.close().await.unwrap();
 }

@@ -3,12 +3,13 @@
 use crate::support::{components, get, keys, load, open, put, reslice, settings, table};
 use async_trait::async_trait;
 use parking_lot::Mutex;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use storage::{
     Components, Decision, Direction, FaultPoint, Faults, Storage, StorageError, StorageSettings,
-    Verdict,
+    Table, Verdict,
 };
 use tokio::sync::Semaphore;
 use types::{KeyRange, PartitionId};
@@ -19,8 +20,12 @@ enum Effect {
     Fail,
     /// Waits until it is released.
     Wait(Arc<Semaphore>),
-    /// Puts a directory where a file is about to be written, which then cannot be read either.
+    /// Puts something in the way of a file that is about to be written; it can be neither written nor
+    /// read then.
     Block(PathBuf),
+    /// Does the same to a file that was just written, and keeps it elsewhere; the writer is told of a
+    /// failure.
+    Hide(PathBuf, PathBuf),
 }
 
 /// A hook that does each thing once.
@@ -46,7 +51,12 @@ impl Faults for Once {
         match self.due(point) {
             Some(Effect::Fail) => return Verdict::Fail,
             Some(Effect::Wait(release)) => drop(release.acquire().await.unwrap()),
-            Some(Effect::Block(path)) => std::fs::create_dir_all(path).unwrap(),
+            Some(Effect::Block(path)) => symlink(&path, &path).unwrap(),
+            Some(Effect::Hide(path, elsewhere)) => {
+                std::fs::rename(&path, elsewhere).unwrap();
+                symlink(&path, &path).unwrap();
+                return Verdict::Fail;
+            }
             None => {}
         }
         Verdict::Proceed
@@ -127,30 +137,51 @@ async fn an_unknown_outcome_of_publishing_is_read_again() {
     storage.close().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_outcome_that_cannot_be_found_out_stops_writes_until_a_restart() {
-    let root = tempfile::tempdir().unwrap();
-    let impatient = StorageSettings { catalog_decide_ms_max: 20, ..settings(root.path()) };
-    let (storage, hook) = open_with(impatient).await;
-    let orders = table(&storage, "orders", &[]).await;
-    put(&orders, "a", "1").await;
-    let blocked = root.path().join("catalog/tables/orders/00000000000000000003");
-    hook.arm(FaultPoint::CatalogWriting, 2, Effect::Block(blocked.clone()));
-    let failed = reslice(&orders, &[1], &["m"]).await.unwrap_err();
+/// A table whose reslice was perhaps published: writes and workflows are refused, reads go on.
+async fn check_undecided(orders: &Arc<Table>) {
+    let failed = reslice(orders, &[1], &["m"]).await.unwrap_err();
     assert!(matches!(failed, StorageError::Undecided(_)), "{failed}");
     let write = orders.read_modify_write(b"a", |_| Decision::Delete(())).await;
     assert!(matches!(write, Err(StorageError::Undecided(_))), "{write:?}");
-    assert_eq!(get(&orders, "a").await.as_deref(), Some("1"), "reads go on");
-    storage.close().await.unwrap();
+    assert_eq!(get(orders, "a").await.as_deref(), Some("1"));
+    let again = reslice(orders, &[1], &["m"]).await.unwrap_err();
+    assert!(matches!(again, StorageError::Undecided(_)), "{again}");
+}
 
-    std::fs::remove_dir(blocked).unwrap();
-    let storage = open(root.path()).await;
-    let orders = storage.table("orders").unwrap();
-    assert_eq!(load::ids(&orders), [1], "it was not published");
-    put(&orders, "a", "2").await;
-    reslice(&orders, &[1], &["m"]).await.unwrap();
-    assert_eq!(get(&orders, "a").await.as_deref(), Some("2"));
-    storage.close().await.unwrap();
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outcome_that_cannot_be_found_out_stops_writes_until_a_restart() {
+    for published in [false, true] {
+        let root = tempfile::tempdir().unwrap();
+        let impatient = StorageSettings { catalog_decide_ms_max: 20, ..settings(root.path()) };
+        let (storage, hook) = open_with(impatient).await;
+        let orders = table(&storage, "orders", &[]).await;
+        put(&orders, "a", "1").await;
+        put(&orders, "z", "1").await;
+        let version = root.path().join("catalog/tables/orders/00000000000000000003");
+        let elsewhere = root.path().join("elsewhere");
+        match published {
+            false => hook.arm(FaultPoint::CatalogWriting, 2, Effect::Block(version.clone())),
+            true => {
+                let hide = Effect::Hide(version.clone(), elsewhere.clone());
+                hook.arm(FaultPoint::CatalogWritten, 2, hide);
+            }
+        }
+        check_undecided(&orders).await;
+        storage.maintain().await.unwrap();
+        storage.close().await.unwrap();
+
+        std::fs::remove_file(&version).unwrap();
+        if published {
+            std::fs::rename(&elsewhere, &version).unwrap();
+        }
+        let storage = open(root.path()).await;
+        let orders = storage.table("orders").unwrap();
+        assert_eq!(load::ids(&orders), if published { vec![2, 3] } else { vec![1] });
+        put(&orders, "b", "2").await;
+        let all = keys(&orders, KeyRange::full(), Direction::Forward).await;
+        assert_eq!(all, ["a", "b", "z"]);
+        storage.close().await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
