@@ -42,9 +42,10 @@ const CACHE_META_PART: u64 = 8;
 const WAL_FLUSHES_MAX: u64 = 4096;
 /// Metadata is collected this many times less often than log files, which are many.
 const SLOW_GARBAGE_FACTOR: u32 = 6;
-/// How often a compaction says that it is alive; after three times this it is begun anew. Not less
-/// when polls are short: a slow disk is no death.
-const HEARTBEAT: Duration = Duration::from_secs(10);
+/// How often a compaction says that it is alive, and when it is taken for dead and begun anew. After
+/// a crash its database waits that long for its next compaction; a slow disk must not look like one.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many more unsorted files a database must have room for before a reslice begins: one from
 /// the preparation, one from the cutover, one that the engine may be writing by itself.
 const L0_SPARE: usize = 3;
@@ -286,7 +287,7 @@ fn engine_settings(ours: &StorageSettings) -> Settings {
             commit_compacted_interval: compaction_poll,
             max_concurrent_compactions: ours.compactions_max,
             checkpoint_lifetime: Duration::from_millis(ours.scan_grace_ms),
-            worker_heartbeat_timeout: HEARTBEAT * 3,
+            worker_heartbeat_timeout: HEARTBEAT_TIMEOUT,
             worker: Some(CompactionWorkerOptions {
                 max_concurrent_compactions: ours.compactions_max,
                 compactions_poll_interval: compaction_poll,

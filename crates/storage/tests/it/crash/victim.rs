@@ -6,8 +6,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-/// How long a process may take for what it is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a process may take for what it is waited for. After a kill it may take ten seconds until
+/// a compaction is begun anew, for which a reslice waits.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A child process and what it has said.
 pub(crate) struct Victim {
