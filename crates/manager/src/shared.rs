@@ -11,7 +11,7 @@ use parking_lot::{Mutex, RwLock};
 use planner::controller::{Controller, ControllerSettings};
 use planner::policy::Policy;
 use planner::view::Limits;
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 use std::fmt;
 use std::sync::Arc;
 use storage::{Storage, Table};
@@ -142,18 +142,17 @@ impl Shared {
         let mut tables = self.tables.lock();
         let mut collector = self.collector.lock();
         for table in found {
-            if !tables.contains_key(&table.id()) {
-                match self.watch(table) {
-                    Ok(state) => drop(tables.insert(table.id(), state)),
+            let state = match tables.entry(table.id()) {
+                hash_map::Entry::Occupied(known) => known.into_mut(),
+                hash_map::Entry::Vacant(place) => match self.watch(table) {
+                    Ok(state) => place.insert(state),
                     Err(error) => {
                         tracing::error!(table = table.name(), %error, "table is not watched");
                         continue;
                     }
-                }
-            }
-            if let Some(state) = tables.get_mut(&table.id()) {
-                state.follow(&mut collector, now_ms);
-            }
+                },
+            };
+            state.follow(&mut collector, now_ms);
         }
         let dropped: Vec<TableId> =
             tables.keys().filter(|id| !found.iter().any(|t| t.id() == **id)).copied().collect();
