@@ -100,6 +100,7 @@ impl Service {
             client: caller.register(self.executor.clients()),
             invocation_id: header("amz-sdk-invocation-id"),
             sdk_request: header("amz-sdk-request"),
+            host: header("host").unwrap_or_default(),
             now_ms: self.executor.now_ms(),
             real_ms: self.executor.real_ms(),
         };

@@ -14,4 +14,5 @@ mod sdk;
 mod sdk_client;
 mod strategies;
 mod support;
+mod tables;
 mod workload_vectors;
