@@ -2,6 +2,7 @@
 //! what the server does.
 
 mod batches;
+mod legacy;
 mod pages;
 mod writes;
 
