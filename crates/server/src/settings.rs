@@ -111,6 +111,8 @@ pub struct LimitSettings {
     pub write_units_per_s: f64,
     /// Unused capacity is kept for this many seconds.
     pub burst_s: f64,
+    /// Whether tables with provisioned throughput are throttled at it, too.
+    pub provisioned: bool,
 }
 
 impl Default for LimitSettings {
@@ -120,6 +122,7 @@ impl Default for LimitSettings {
             read_units_per_s: 3000.0,
             write_units_per_s: 1000.0,
             burst_s: 300.0,
+            provisioned: false,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use dynamodb::{ApiError, TableDefinition};
+use dynamodb::{ApiError, Billing, TableDefinition};
 use parking_lot::Mutex;
 use storage::{Storage, Table};
 use types::{Clock, PartitionId, TableId, Units};
@@ -91,6 +91,9 @@ impl Tables {
         let definition = definition_of(&old.table)?;
         let table = Arc::clone(&old.table);
         let admission = Arc::clone(&old.admission);
+        if definition.billing != old.definition.billing {
+            admission.provisioned.change(provisioned(&definition), self.clock.now_ms());
+        }
         let new = Arc::new(ServedTable { table, definition, admission });
         self.served.rcu(|served| {
             let mut served = HashMap::clone(served);
@@ -120,7 +123,13 @@ impl Tables {
         let definition = definition_of(&table)?;
         let map = table.partition_map();
         let now_ms = self.clock.now_ms();
-        let admission = Admission::new(self.limits, self.expected.clone(), &map, now_ms);
+        let admission = Admission::new(
+            self.limits,
+            self.expected.clone(),
+            provisioned(&definition),
+            &map,
+            now_ms,
+        );
         let admission = Arc::new(admission);
         let id = table.id();
         let new = Arc::new(ServedTable { table, definition, admission });
@@ -140,4 +149,14 @@ fn definition_of(table: &Table) -> Result<TableDefinition, ApiError> {
         tracing::error!(table = table.name(), %error, "a stored table definition is unreadable");
         ApiError::internal("the table's stored definition cannot be read")
     })
+}
+
+/// The rates that a table is provisioned with; none on demand.
+fn provisioned(definition: &TableDefinition) -> Option<Units> {
+    match definition.billing {
+        Billing::PayPerRequest => None,
+        Billing::Provisioned { read_units, write_units } => {
+            Some(Units { read: read_units as f64, write: write_units as f64 })
+        }
+    }
 }
