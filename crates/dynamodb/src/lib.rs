@@ -17,6 +17,7 @@ mod keys;
 mod operation;
 mod params;
 mod requests;
+pub mod sigv4;
 pub mod table;
 #[cfg(test)]
 mod testing;
