@@ -5,6 +5,7 @@
 
 mod admin;
 mod admission;
+mod auth;
 mod boto3;
 mod concurrency;
 mod http_client;
