@@ -79,12 +79,13 @@ impl Query {
         let schema = &table.key_schema;
         let condition = self.key_condition.bind(schema)?;
         keys::check_not_empty(&schema.partition.name, &condition.partition)?;
+        let collection = collection_range(table.strategy, &condition.partition);
         let range = match &condition.sort {
             Some(sort) => sort_range(table.strategy, &condition.partition, sort),
-            None => collection_range(table.strategy, &condition.partition),
+            None => collection.clone(),
         };
         let range = match &self.start_key {
-            Some(start) => self.rest(table, range, start, condition.sort.is_some())?,
+            Some(start) => self.rest(table, range, start, &collection)?,
             None => range,
         };
         page_options::check_paths(table, &self.options)?;
@@ -94,21 +95,25 @@ impl Query {
         Ok(PagePlan::new(table, range, self.forward, self.options))
     }
 
-    /// What is left of `range` behind the start key, which must lie in it.
+    /// What is left of `range`, a part of the item collection, behind the start key, which must lie in
+    /// it.
     fn rest(
         &self,
         table: &TableDefinition,
         range: KeyRange,
         start: &Item,
-        with_sort_condition: bool,
+        collection: &KeyRange,
     ) -> Result<KeyRange, ApiError> {
         let key = page_options::checked_start_key(table, start)?;
+        if !collection.contains(&key) {
+            return Err(ApiError::validation(
+                "The provided starting key is outside query boundaries based on provided conditions",
+            ));
+        }
         if !range.contains(&key) {
-            return Err(ApiError::validation(if with_sort_condition {
-                "The provided starting key does not match the range key predicate"
-            } else {
-                "The provided starting key is outside query boundaries based on provided conditions"
-            }));
+            return Err(ApiError::validation(
+                "The provided starting key does not match the range key predicate",
+            ));
         }
         Ok(storage_key::resume(&range, &key, self.forward))
     }

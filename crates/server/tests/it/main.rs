@@ -7,6 +7,8 @@ mod admin;
 mod admission;
 mod auth;
 mod boto3;
+mod compatibility;
+mod compatibility_samples;
 mod concurrency;
 mod http_client;
 mod protocol;
