@@ -17,7 +17,7 @@ import sys
 import known
 from compare import normal, wording
 from generate import request
-from services import start_foreshard, start_local
+from services import Client, start_foreshard, start_local
 from values import TABLES
 
 EPOCH_REQUESTS = 250
@@ -143,6 +143,7 @@ def main():
     arguments.add_argument("--requests", type=int, default=20_000)
     arguments.add_argument("--seed", type=int, default=None)
     arguments.add_argument("--epoch", type=int, default=None, help="only this one")
+    arguments.add_argument("--peer-port", type=int, default=None, help="compare with what listens there on this machine instead")
     arguments.add_argument("--wording", action="store_true", help="also list errors that are worded differently")
     options = arguments.parse_args()
     seed = random.SystemRandom().randrange(10**6) if options.seed is None else options.seed
@@ -151,9 +152,11 @@ def main():
     print(f"seed {seed}", flush=True)
     processes, tally, unexplained = [], collections.Counter(), 0
     try:
-        for start in (lambda: start_foreshard(options.binary.resolve(), work), lambda: start_local(work)):
-            processes.append(start())
-        pair = Pair(*(client for _, client in processes))
+        processes.append(start_foreshard(options.binary.resolve(), work))
+        if options.peer_port is None:
+            processes.append(start_local(work))
+        clients = [client for _, client in processes]
+        pair = Pair(*clients, *([Client(options.peer_port)] if options.peer_port else []))
         number = options.epoch or 0
         while tally["requests"] < options.requests and unexplained < SHOWN_MAX:
             differing = epoch(pair, seed, number, tally)
