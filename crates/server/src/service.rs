@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use dynamodb::sigv4::Signature;
-use dynamodb::{ApiError, Operation};
+use dynamodb::{ApiError, ErrorKind, Operation};
 use http::header::{ACCESS_CONTROL_REQUEST_HEADERS, ORIGIN};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::Full;
@@ -82,11 +82,7 @@ impl Service {
         self.metrics.count(operation.ok(), began.elapsed(), result.as_ref().err());
         match result {
             Ok(body) => Reply::json(StatusCode::OK, body),
-            Err(error) => {
-                let status = StatusCode::from_u16(error.status());
-                let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                Reply::json(status, error.to_body())
-            }
+            Err(error) => refused(&error),
         }
     }
 
@@ -149,6 +145,7 @@ impl Handler for Service {
         let id = self.ids.next();
         let (method, asked) = (request.method().clone(), cross_origin(request.headers()));
         let reply = match (&method, request.uri().path()) {
+            (&Method::POST, "/") if !self.cors.admits(&asked) => refused(&foreign_page()),
             (&Method::POST, "/") => self.operate(request, peer).await,
             (&Method::GET, "/") => Reply::text(StatusCode::OK, self.health.clone()),
             (&Method::OPTIONS, "/") => Reply::text(StatusCode::OK, String::new()),
@@ -161,6 +158,17 @@ impl Handler for Service {
         }
         response
     }
+}
+
+fn refused(error: &ApiError) -> Reply {
+    let status = StatusCode::from_u16(error.status());
+    Reply::json(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), error.to_body())
+}
+
+fn foreign_page() -> ApiError {
+    let message = "Web pages of this origin may not use this service; name it in cors_origins under \
+                   [server.http], or configure credentials";
+    ApiError::new(ErrorKind::AccessDenied, message)
 }
 
 /// The headers that a browser adds for a page of another origin. Nearly every request has none, and

@@ -38,6 +38,13 @@ impl Cors {
         }
     }
 
+    /// Whether a request may be served: one that no page sent, or one that may. Browsers keep the
+    /// reply from other pages, but not the request from being carried out, if its page has made its
+    /// own name mean this machine.
+    pub(crate) fn admits(&self, request: &HeaderMap) -> bool {
+        request.get(ORIGIN).is_none_or(|origin| self.knows(origin.to_str().unwrap_or_default()))
+    }
+
     /// Adds what allows the page that sent `request` to read the response.
     pub(crate) fn allow(&self, request: &HeaderMap, response: &mut HeaderMap) {
         let Some(origin) = request.get(ORIGIN) else {
@@ -98,7 +105,9 @@ mod tests {
         request.insert(ORIGIN, HeaderValue::from_str(origin).unwrap());
         request.insert(ACCESS_CONTROL_REQUEST_HEADERS, HeaderValue::from_static("x-amz-target"));
         let mut response = HeaderMap::new();
+        let admitted = cors.admits(&request);
         cors.allow_beforehand(&request, &mut response);
+        assert_eq!(admitted, response.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
         let value = response.get(ACCESS_CONTROL_ALLOW_ORIGIN)?;
         assert_eq!(response[ACCESS_CONTROL_ALLOW_HEADERS], "x-amz-target");
         Some(value.to_str().unwrap().to_owned())
@@ -107,6 +116,7 @@ mod tests {
     #[test]
     fn without_credentials_only_pages_of_this_machine_may_ask() {
         let cors = Cors::new(None, false);
+        assert!(cors.admits(&HeaderMap::new()), "no page at all");
         for origin in ["http://localhost:3000", "https://127.0.0.1", "http://[::1]:8080"] {
             assert_eq!(allowed(&cors, origin).as_deref(), Some(origin));
         }

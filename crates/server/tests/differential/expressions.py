@@ -45,12 +45,13 @@ def path(r, p, names=NAMES):
     return text
 
 
-def operand(r, p):
+def operand(r, p, ordered=False):
+    """An operand; of operators that order, mostly one that has an order."""
     roll = r.random()
     if roll < 0.5:
         return path(r, p)
     if roll < 0.9:
-        return p.value()
+        return p.value(r.choice([{"N": "1"}, {"S": "a"}, {"N": "10"}, {"S": "b"}]) if ordered and r.random() < 0.9 else None)
     return f"size({path(r, p)})"
 
 
@@ -64,9 +65,11 @@ def condition(r, p, depth=0):
     if depth < 3 and roll < 0.46:
         return f"({condition(r, p, depth + 1)})"
     if roll < 0.72:
-        return f"{operand(r, p)} {r.choice(COMPARATORS)} {operand(r, p)}"
+        comparator = r.choice(COMPARATORS)
+        ordered = comparator not in ("=", "<>")
+        return f"{operand(r, p, ordered)} {comparator} {operand(r, p, ordered)}"
     if roll < 0.77:
-        return f"{operand(r, p)} BETWEEN {operand(r, p)} AND {operand(r, p)}"
+        return f"{operand(r, p, True)} BETWEEN {operand(r, p, True)} AND {operand(r, p, True)}"
     if roll < 0.82:
         return f"{operand(r, p)} IN ({', '.join(operand(r, p) for _ in range(r.randint(1, 3)))})"
     function = r.choice(FUNCTIONS[:5])
@@ -82,7 +85,23 @@ def update(r, p):
     sections = r.sample(["SET", "REMOVE", "ADD", "DELETE"], r.choice([1, 1, 2, 3]))
     # Every attribute once, mostly: overlapping paths are a test of their own.
     names = r.sample(NAMES, len(NAMES))
-    take = lambda: path(r, p, [names.pop()] if names and r.random() < 0.95 else NAMES)
+
+    def take(fitting=None):
+        if fitting and r.random() < 0.75:
+            known = [name for name in fitting if name in names]
+            if known:
+                names.remove(known[0])
+                return p.name(known[0])
+        if names and r.random() < 0.95:
+            name = names.pop()
+            # Ways into a map or a list that are often there.
+            if name == "m" and r.random() < 0.7:
+                return f"{p.name('m')}.{p.name(r.choice('anlmz'))}"
+            if name == "l" and r.random() < 0.7:
+                return f"{p.name('l')}[{r.randrange(4)}]"
+            return p.name(name) if r.random() < 0.9 else path(r, p, [name])
+        return path(r, p)
+
     parts = []
     for section in sections:
         actions = []
@@ -92,11 +111,11 @@ def update(r, p):
             elif section == "REMOVE":
                 actions.append(take())
             elif section == "ADD":
-                given = r.choice([{"N": "1"}, {"SS": ["a", "q"]}, {"NS": ["1", "7"]}, None])
-                actions.append(f"{take()} {p.value(given)}")
+                name, given = r.choice([("n", {"N": "1"}), ("ss", {"SS": ["a", "q"]}), ("ns", {"NS": ["1", "7"]})] * 6 + [("a", None)])
+                actions.append(f"{take([name])} {p.value(given)}")
             else:
-                given = r.choice([{"SS": ["a", "b"]}, {"NS": ["1"]}, {"BS": ["AA=="]}, None])
-                actions.append(f"{take()} {p.value(given)}")
+                name, given = r.choice([("ss", {"SS": ["a", "b"]}), ("ns", {"NS": ["1"]}), ("d", {"BS": ["AA=="]})] * 6 + [("a", None)])
+                actions.append(f"{take([name])} {p.value(given)}")
         parts.append(f"{section} {', '.join(actions)}")
     return " ".join(parts)
 
@@ -110,8 +129,15 @@ def expression(r, p):
     if roll < 0.65:
         return f"if_not_exists({path(r, p)}, {p.value()})"
     if roll < 0.75:
-        return f"list_append({r.choice([path(r, p), p.value({'L': []})])}, {p.value({'L': [{'S': 'e'}]})})"
-    left = r.choice([path(r, p), p.value({"N": "3"}), f"if_not_exists({path(r, p)}, {p.value({'N': '0'})})"])
+        first = p.name("l") if r.random() < 0.5 else p.value({"L": []})
+        return f"list_append({first}, {p.value({'L': [{'S': 'e'}]})})"
+    how = r.randrange(3)
+    if how == 0:
+        left = p.name("n")
+    elif how == 1:
+        left = p.value({"N": "3"})
+    else:
+        left = f"if_not_exists({p.name('n')}, {p.value({'N': '0'})})"
     return f"{left} {r.choice('+-')} {p.value({'N': '2'})}"
 
 

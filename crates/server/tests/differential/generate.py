@@ -50,13 +50,15 @@ def expected(r, bad):
     return conditions
 
 
-def conditional(r, body, bad, p):
+def conditional(r, body, bad, p, legacy):
     """Adds a condition, in one of the two ways or (wrongly) in both."""
     roll = r.random()
-    if roll < 0.35:
+    if roll >= 0.5:
+        pass
+    elif not legacy:
         text = e.condition(r, p)
         body["ConditionExpression"] = e.mutated(r, text) if r.random() < bad else text
-    elif roll < 0.5:
+    else:
         body["Expected"] = expected(r, bad)
         if len(body["Expected"]) > 1 or r.random() < bad:
             body["ConditionalOperator"] = r.choice(["AND", "OR"])
@@ -68,7 +70,7 @@ def conditional(r, body, bad, p):
 
 def put(r, table, bad):
     body, p = {"Item": item_of(r, table, bad)}, e.Placeholders(r, bad)
-    conditional(r, body, bad, p)
+    conditional(r, body, bad, p, r.random() < 0.3)
     if r.random() < 0.4:
         body["ReturnValues"] = r.choice(["ALL_OLD", "NONE"] + (["ALL_NEW", "UPDATED_OLD"] if r.random() < bad else []))
     return "PutItem", p.into(body)
@@ -76,7 +78,7 @@ def put(r, table, bad):
 
 def delete(r, table, bad):
     body, p = {"Key": key_of(r, table, bad)}, e.Placeholders(r, bad)
-    conditional(r, body, bad, p)
+    conditional(r, body, bad, p, r.random() < 0.3)
     if r.random() < 0.5:
         body["ReturnValues"] = r.choice(["ALL_OLD", "NONE"])
     return "DeleteItem", p.into(body)
@@ -84,13 +86,15 @@ def delete(r, table, bad):
 
 def update(r, table, bad):
     body, p = {"Key": key_of(r, table, bad)}, e.Placeholders(r, bad)
-    roll = r.random()
-    if roll < 0.7:
+    legacy = r.random() < 0.3
+    if r.random() < 0.05:
+        pass
+    elif not legacy:
         text = e.update(r, p)
         body["UpdateExpression"] = e.mutated(r, text) if r.random() < bad else text
-    elif roll < 0.95:
+    else:
         body["AttributeUpdates"] = attribute_updates(r, bad)
-    conditional(r, body, bad, p)
+    conditional(r, body, bad, p, legacy)
     if r.random() < 0.6:
         body["ReturnValues"] = r.choice(["ALL_OLD", "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW", "NONE"])
     return "UpdateItem", p.into(body)
@@ -100,10 +104,13 @@ def attribute_updates(r, bad):
     updates = {}
     for name in r.sample(NAMES, r.choice([1, 1, 2, 3])):
         action = r.choice(["PUT", "ADD", "DELETE", None])
+        # Mostly of the type that the attribute has.
+        fitting = {"n": {"N": "2"}, "ss": {"SS": ["a", "z"]}, "ns": {"NS": ["1", "9"]}, "l": {"L": [{"S": "t"}]}}
+        given = fitting.get(name) if r.random() < 0.8 else r.choice(list(fitting.values()))
         if action == "ADD":
-            given = r.choice([{"N": "2"}, {"SS": ["a", "z"]}, {"NS": ["1", "9"]}, {"L": [{"S": "t"}]}])
+            given = given or {"N": "1"}
         elif action == "DELETE":
-            given = r.choice([None, {"SS": ["a"]}, {"NS": ["1"]}])
+            given = None if name in ("n", "l") or r.random() < 0.3 else given
         else:
             given = value(r, 1, bad)
         if r.random() < bad:
@@ -116,12 +123,13 @@ def attribute_updates(r, bad):
     return updates
 
 
-def projected(r, body, bad, p):
-    roll = r.random()
-    if roll < 0.25:
+def projected(r, body, bad, p, legacy):
+    if r.random() < 0.6:
+        return
+    if not legacy:
         text = e.projection(r, p)
         body["ProjectionExpression"] = e.mutated(r, text) if r.random() < bad else text
-    elif roll < 0.35:
+    else:
         body["AttributesToGet"] = r.sample(NAMES + ["p", "s"], r.randint(1, 3))
         if r.random() < bad:
             body["AttributesToGet"].append(body["AttributesToGet"][0])
@@ -129,19 +137,20 @@ def projected(r, body, bad, p):
 
 def get(r, table, bad):
     body, p = {"Key": key_of(r, table, bad)}, e.Placeholders(r, bad)
-    projected(r, body, bad, p)
+    projected(r, body, bad, p, r.random() < 0.3)
     p.values = {}
     if r.random() < 0.5:
         body["ConsistentRead"] = r.random() < 0.7
     return "GetItem", p.into(body)
 
 
-def filtered(r, body, bad, p, name):
-    roll = r.random()
-    if roll < 0.3:
+def filtered(r, body, bad, p, name, legacy):
+    if r.random() < 0.6:
+        pass
+    elif not legacy:
         text = e.condition(r, p)
         body["FilterExpression"] = e.mutated(r, text) if r.random() < bad else text
-    elif roll < 0.4:
+    else:
         body[name] = {n: legacy_condition(r, bad) for n in r.sample(NAMES, r.choice([1, 2]))}
         if len(body[name]) > 1 and r.random() < 0.5:
             body["ConditionalOperator"] = r.choice(["AND", "OR"])
@@ -157,7 +166,8 @@ def query(r, table, bad):
     key = r.choice(KEYS[partition]) if r.random() >= bad else value(r, 1, bad)
     on_sort = sort and r.random() < 0.6
     low, high = (r.choice(KEYS[sort]), r.choice(KEYS[sort])) if on_sort else (None, None)
-    if r.random() < 0.75:
+    legacy = r.random() < 0.25
+    if not legacy:
         text = f"{p.name('p')} = {p.value(key)}"
         if on_sort:
             name = p.name("s")
@@ -177,8 +187,10 @@ def query(r, table, bad):
             body["KeyConditions"]["s"] = {"ComparisonOperator": operator, "AttributeValueList": values}
         if r.random() < bad:
             body["KeyConditions"][r.choice(["p", "s", "zz"])] = legacy_condition(r, bad)
-    filtered(r, body, bad, p, "QueryFilter")
-    projected(r, body, bad, p)
+    # By chance of the other kind, which is refused.
+    other = legacy if r.random() >= bad else not legacy
+    filtered(r, body, bad, p, "QueryFilter", legacy)
+    projected(r, body, bad, p, other)
     if r.random() < 0.5:
         body["ScanIndexForward"] = r.random() < 0.5
     if r.random() < 0.3:
@@ -190,8 +202,9 @@ def query(r, table, bad):
 
 def scan(r, table, bad):
     body, p = {}, e.Placeholders(r, bad)
-    filtered(r, body, bad, p, "ScanFilter")
-    projected(r, body, bad, p)
+    legacy = r.random() < 0.3
+    filtered(r, body, bad, p, "ScanFilter", legacy)
+    projected(r, body, bad, p, legacy)
     if r.random() < bad:
         body.update(r.choice([
             {"Segment": 0}, {"TotalSegments": 2}, {"Segment": 2, "TotalSegments": 2}, {"Segment": -1, "TotalSegments": 2},
@@ -202,7 +215,7 @@ def scan(r, table, bad):
 
 def batch_get(r, table, bad):
     part, p = {"Keys": [key_of(r, table, bad) for _ in range(r.randint(1, 4))]}, e.Placeholders(r, bad)
-    projected(r, part, bad, p)
+    projected(r, part, bad, p, r.random() < 0.3)
     p.values = {}
     p.into(part)
     if r.random() < 0.3:

@@ -58,11 +58,26 @@ def bad_value(r):
     ])
 
 
+def typed(r, name):
+    """What is mostly in an attribute of this name, so that updates often fit; none for any value."""
+    if name == "n":
+        return {"N": r.choice(NUMBERS[:10])}
+    if name == "ss":
+        return {"SS": r.sample(STRINGS[1:], r.choice([1, 2, 3]))}
+    if name == "ns":
+        return {"NS": r.sample(["0", "1", "2", "-1", "1.5", "10"], r.choice([1, 2, 3]))}
+    if name == "l":
+        return {"L": [value(r, 2, 0) for _ in range(r.choice([0, 1, 2, 3]))]}
+    if name == "m":
+        return {"M": {name: typed(r, name) or value(r, 2, 0) for name in r.sample(["a", "n", "l", "m"], r.choice([1, 2]))}}
+    return None
+
+
 def item_of(r, table, bad):
     """An item of the table."""
     item = key_of(r, table, bad)
-    for name in r.sample(NAMES, r.choice([0, 1, 2, 3, 5])):
-        item[name] = value(r, 0, bad)
+    for name in r.sample(NAMES, r.choice([0, 1, 2, 3, 5, 8])):
+        item[name] = (r.random() < 0.8 and typed(r, name)) or value(r, 0, bad)
     return item
 
 

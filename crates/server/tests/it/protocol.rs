@@ -230,5 +230,8 @@ async fn pages_of_this_machine_may_ask_across_origins() {
     let origin = [("origin", "http://localhost:3000")];
     let listed = server.raw.operation_with("ListTables", "{}", &origin).await;
     assert_eq!(listed.header("access-control-allow-origin"), "http://localhost:3000");
+    let stranger = [("origin", "http://rebound.example.com:8000")];
+    let refused = server.raw.operation_with("ListTables", "{}", &stranger).await;
+    assert_eq!(refused.error(), "AccessDeniedException");
     server.stop().await;
 }
