@@ -4,6 +4,7 @@
 mod batches;
 mod legacy;
 mod pages;
+mod robust;
 mod writes;
 
 use crate::*;
