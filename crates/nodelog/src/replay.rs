@@ -261,7 +261,6 @@ fn make_safe(disk: &dyn Disk, newest: &ReadSegment) -> Result<()> {
         disk.read(&file, offset, &mut frame).map_err(LogError::io(&file, "reading"))?;
         disk.write(&file, offset, &frame).map_err(LogError::io(&file, "writing"))?;
     }
-    disk.sync(&file).map_err(LogError::io(&file, "syncing"))?;
-    // Removals and renames of the process before may not be on the disk either.
-    disk.sync_directory().map_err(LogError::io("directory", "syncing"))
+    // Names are forced when the next segment gets its own.
+    disk.sync(&file).map_err(LogError::io(&file, "syncing"))
 }
