@@ -6,11 +6,11 @@
 //!
 //! From the bottom up:
 //!
-//! - [`format`](mod@format): the bytes, and what damage looks like;
+//! - `format`: the bytes, and what damage looks like;
 //! - [`Disk`]: the few file operations that the log needs; [`Files`] are real, [`SimulatedDisk`]
 //!   forgets at a power cut whatever it may forget;
-//! - [`replay`](mod@replay): what a start makes of the files;
-//! - [`log`](mod@log): the log itself, without threads, clock or chance: the same calls on the same
+//! - `replay`: what a start makes of the files;
+//! - `log`: the log itself, without threads, clock or chance: the same calls on the same
 //!   disk write the same bytes;
 //! - [`NodeLog`]: a queue and the one thread that commits.
 //!
