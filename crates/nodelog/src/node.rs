@@ -143,6 +143,7 @@ impl NodeLog {
         if !self.is_full() {
             return Ok(());
         }
+        self.shared.check()?;
         let mut status = self.status();
         let room = status.wait_for(|status| !status.full).await;
         room.map(|_| ()).map_err(|_| self.shared.failure())?;

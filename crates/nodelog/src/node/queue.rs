@@ -284,7 +284,7 @@ impl Shared {
             queue.take_sessions()
         };
         sessions.iter().for_each(|session| session.listener.closed(error));
-        self.room.notify_waiters();
+        self.wake_all();
     }
 
     pub(super) fn begin_closing(&self) {
@@ -295,6 +295,13 @@ impl Shared {
             queue.take_sessions()
         };
         sessions.iter().for_each(|session| session.listener.closed(&LogError::Closed));
+        self.wake_all();
+    }
+
+    /// Wakes everybody who waits for room: there is none, but they need not wait for it.
+    fn wake_all(&self) {
+        self.full.store(false, Ordering::Relaxed);
+        self.status.send_modify(|status| status.full = false);
         self.room.notify_waiters();
     }
 }
