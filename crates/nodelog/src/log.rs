@@ -256,8 +256,8 @@ impl Log {
         };
         let mut bytes = self.frame.finish(salt, self.next_frame);
         let end = at + bytes.len() as u64;
-        if end > self.zeroed && self.settings.zero_ahead_bytes > 0 {
-            self.zeroed = end + self.settings.zero_ahead_bytes;
+        if end > self.zeroed {
+            self.zeroed = self.zero_to(end);
             bytes.resize((self.zeroed - at) as usize, 0);
         }
         self.disk.write(&file, at, &bytes).map_err(LogError::io(&file, "writing"))?;
@@ -268,6 +268,12 @@ impl Log {
         self.newest().length = end;
         self.next_frame += 1;
         Ok(())
+    }
+
+    /// Up to where a segment that ends at `end` is filled with zeros: some way ahead, but no further
+    /// than it will be written.
+    fn zero_to(&self, end: u64) -> u64 {
+        (end + self.settings.zero_ahead_bytes).min(self.settings.segment_bytes.max(end))
     }
 
     /// Ends the newest segment and begins the next.
@@ -293,7 +299,7 @@ impl Log {
         bytes.extend(self.frame.finish(salt, self.next_frame));
         let length = bytes.len() as u64;
         debug_assert!(length > HEADER_BYTES as u64);
-        self.zeroed = length + self.settings.zero_ahead_bytes;
+        self.zeroed = self.zero_to(length);
         bytes.resize(self.zeroed as usize, 0);
         self.disk.create(&unfinished).map_err(LogError::io(&unfinished, "making"))?;
         self.disk.write(&unfinished, 0, &bytes).map_err(LogError::io(&unfinished, "writing"))?;

@@ -19,6 +19,7 @@
 //! ([`StoreRecord`](crate::record::store::StoreRecord)), and a database that has log files of its
 //! own is refused here.
 
+use crate::engine::DATA;
 use crate::error::{Result, StorageError};
 use crate::faults::Faults;
 use crate::settings::StorageSettings;
@@ -53,6 +54,10 @@ impl NodeWal {
         seed: u64,
     ) -> Result<Self> {
         let directory = root.join(LOG);
+        if !directory.exists() && root.join(DATA).exists() {
+            let reason = "the log of all databases is missing, and with it their newest writes";
+            return Err(StorageError::Corrupt { path: LOG.to_owned(), reason: reason.to_owned() });
+        }
         let sync = if settings.fsync { Sync::Forced } else { Sync::Skipped };
         let disk = Files::open(&directory, sync);
         let disk = disk.map_err(StorageError::io(directory.display().to_string()))?;
