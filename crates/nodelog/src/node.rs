@@ -39,12 +39,25 @@ pub struct Start {
     pub seed: u64,
 }
 
-/// An open log; cheap to clone. [Close](Self::close) it: one that is merely forgotten loses nothing,
-/// but keeps its thread.
+/// An open log; cheap to clone. [Close](Self::close) it, or know that its thread ends some time
+/// after the last clone is gone.
 #[derive(Clone, Debug)]
 pub struct NodeLog {
     shared: Arc<Shared>,
-    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+    thread: Arc<Thread>,
+}
+
+/// The log's thread, which is told to end when nobody is left to ask for anything.
+#[derive(Debug)]
+struct Thread {
+    shared: Arc<Shared>,
+    handle: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        self.shared.begin_closing();
+    }
 }
 
 /// What can be said of a log from outside.
@@ -80,11 +93,13 @@ impl NodeLog {
         let (log, recovered) = Log::open(disk.clone(), settings.clone(), seed, hooks)?;
         let shared = Arc::new(Shared::new(disk, settings, &recovered));
         let committer = Committer::new(shared.clone(), log, recovered);
-        let thread = std::thread::Builder::new()
+        let handle = std::thread::Builder::new()
             .name("node-log".to_owned())
             .spawn(move || committer.run())
             .map_err(LogError::io("thread", "starting"))?;
-        Ok(Self { shared, thread: Arc::new(Mutex::new(Some(thread))) })
+        let handle = Mutex::new(Some(handle));
+        let thread = Arc::new(Thread { shared: shared.clone(), handle });
+        Ok(Self { shared, thread })
     }
 
     /// Ends the database's writer, if its epoch is not greater, and waits until what it appended is
@@ -158,9 +173,9 @@ impl NodeLog {
     /// Commits what is waiting and ends the thread. Writers that are still there are closed. Blocks.
     pub fn close(&self) {
         self.shared.begin_closing();
-        if let Some(thread) = self.thread.lock().take() {
+        if let Some(handle) = self.thread.handle.lock().take() {
             // Its panic was reported when it happened.
-            let _ = thread.join();
+            let _ = handle.join();
         }
     }
 }

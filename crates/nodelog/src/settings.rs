@@ -31,7 +31,7 @@ impl Default for LogSettings {
             log_bytes_max: 512 << 20,
             group_bytes_max: 4 << 20,
             queue_bytes_max: 32 << 20,
-            zero_ahead_bytes: 1 << 20,
+            zero_ahead_bytes: 256 << 10,
         }
     }
 }

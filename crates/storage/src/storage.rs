@@ -67,7 +67,7 @@ impl Storage {
         let now_ms = components.clock.now_ms();
         let catalog = Catalog::open(context.clone(), now_ms, settings.log).await?;
         let store = directory.store().clone();
-        let wal = open_log(&settings, &components).await?;
+        let wal = open_log(&directory, &settings, &components).await?;
         let engine = Arc::new(Engine::new(store.clone(), &settings, wal));
         let shared = Arc::new(Shared {
             _keeper: engine.wal().map(|wal| Keeper::start(wal, &engine)),
@@ -198,14 +198,18 @@ impl Storage {
 }
 
 /// Opens the log that all databases share, if they do.
-async fn open_log(settings: &StorageSettings, components: &Components) -> Result<Option<NodeWal>> {
+async fn open_log(
+    directory: &Arc<DataDirectory>,
+    settings: &StorageSettings,
+    components: &Components,
+) -> Result<Option<NodeWal>> {
     if settings.log != LogKind::Node {
         return Ok(None);
     }
-    let (settings, faults) = (settings.clone(), components.faults.clone());
-    let (runtime, seed) = (Handle::current(), components.seed);
+    let (directory, settings) = (directory.clone(), settings.clone());
+    let (components, runtime) = (components.clone(), Handle::current());
     let opening = tokio::task::spawn_blocking(move || {
-        NodeWal::open(&settings.directory, &settings, faults, runtime, seed)
+        NodeWal::open(directory, &settings, &components, runtime)
     });
     opening.await.map_err(|_| StorageError::Closed)?.map(Some)
 }

@@ -19,15 +19,15 @@
 //! ([`StoreRecord`](crate::record::store::StoreRecord)), and a database that has log files of its
 //! own is refused here.
 
+use crate::directory::DataDirectory;
 use crate::engine::DATA;
 use crate::error::{Result, StorageError};
-use crate::faults::Faults;
-use crate::settings::StorageSettings;
+use crate::settings::{Components, StorageSettings};
 use nodelog::{DatabaseName, Files, LogSettings, NodeLog, Start, Sync};
 use object_store::path::Path;
 use slatedb::wal::WriterInit;
-use std::path::Path as FilePath;
 use std::sync::Arc;
+use tokio::runtime::Handle;
 
 mod faults;
 pub(crate) mod keeper;
@@ -47,22 +47,21 @@ pub(crate) struct NodeWal {
 impl NodeWal {
     /// Opens the log of a store, or makes one if the store is new. Blocks.
     pub(crate) fn open(
-        root: &FilePath,
+        store: Arc<DataDirectory>,
         settings: &StorageSettings,
-        faults: Arc<dyn Faults>,
-        runtime: tokio::runtime::Handle,
-        seed: u64,
+        components: &Components,
+        runtime: Handle,
     ) -> Result<Self> {
-        let directory = root.join(LOG);
-        if !directory.exists() && root.join(DATA).exists() {
+        let directory = settings.directory.join(LOG);
+        if !directory.exists() && settings.directory.join(DATA).exists() {
             let reason = "the log of all databases is missing, and with it their newest writes";
             return Err(StorageError::Corrupt { path: LOG.to_owned(), reason: reason.to_owned() });
         }
         let sync = if settings.fsync { Sync::Forced } else { Sync::Skipped };
         let disk = Files::open(&directory, sync);
         let disk = disk.map_err(StorageError::io(directory.display().to_string()))?;
-        let hooks = Arc::new(faults::FaultHooks::new(faults, runtime));
-        let start = Start { disk: Arc::new(disk), hooks, seed };
+        let hooks = faults::FaultHooks::new(components.faults.clone(), runtime, store);
+        let start = Start { disk: Arc::new(disk), hooks: Arc::new(hooks), seed: components.seed };
         Ok(Self { log: NodeLog::open(start, log_settings(settings))? })
     }
 

@@ -105,6 +105,9 @@ impl Committer {
             }
             Request::Mark { name, id } => {
                 self.log.mark_stored(&name, id);
+                if let Some(unclaimed) = self.unclaimed.get_mut(&name) {
+                    unclaimed.records.retain(|record| record.id > id);
+                }
                 true
             }
             Request::Barrier { done } => {

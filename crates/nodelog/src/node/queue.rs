@@ -213,6 +213,9 @@ impl Shared {
         rows: Vec<u8>,
     ) -> Result<()> {
         let mut rows = Some(rows);
+        if self.try_append(session, id, &mut rows)? {
+            return Ok(());
+        }
         loop {
             let mut room = std::pin::pin!(self.room.notified());
             room.as_mut().enable();

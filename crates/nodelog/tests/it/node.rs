@@ -91,6 +91,17 @@ async fn what_many_writers_appended_is_found_by_the_next_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_is_forgotten_ends_its_writers() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = open(directory.path());
+    let (writer, told) = start(&log, 1, 1).await;
+    writer.append(1, b"kept".to_vec()).await.unwrap();
+    drop(log);
+    assert!(matches!(*told.closed.lock().unwrap(), Some(LogError::Closed)));
+    assert!(matches!(writer.append(2, Vec::new()).await, Err(LogError::Closed)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_later_writer_ends_the_earlier_and_sees_all_of_it() {
     let directory = tempfile::tempdir().unwrap();
     let log = open(directory.path());

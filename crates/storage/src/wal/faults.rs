@@ -1,5 +1,6 @@
 //! The log's points as fault points of this crate.
 
+use crate::directory::DataDirectory;
 use crate::faults::{FaultPoint, Faults, Verdict};
 use nodelog::{Hooks, LogPoint};
 use std::io;
@@ -11,11 +12,17 @@ use tokio::runtime::Handle;
 pub(super) struct FaultHooks {
     faults: Arc<dyn Faults>,
     runtime: Handle,
+    /// Keeps the directory locked as long as the log's thread lives.
+    _directory: Arc<DataDirectory>,
 }
 
 impl FaultHooks {
-    pub(super) fn new(faults: Arc<dyn Faults>, runtime: Handle) -> Self {
-        Self { faults, runtime }
+    pub(super) fn new(
+        faults: Arc<dyn Faults>,
+        runtime: Handle,
+        directory: Arc<DataDirectory>,
+    ) -> Self {
+        Self { faults, runtime, _directory: directory }
     }
 }
 
