@@ -26,6 +26,8 @@ use crate::settings::{Components, StorageSettings};
 use nodelog::{DatabaseName, Files, LogSettings, NodeLog, Start, Sync};
 use object_store::path::Path;
 use slatedb::wal::WriterInit;
+use std::io;
+use std::path::Path as FilePath;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
@@ -33,6 +35,8 @@ mod faults;
 pub(crate) mod keeper;
 mod rows;
 mod session;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 /// Where the log's segments are, relative to the store's root.
@@ -53,13 +57,16 @@ impl NodeWal {
         runtime: Handle,
     ) -> Result<Self> {
         let directory = settings.directory.join(LOG);
-        if !directory.exists() && settings.directory.join(DATA).exists() {
+        let in_context = || StorageError::io(directory.display().to_string());
+        if settings.directory.join(DATA).exists()
+            && !has_segments(&directory).map_err(in_context())?
+        {
             let reason = "the log of all databases is missing, and with it their newest writes";
             return Err(StorageError::Corrupt { path: LOG.to_owned(), reason: reason.to_owned() });
         }
         let sync = if settings.fsync { Sync::Forced } else { Sync::Skipped };
         let disk = Files::open(&directory, sync);
-        let disk = disk.map_err(StorageError::io(directory.display().to_string()))?;
+        let disk = disk.map_err(in_context())?;
         let hooks = faults::FaultHooks::new(components.faults.clone(), runtime, store);
         let start = Start { disk: Arc::new(disk), hooks: Arc::new(hooks), seed: components.seed };
         Ok(Self { log: NodeLog::open(start, log_settings(settings))? })
@@ -97,6 +104,19 @@ impl NodeWal {
         let log = self.log.clone();
         let _ = tokio::task::spawn_blocking(move || log.close()).await;
     }
+}
+
+/// Whether there is a log. One that was ever opened has a segment, always.
+fn has_segments(directory: &FilePath) -> io::Result<bool> {
+    if !directory.exists() {
+        return Ok(false);
+    }
+    for entry in std::fs::read_dir(directory)? {
+        if entry?.path().extension().is_some_and(|extension| extension == "log") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn name(path: &Path) -> Result<DatabaseName> {

@@ -114,9 +114,15 @@ async fn a_log_that_is_gone_or_damaged_is_named() {
     std::fs::write(&first, &bytes).unwrap();
     let refused = open_with(settings(copy.path())).await.unwrap_err().to_string();
     assert!(refused.contains("0000000000000001.log is damaged at offset 0"), "{refused}");
-    std::fs::remove_dir_all(copy.path().join("log")).unwrap();
-    let refused = open_with(settings(copy.path())).await.unwrap_err();
-    assert!(matches!(&refused, StorageError::Corrupt { path, .. } if path == "log"), "{refused}");
+    for empty in [true, false] {
+        match empty {
+            true => std::fs::remove_file(&first).unwrap(),
+            false => std::fs::remove_dir(copy.path().join("log")).unwrap(),
+        }
+        let refused = open_with(settings(copy.path())).await.unwrap_err();
+        let named = matches!(&refused, StorageError::Corrupt { path, .. } if path == "log");
+        assert!(named, "{refused}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
