@@ -5,7 +5,7 @@
 //! the quantile that was forecast *then* (R. Koenker and G. Bassett, *Regression quantiles*, 1978)
 //! to the scoreboard.
 
-use crate::calibration::Calibration;
+use crate::calibration::{BAR_SAMPLES_PER_STEP_MAX, Calibration, SAMPLES_PER_STEP_MAX};
 use crate::history::History;
 use crate::linalg::add_scaled;
 use crate::models::Machine;
@@ -22,6 +22,11 @@ pub(crate) struct Outcome {
 pub(crate) fn pinball(quantile: Quantile, forecast: f64, value: f64) -> f64 {
     let miss = value - forecast;
     (quantile.level() * miss).max((quantile.level() - 1.0) * miss)
+}
+
+/// How many errors per step are worth their memory.
+fn samples_max(kind: ModelKind) -> usize {
+    if kind.is_naive() { BAR_SAMPLES_PER_STEP_MAX } else { SAMPLES_PER_STEP_MAX }
 }
 
 /// One method on one series.
@@ -50,7 +55,7 @@ impl Candidate {
         Self {
             kind,
             machine,
-            calibration: Calibration::new(steps, calibration_bins),
+            calibration: Calibration::new(steps, calibration_bins, samples_max(kind)),
             decision,
             steps,
             origins: vec![None; steps],

@@ -55,7 +55,7 @@ fn the_services_choice_is_about_the_best_and_never_loses_to_the_naive() {
         let best = losses.fold(f64::INFINITY, f64::min);
         assert!(loss(SERVICE_CHOICE) < 1.05 * best, "{report:#?}");
         for naive in ["seasonal_naive_day", "seasonal_naive_week", "climatology"] {
-            assert!(loss(SERVICE_CHOICE) < 0.97 * loss(naive), "{naive}: {report:#?}");
+            assert!(loss(SERVICE_CHOICE) < 0.99 * loss(naive), "{naive}: {report:#?}");
         }
         assert_eq!(report.abstained, 0.0);
     }

@@ -51,7 +51,7 @@ enum Duty {
     Live,
 }
 
-/// Forecasts one series. State is bounded: about 120 kB at 5-minute bins and 12 steps.
+/// Forecasts one series. State is bounded: about 160 kB at 5-minute bins and 12 steps.
 #[derive(Clone, Debug)]
 pub struct SeriesForecaster {
     settings: ForecastSettings,
