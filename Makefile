@@ -23,7 +23,7 @@ test-long: need-cargo $(VENV)/ready ## the full crash matrices and more property
 
 bench: need-cargo ## the benchmarks
 	cargo bench -p workload --locked
-	cargo bench -p storage --locked
+	cargo bench -p forecast --locked
 
 lint: need-cargo ## formatting and clippy, warnings refused
 	cargo fmt --all --check

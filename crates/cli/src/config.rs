@@ -5,6 +5,7 @@
 
 use forecast::ForecastSettings;
 use manager::ManagerSettings;
+use planner::controller::ControllerSettings;
 use planner::settings::PlannerSettings;
 use serde::{Deserialize, Serialize};
 use server::{AdminSettings, ServerSettings};
@@ -30,9 +31,22 @@ pub(crate) struct Config {
     pub(crate) planner: PlannerSettings,
     /// `[manager]`: the loop.
     pub(crate) manager: ManagerSettings,
+    /// `[controller]`: how tables are looked at.
+    pub(crate) controller: ControllerConfig,
+}
+
+/// What of the controller is told here; the rest it shares with `[planner]` and `[forecast]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ControllerConfig {
     /// How many of the last milliseconds count as "now"; a clock that runs fast needs more of them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) controller_now_ms: Option<i64>,
+    pub(crate) now_ms: i64,
+}
+
+impl Default for ControllerConfig {
+    fn default() -> Self {
+        Self { now_ms: ControllerSettings::default().now_ms }
+    }
 }
 
 /// Why a configuration was refused.

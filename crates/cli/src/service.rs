@@ -140,13 +140,12 @@ fn capacity(config: &Config) -> Units {
 
 /// The controller shares settings with the planner and the forecaster; there they are told once.
 fn controller_settings(config: &Config) -> planner::controller::ControllerSettings {
-    let defaults = planner::controller::ControllerSettings::default();
     planner::controller::ControllerSettings {
         score: config.planner.score.clone(),
         forecast: config.forecast.clone(),
         payback_ms: config.planner.merge.payback_ms,
-        now_ms: config.controller_now_ms.unwrap_or(defaults.now_ms),
-        ..defaults
+        now_ms: config.controller.now_ms,
+        ..Default::default()
     }
 }
 

@@ -231,7 +231,7 @@ fn even_hashes(range: &KeyRange, into: usize) -> Option<Vec<Bytes>> {
 
 fn unhex(text: &str) -> Result<Bytes, ManagerError> {
     let refuse = || ManagerError::Refused(format!("{text:?} is not a key in hexadecimal digits"));
-    if !text.is_ascii() || text.len() % 2 != 0 {
+    if !text.is_ascii() || !text.len().is_multiple_of(2) {
         return Err(refuse());
     }
     (0..text.len())

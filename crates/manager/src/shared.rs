@@ -6,12 +6,14 @@ use crate::journal::{Entry, Journal, State};
 use crate::persist;
 use crate::settings::ManagerSettings;
 use crate::tables::{Snapshots, TableState, strategy_of};
-use arc_swap::ArcSwap;
+use crate::training;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use forecast::Network;
 use parking_lot::{Mutex, RwLock};
 use planner::controller::{Controller, ControllerSettings};
 use planner::policy::Policy;
 use planner::view::Limits;
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 use std::fmt;
 use std::sync::Arc;
 use storage::{Storage, Table};
@@ -67,6 +69,8 @@ pub(crate) struct Shared {
     pub(crate) collector: Mutex<Collector>,
     pub(crate) journal: Mutex<Journal>,
     pub(crate) snapshots: ArcSwap<Snapshots>,
+    /// The recurrent network that all series share, once there is one.
+    pub(crate) network: ArcSwapOption<Network>,
     pub(crate) events: broadcast::Sender<Event>,
     /// Told whenever an action ends.
     pub(crate) ended: Notify,
@@ -94,6 +98,7 @@ impl Shared {
             collector: Mutex::new(collector),
             journal: Mutex::new(journal),
             snapshots: ArcSwap::default(),
+            network: ArcSwapOption::from(training::restore(blobs).await?),
             events,
             ended: Notify::new(),
             settings,
@@ -142,18 +147,17 @@ impl Shared {
         let mut tables = self.tables.lock();
         let mut collector = self.collector.lock();
         for table in found {
-            if !tables.contains_key(&table.id()) {
-                match self.watch(table) {
-                    Ok(state) => drop(tables.insert(table.id(), state)),
+            let state = match tables.entry(table.id()) {
+                hash_map::Entry::Occupied(known) => known.into_mut(),
+                hash_map::Entry::Vacant(place) => match self.watch(table) {
+                    Ok(state) => place.insert(state),
                     Err(error) => {
                         tracing::error!(table = table.name(), %error, "table is not watched");
                         continue;
                     }
-                }
-            }
-            if let Some(state) = tables.get_mut(&table.id()) {
-                state.follow(&mut collector, now_ms);
-            }
+                },
+            };
+            state.follow(&mut collector, now_ms);
         }
         let dropped: Vec<TableId> =
             tables.keys().filter(|id| !found.iter().any(|t| t.id() == **id)).copied().collect();

@@ -209,7 +209,9 @@ fn config(scenario: &Scenario, args: &Args, directory: &Path, rival: Option<Riva
     if args.no_floor {
         config.planner.floor = None;
     }
-    config.controller_now_ms = Some(scenario.controller_settings().now_ms);
+    config.controller.now_ms = scenario.controller_settings().now_ms;
+    // Training runs on real time: at this speed its result would come when the demo is over.
+    config.manager.training.enabled = false;
     // A vector may wait for some real milliseconds, which are minutes of this clock.
     config.workload.collector.late_ms_max = (100.0 * args.speed) as i64;
     config
@@ -248,7 +250,7 @@ async fn play(
     for ((player, tally), narrator) in [ours, theirs].into_iter().zip(tallies).zip(narrators) {
         narrator.stop();
         let audit = tally.ledger.audit(&player.client()?, TABLE).await?;
-        sides.push(Side::gather(player.name, &player.service, TABLE, tally, audit));
+        sides.push(Side::gather(player.name, &player.service, TABLE, scenario, tally, audit));
     }
     Ok(Report { sides, days: args.days })
 }

@@ -53,6 +53,7 @@ pub(crate) struct Side {
     tally: Tally,
     audit: Audit,
     partitions: usize,
+    partition_hours: f64,
     actions: usize,
     by_forecast: usize,
     by_floor: usize,
@@ -69,6 +70,7 @@ impl Side {
         name: &'static str,
         service: &Service,
         table: &str,
+        scenario: &Scenario,
         tally: Tally,
         audit: Audit,
     ) -> Self {
@@ -93,6 +95,7 @@ impl Side {
             tally,
             audit,
             partitions: manager.partitions_document(table).map_or(0, |d| d.partitions.len()),
+            partition_hours: partition_hours(scenario, &decisions),
             actions: decisions.len(),
             by_forecast: count(&|d| d.trigger == Trigger::Forecast),
             by_floor: count(&|d| d.trigger == Trigger::Floor),
@@ -109,6 +112,19 @@ impl Side {
     fn latency(&self, quantile: f64) -> String {
         format!("{:.2}", self.tally.latency_us.value_at_quantile(quantile) as f64 / 1e3)
     }
+}
+
+/// Partitions, integrated over the days played: what a policy costs while nobody is throttled.
+fn partition_hours(scenario: &Scenario, done: &[DecisionDocument]) -> f64 {
+    let end_ms = scenario.end_ms();
+    let hours_left = |from_ms: i64| (end_ms - from_ms).max(0) as f64 / 3_600_000.0;
+    let initial = f64::from(scenario.parameters.partitions);
+    let changed = done.iter().filter_map(|decision| {
+        let action = &decision.entry.decision.action;
+        let more = action.children() as f64 - action.sources.len() as f64;
+        Some(more * hours_left(decision.entry.finished_ms?))
+    });
+    initial * hours_left(scenario.parameters.start_ms) + changed.sum::<f64>()
 }
 
 /// Mean pinball loss of the models in use, relative to the seasonal naive's on the same days.
@@ -167,9 +183,9 @@ impl Report {
         label: &str,
         value: impl Fn(&Side) -> String,
     ) -> fmt::Result {
-        write!(f, "  {label:<44}")?;
+        write!(f, "  {label:<46}")?;
         for side in &self.sides {
-            write!(f, "{:>15}", value(side))?;
+            write!(f, "{:>17}", value(side))?;
         }
         writeln!(f)
     }
@@ -188,6 +204,7 @@ impl fmt::Display for Report {
         self.row(f, "  of these given up after 3 attempts", |s| s.tally.given_up.to_string())?;
         self.row(f, "failed otherwise", |s| s.tally.failed.to_string())?;
         self.row(f, "partitions at the end", |s| s.partitions.to_string())?;
+        self.row(f, "partition-hours", |s| format!("{:.0}", s.partition_hours))?;
         self.row(f, "splits and merges", |s| s.actions.to_string())?;
         self.row(f, "  on a forecast / by the reactive floor", |s| {
             format!("{} / {}", s.by_forecast, s.by_floor)
@@ -195,9 +212,13 @@ impl fmt::Display for Report {
         self.row(f, "  finished before a crossing that then came", |s| s.in_time.to_string())?;
         self.row(f, "  needless", |s| s.needless.to_string())?;
         self.row(f, "lead time of those in time, median (min)", |s| median(&s.leads_min, 0))?;
-        self.row(f, "writes waited per action, median / max (ms)", |s| {
-            let max = s.pauses_ms.last().map_or_else(none, |max| format!("{max:.0}"));
-            format!("{} / {max}", median(&s.pauses_ms, 0))
+        self.row(f, "writes waited per action, p50 / p99 / max (ms)", |s| {
+            let at = |quantile: f64| {
+                let last = s.pauses_ms.len().checked_sub(1);
+                last.map(|last| s.pauses_ms[(quantile * last as f64).round() as usize])
+                    .map_or_else(none, |ms| format!("{ms:.0}"))
+            };
+            format!("{} / {} / {}", at(0.5), at(0.99), at(1.0))
         })?;
         self.row(f, "forecast error (1 = seasonal naive)", |s| {
             s.forecast_error.map_or_else(none, |error| format!("{error:.2}"))

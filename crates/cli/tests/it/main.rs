@@ -1,5 +1,7 @@
 //! The binary as its user meets it: started, talked to over HTTP, stopped, killed.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod bench;
 mod http;
 mod kill;

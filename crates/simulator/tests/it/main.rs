@@ -1,0 +1,5 @@
+//! The simulator against the shipped trace.
+//!
+//! Runs of whole days: what they assert holds for a workload, not for a function.
+
+mod negative_control;
