@@ -72,6 +72,8 @@ pub struct LogStatus {
     pub wants_release: bool,
     /// Whether it is larger than [`LogSettings::log_bytes_max`].
     pub full: bool,
+    /// Whether it takes no more, because it failed or was closed.
+    pub ended: bool,
     /// Changes when a segment was begun or removed.
     pub generation: u64,
 }
@@ -165,9 +167,20 @@ impl NodeLog {
         self.shared.check()
     }
 
-    /// Why the log takes no more, if it does not.
+    /// Why the log takes no more, if it does not. Costs nothing if it does.
     pub fn check(&self) -> Result<()> {
-        self.shared.check()
+        match self.shared.has_ended() {
+            true => self.shared.check(),
+            false => Ok(()),
+        }
+    }
+
+    /// Waits until the log takes no more, and says why.
+    pub async fn ended(&self) -> LogError {
+        let mut status = self.status();
+        // The sender lives as long as this.
+        let _ = status.wait_for(|status| status.ended).await;
+        self.shared.failure()
     }
 
     /// Commits what is waiting and ends the thread. Writers that are still there are closed. Blocks.

@@ -252,9 +252,9 @@ impl KeyWriter {
             Ok::<_, StorageError>(handle)
         })
         .await?;
-        let durable = handle.await_durable().await;
+        let durable = partition.durable(&handle).await;
         drop(usage);
-        durable.map_err(StorageError::partition(partition.id()))
+        durable
     }
 
     /// Changes nothing, but waits until the version that was judged is durable.
@@ -263,15 +263,24 @@ impl KeyWriter {
         let last: Option<WriteHandle> = latch.last.clone();
         drop((latch, gate));
         if let Some(last) = last {
-            let durable = last.await_durable().await;
-            durable.map_err(StorageError::partition(partition.id()))?;
+            partition.durable(&last).await?;
         }
         drop(usage);
-        Ok(())
+        // What was judged may be a version that will never be durable.
+        partition.wal.as_ref().map_or(Ok(()), NodeWal::check)
     }
 }
 
 impl Partition {
+    /// Waits until a write is durable.
+    async fn durable(&self, write: &WriteHandle) -> Result<()> {
+        let durable = match &self.wal {
+            Some(wal) => wal.durable(write).await?,
+            None => write.await_durable().await,
+        };
+        durable.map_err(StorageError::partition(self.id()))
+    }
+
     async fn hand_over(&self, key: Bytes, change: Change) -> Result<WriteHandle> {
         let options = WriteOptions::default();
         let bytes = key.len() as u64;

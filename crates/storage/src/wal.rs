@@ -25,6 +25,7 @@ use crate::error::{Result, StorageError};
 use crate::settings::{Components, StorageSettings};
 use nodelog::{DatabaseName, Files, LogSettings, NodeLog, Start, Sync};
 use object_store::path::Path;
+use slatedb::WriteHandle;
 use slatedb::wal::WriterInit;
 use std::io;
 use std::path::Path as FilePath;
@@ -94,9 +95,26 @@ impl NodeWal {
         self.log.databases().iter().map(|name| Path::from(name.as_str())).collect()
     }
 
-    /// Waits while the log is at its bound: until idle databases have been flushed.
+    /// Waits while the log is at its bound: until idle databases have been flushed. An error if it
+    /// has failed.
     pub(crate) async fn room(&self) -> Result<()> {
-        Ok(self.log.room().await?)
+        self.log.room().await?;
+        self.check()
+    }
+
+    /// An error if the log has failed: from then on a version that is not durable may be in memory
+    /// and stay there, so nothing may be derived from what is not known to be durable.
+    pub(crate) fn check(&self) -> Result<()> {
+        Ok(self.log.check()?)
+    }
+
+    /// Waits for a write to become durable, or for the log to fail.
+    pub(crate) async fn durable(&self, write: &WriteHandle) -> Result<Result<(), slatedb::Error>> {
+        tokio::select! {
+            biased;
+            durable = write.await_durable() => Ok(durable),
+            why = self.log.ended() => Err(why.into()),
+        }
     }
 
     /// Commits what is waiting and ends the log's thread.

@@ -141,6 +141,7 @@ impl Committer {
             holders: self.log.holders(),
             wants_release: size.bytes > settings.release_bytes,
             full: size.bytes > settings.log_bytes_max,
+            ended: false,
             generation: self.generation,
         });
     }

@@ -68,6 +68,7 @@ pub(crate) struct Shared {
     /// Wakes appenders that wait for room in the queue.
     room: Notify,
     full: AtomicBool,
+    ended: AtomicBool,
     pub(super) status: watch::Sender<LogStatus>,
 }
 
@@ -113,6 +114,7 @@ impl Shared {
             work: Condvar::new(),
             room: Notify::new(),
             full: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
             status: watch::Sender::new(LogStatus::default()),
         }
     }
@@ -129,7 +131,16 @@ impl Shared {
         self.full.load(Ordering::Relaxed)
     }
 
+    /// Whether nothing is taken any more. Set after the reason is known, and before anybody is
+    /// refused.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::SeqCst)
+    }
+
     pub(super) fn set_status(&self, status: LogStatus) {
+        if self.has_ended() {
+            return;
+        }
         self.full.store(status.full, Ordering::Relaxed);
         self.status.send_replace(status);
     }
@@ -284,6 +295,7 @@ impl Shared {
         let sessions = {
             let mut queue = self.queue.lock();
             queue.failed.get_or_insert_with(|| Arc::new(error.clone()));
+            self.ended.store(true, Ordering::SeqCst);
             queue.take_sessions()
         };
         sessions.iter().for_each(|session| session.listener.closed(error));
@@ -294,6 +306,7 @@ impl Shared {
         let sessions = {
             let mut queue = self.queue.lock();
             queue.closing = true;
+            self.ended.store(true, Ordering::SeqCst);
             self.work.notify_one();
             queue.take_sessions()
         };
@@ -304,7 +317,7 @@ impl Shared {
     /// Wakes everybody who waits for room: there is none, but they need not wait for it.
     fn wake_all(&self) {
         self.full.store(false, Ordering::Relaxed);
-        self.status.send_modify(|status| status.full = false);
+        self.status.send_modify(|status| (status.full, status.ended) = (false, true));
         self.room.notify_waiters();
     }
 }

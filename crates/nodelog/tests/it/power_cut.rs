@@ -8,12 +8,15 @@
 
 use crate::world::{Bug, Report, World};
 
-/// How many disks; `NODELOG_TEST_SEEDS` sets another number.
+/// How many disks, and how many if there is time (`FORESHARD_TEST_LONG=1`).
 const SEEDS: u64 = 3_000;
+const SEEDS_LONG: u64 = 100_000;
 
 fn seeds() -> u64 {
-    let given = std::env::var("NODELOG_TEST_SEEDS").ok();
-    given.map_or(SEEDS, |given| given.parse().unwrap())
+    match std::env::var("FORESHARD_TEST_LONG") {
+        Ok(long) if long == "1" => SEEDS_LONG,
+        _ => SEEDS,
+    }
 }
 
 #[test]

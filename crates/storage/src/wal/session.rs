@@ -1,4 +1,8 @@
 //! What SlateDB is told about the log of one open database.
+//!
+//! One thing it is not told: that the log has failed. It would close the database, and reads, which
+//! need no log, would fail, too. Instead nothing becomes durable any more, and whoever writes or
+//! waits for a write asks the log itself ([`NodeWal::check`](super::NodeWal::check)).
 
 use nodelog::{Listener, LogError};
 use parking_lot::Mutex;
@@ -22,6 +26,8 @@ struct State {
     waiting_bytes: usize,
     waiting_batches: usize,
     closed: Option<WalError>,
+    /// Why nothing becomes durable any more.
+    failed: Option<WalError>,
 }
 
 impl Session {
@@ -33,6 +39,7 @@ impl Session {
             waiting_bytes: 0,
             waiting_batches: 0,
             closed: None,
+            failed: None,
         };
         let changed = watch::Sender::new(());
         Arc::new(Self { state: Mutex::new(state), listeners: Mutex::default(), changed })
@@ -57,13 +64,24 @@ impl Session {
             let status = self.status();
             match status {
                 Ok(status) if status.last_flushed_wal_id >= id => return Ok(()),
-                Ok(_) => {}
+                Ok(_) => self.check()?,
                 Err(closed) => return Err(closed.into()),
             }
             if changed.changed().await.is_err() {
                 return Err(WalError::Closed);
             }
         }
+    }
+
+    /// An error if the log has failed.
+    pub(super) fn check(&self) -> Result<(), WalError> {
+        self.state.lock().failed.clone().map_or(Ok(()), Err)
+    }
+
+    /// Nothing becomes durable any more; what is, stays readable.
+    fn fail(&self, why: WalError) {
+        self.state.lock().failed.get_or_insert(why);
+        self.changed.send_replace(());
     }
 
     /// Ends the session; the first reason stays.
@@ -125,7 +143,10 @@ impl Listener for Session {
     }
 
     fn closed(&self, why: &LogError) {
-        self.close(wal_error(why.clone()));
+        match why {
+            LogError::Fenced(_) | LogError::Closed => self.close(wal_error(why.clone())),
+            failure => self.fail(wal_error(failure.clone())),
+        }
     }
 }
 

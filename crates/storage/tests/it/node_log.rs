@@ -1,15 +1,16 @@
 //! The log that all partitions share: who may open what, what it forgets, and what happens when it
 //! fails.
 
-use crate::support::{components, get, load, open, put, reslice, settings, table};
+use crate::support::{components, get, keys, load, open, put, reslice, settings, table};
 use bytes::Bytes;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use storage::{
-    Components, Decision, FaultPoint, KillAt, LogKind, Storage, StorageError, StorageSettings,
-    Table, Verdict,
+    Components, Decision, Direction, FaultPoint, KillAt, LogKind, Storage, StorageError,
+    StorageSettings, Table, Verdict,
 };
+use types::KeyRange;
 
 /// Segments of a few dozen writes.
 fn small_log(root: &Path) -> StorageSettings {
@@ -189,7 +190,13 @@ async fn after_a_failure_of_the_log_nothing_is_acknowledged_until_a_restart() {
         let write = orders.read_modify_write(key.as_bytes(), |_| Decision::Put(value, ()));
         let failed = write.await.unwrap_err().to_string();
         assert!(failed.contains("injected fault at log-frame-written"), "{failed}");
+        assert!(failed.contains("until a restart"), "{failed}");
     }
+    // Reads go on, and show what is durable; a reply that follows from more than that does not come.
+    assert_eq!(get(&orders, "a").await.as_deref(), Some("1"));
+    assert_eq!(keys(&orders, KeyRange::full(), Direction::Forward).await, ["a"]);
+    let kept = orders.read_modify_write(b"a", |seen| Decision::Keep(seen.cloned())).await;
+    assert!(matches!(kept, Err(StorageError::Log(_))), "{kept:?}");
     // What is on the disk then is found out by the next start; here it was written.
     let _ = storage.close().await;
     let storage = open(root.path()).await;
