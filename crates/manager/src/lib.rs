@@ -106,7 +106,7 @@ impl Manager {
     /// The load expected on a range of keys, in units per second: the next forecast step, or else
     /// the last minutes. Answers from the last tick's snapshot without waiting.
     pub fn expected_load(&self, table: TableId, range: &KeyRange) -> Option<Units> {
-        self.shared.snapshots.load().get(&table)?.expected_load(range)
+        self.shared.snapshots.load().get(&table)?.view.expected_load(range)
     }
 
     /// Gives a table a past: forgets what was counted of it so far and runs `import` on the

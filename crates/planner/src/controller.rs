@@ -196,16 +196,6 @@ impl<P: Policy> Controller<P> {
         self.merged = merged;
     }
 
-    /// The load expected on a range of keys in the next step, or else seen lately, by the cells
-    /// that begin in it: what burst credit is divided by. `None` if no cell does.
-    pub fn expected_load(&self, range: &KeyRange) -> Option<Units> {
-        let cells = self.view.partitions.iter().flat_map(|partition| &partition.cells);
-        cells
-            .filter(|cell| range.contains(&cell.range.start))
-            .map(|cell| cell.forecast.first().copied().unwrap_or(cell.recent))
-            .reduce(|sum, load| sum + load)
-    }
-
     /// Brings the tracked partitions in line with the table's; says whether any changed.
     fn follow(&mut self, partitions: &[PartitionFacts], now_ms: i64) -> bool {
         let same = self.tracked.len() == partitions.len()

@@ -19,7 +19,7 @@ use pool::{Pool, at_ranks};
 /// The most errors kept per step; a pool of three steps then has three times as many.
 pub(crate) const SAMPLES_PER_STEP_MAX: usize = 288;
 /// Enough for the quantiles of a method that is only a bar for others.
-pub(crate) const BAR_SAMPLES_PER_STEP_MAX: usize = 72;
+pub(crate) const BAR_SAMPLES_PER_STEP_MAX: usize = 144;
 /// With fewer errors in the pool there are no quantiles.
 const POOLED_MIN: usize = 48;
 /// A step's pool is joined with those of this many steps on either side.
