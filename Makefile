@@ -29,7 +29,7 @@ test-differential: need-cargo ## random requests against DynamoDB Local, which i
 
 bench: need-cargo ## the benchmarks
 	cargo bench -p workload --locked
-	cargo bench -p storage --locked
+	cargo bench -p forecast --locked
 
 lint: need-cargo ## formatting and clippy, warnings refused
 	cargo fmt --all --check

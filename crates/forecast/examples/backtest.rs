@@ -7,10 +7,11 @@
 //! Prints one table; with `BACKTEST_JSON=1` the JSON document of `foreshard backtest` instead.
 //! Files with a column `series` between the two are read if the series' name is given.
 
-use forecast::backtest::{BacktestSettings, Report, run};
-use forecast::{ForecastSettings, Series};
+use forecast::backtest::{BacktestSettings, Report, run, training_part};
+use forecast::{ForecastSettings, Network, Series, Trainer};
 use std::error::Error;
 use std::io::{BufRead, stdin};
+use std::sync::Arc;
 
 /// Ten years of minutes.
 const BINS_MAX: usize = 5_300_000;
@@ -27,13 +28,40 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let points = read(arguments.get(3).map(String::as_str))?;
     let series = Series::from_points(&points, settings.bin_ms, BINS_MAX).ok_or("no points")?;
-    let report = run(&name, &series, &settings, &BacktestSettings::default())?;
+    let backtest = BacktestSettings::default();
+    let network = match std::env::var("GRU_UPDATES") {
+        Ok(updates) => {
+            let before = training_part(&series, &settings, &backtest)?;
+            Some(trained(&before, &settings, updates.parse()?)?)
+        }
+        Err(_) => None,
+    };
+    let report = run(&name, &series, &settings, &backtest, network.as_ref())?;
     if std::env::var_os("BACKTEST_JSON").is_some() {
         println!("{}", serde_json::to_string(&report)?);
     } else {
         print(&report);
     }
     Ok(())
+}
+
+/// A network trained on the days before the test.
+fn trained(
+    before: &Series,
+    settings: &ForecastSettings,
+    updates: u32,
+) -> Result<Arc<Network>, Box<dyn Error>> {
+    let started = std::time::Instant::now();
+    let mut trainer = Trainer::new(settings, updates, 1)?;
+    while !trainer.train(std::slice::from_ref(before), 50) {}
+    let network = trainer.best().clone();
+    eprintln!(
+        "a network of {} weights, {updates} updates in {:.1} s, loss {:.4}",
+        network.weights_len(),
+        started.elapsed().as_secs_f64(),
+        trainer.loss(),
+    );
+    Ok(Arc::new(network))
 }
 
 /// Points of standard input, of one series if the file holds several.

@@ -5,8 +5,9 @@
 //! the quantile that was forecast *then* (R. Koenker and G. Bassett, *Regression quantiles*, 1978)
 //! to the scoreboard.
 
-use crate::calibration::Calibration;
+use crate::calibration::{BAR_SAMPLES_PER_STEP_MAX, Calibration, SAMPLES_PER_STEP_MAX};
 use crate::history::History;
+use crate::linalg::add_scaled;
 use crate::models::Machine;
 use crate::outlook::{ModelKind, Quantile, Step};
 
@@ -21,6 +22,11 @@ pub(crate) struct Outcome {
 pub(crate) fn pinball(quantile: Quantile, forecast: f64, value: f64) -> f64 {
     let miss = value - forecast;
     (quantile.level() * miss).max((quantile.level() - 1.0) * miss)
+}
+
+/// How many errors per step are worth their memory.
+fn samples_max(kind: ModelKind) -> usize {
+    if kind.is_naive() { BAR_SAMPLES_PER_STEP_MAX } else { SAMPLES_PER_STEP_MAX }
 }
 
 /// One method on one series.
@@ -49,7 +55,7 @@ impl Candidate {
         Self {
             kind,
             machine,
-            calibration: Calibration::new(steps, calibration_bins),
+            calibration: Calibration::new(steps, calibration_bins, samples_max(kind)),
             decision,
             steps,
             origins: vec![None; steps],
@@ -95,9 +101,34 @@ impl Candidate {
 
     /// Makes the forecast of the present origin.
     pub(crate) fn forecast(&mut self, history: &History, floor: f64) {
-        let origin = history.bins_total();
+        let spoke = self.machine.predict(history, &mut self.points);
+        self.note(history.bins_total(), spoke, floor);
+    }
+
+    /// Makes the forecast of the present origin out of the others', weighted; those that have none
+    /// do not count.
+    pub(crate) fn combine<'a>(
+        &mut self,
+        others: impl Iterator<Item = (&'a Candidate, f64)>,
+        origin: u64,
+        floor: f64,
+    ) {
+        self.points.fill(0.0);
+        let mut total = 0.0;
+        for (other, weight) in others {
+            if other.origins[other.slot(origin)] == Some(origin) {
+                add_scaled(&mut self.points, weight, &other.points);
+                total += weight;
+            }
+        }
+        self.points.iter_mut().for_each(|point| *point /= total);
+        self.note(origin, total > 0.0, floor);
+    }
+
+    /// Remembers the forecast in `points` as made at `origin`.
+    fn note(&mut self, origin: u64, spoke: bool, floor: f64) {
         let slot = self.slot(origin);
-        self.origins[slot] = self.machine.predict(history, &mut self.points).then_some(origin);
+        self.origins[slot] = spoke.then_some(origin);
         let made = &mut self.made[slot * self.steps..][..self.steps];
         for (step, (made, &point)) in made.iter_mut().zip(&self.points).enumerate() {
             let quantile = self.calibration.quantile(step, self.decision, point, floor);

@@ -45,6 +45,20 @@ pub enum ForecastError {
         /// What is missing.
         needed: String,
     },
+    /// The shared network does not fit the series.
+    #[error("the network forecasts {steps} steps of {bin_ms} ms: train one for these settings")]
+    ForeignNetwork {
+        /// The bins it was trained on.
+        bin_ms: i64,
+        /// Its horizon.
+        steps: usize,
+    },
+    /// A stored network cannot be used.
+    #[error("the stored network cannot be read: {reason}; train it anew")]
+    StoredNetwork {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A row of cell loads has the wrong length.
     #[error("got loads of {got} cells for a model of {expected}: rebuild it from the matrix")]
     CellCount {

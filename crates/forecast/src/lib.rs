@@ -27,6 +27,7 @@ mod shares;
 
 pub use error::ForecastError;
 pub use forecaster::SeriesForecaster;
+pub use models::gru::{Network, Trainer};
 pub use models::{Fit, Fitted, Predict};
 pub use outlook::{
     Abstention, Forecast, ModelKind, ModelScore, Outlook, Quantile, RecentError, Step,

@@ -17,23 +17,48 @@ pub enum ModelKind {
     SeasonalNaiveDay,
     /// As at the same time a week ago.
     SeasonalNaiveWeek,
+    /// An exponentially weighted mean of what came.
+    Ewma,
     /// The mean day of the last week, moved to the present level.
     ProfileLevel,
+    /// Sparse periodic auto-regression: earlier days, and today's departure from them.
+    Spar,
     /// A ridge regression in log space, one per step of the horizon.
     Ridge,
+    /// A recurrent network that all series share.
+    Gru,
+    /// All methods together, each weighted by how well it did lately.
+    Combination,
     /// Constant quantiles of the last week: knows nothing about timing.
     Climatology,
 }
 
 impl ModelKind {
+    /// Whether it only repeats what was seen: a bar for the others, not a partner.
+    pub fn is_naive(self) -> bool {
+        matches!(
+            self,
+            ModelKind::LastValue | ModelKind::SeasonalNaiveDay | ModelKind::SeasonalNaiveWeek
+        )
+    }
+
+    /// Whether it can say when load comes, not only how much there is now.
+    pub fn knows_time(self) -> bool {
+        !matches!(self, ModelKind::LastValue | ModelKind::Ewma | ModelKind::Climatology)
+    }
+
     /// The name used in JSON and in tables.
     pub fn name(self) -> &'static str {
         match self {
             ModelKind::LastValue => "last_value",
             ModelKind::SeasonalNaiveDay => "seasonal_naive_day",
             ModelKind::SeasonalNaiveWeek => "seasonal_naive_week",
+            ModelKind::Ewma => "ewma",
             ModelKind::ProfileLevel => "profile_level",
+            ModelKind::Spar => "spar",
             ModelKind::Ridge => "ridge",
+            ModelKind::Gru => "gru",
+            ModelKind::Combination => "combination",
             ModelKind::Climatology => "climatology",
         }
     }

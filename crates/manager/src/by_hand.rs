@@ -140,7 +140,7 @@ fn plan(
         let why = "boundaries must rise and lie strictly inside the partitions they divide";
         return Err(ManagerError::Refused(why.into()));
     };
-    let load = |range| snapshot.and_then(|s| s.expected_load(range)).unwrap_or(Units::ZERO);
+    let load = |range| snapshot.and_then(|s| s.view.expected_load(range)).unwrap_or(Units::ZERO);
     Ok(Action {
         kind: Kind::of(sources.len(), ranges.len()),
         sources: sources.iter().map(|source| source.id).collect(),

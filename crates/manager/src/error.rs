@@ -26,6 +26,9 @@ pub enum ManagerError {
     /// A table cannot be watched with the settings there are.
     #[error(transparent)]
     Planner(#[from] planner::PlannerError),
+    /// The recurrent network cannot be trained with the settings there are.
+    #[error(transparent)]
+    Forecast(#[from] forecast::ForecastError),
     /// The manager has been stopped.
     #[error("the manager has been stopped")]
     Stopped,

@@ -4,7 +4,8 @@
 //! to do, writes the answer into the journal, and has `storage` carry it out. It decides nothing
 //! itself: everything that can be replayed in the simulator lives in `planner`. In reading order:
 //! [`Manager`] is the loop and its handle, `tables` follows the catalog, `act` carries out,
-//! `journal` remembers, `judge` looks back, `persist` keeps history across restarts, and `documents`
+//! `journal` remembers, `judge` looks back, `persist` keeps history across restarts, `training`
+//! trains the recurrent network in the background, and `documents`
 //! and `heatmap` are what the admin API shows.
 
 mod act;
@@ -21,6 +22,7 @@ mod persist;
 mod settings;
 mod shared;
 mod tables;
+mod training;
 
 pub use by_hand::{HandAction, HandResult};
 pub use documents::{
@@ -32,7 +34,7 @@ pub use error::ManagerError;
 pub use event::Event;
 pub use heatmap::{CellDocument, HeatmapDocument, MapDocument};
 pub use journal::{Entry, State, Timing};
-pub use settings::ManagerSettings;
+pub use settings::{ManagerSettings, TrainingSettings};
 pub use shared::{Components, CreditSource, PolicyFactory};
 
 use parking_lot::Mutex;
@@ -48,6 +50,7 @@ pub struct Manager {
     pub(crate) shared: Arc<Shared>,
     stop: watch::Sender<bool>,
     task: Mutex<Option<tokio::task::JoinHandle<()>>>,
+    training: Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
 
 impl Manager {
@@ -61,8 +64,14 @@ impl Manager {
     ) -> Result<Arc<Self>, ManagerError> {
         let shared = Arc::new(Shared::restore(settings, components).await?);
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(observe::run(shared.clone(), stopped));
-        Ok(Arc::new(Self { shared, stop, task: Mutex::new(Some(task)) }))
+        let task = tokio::spawn(observe::run(shared.clone(), stopped.clone()));
+        let training = tokio::spawn(training::run(shared.clone(), stopped));
+        Ok(Arc::new(Self {
+            shared,
+            stop,
+            task: Mutex::new(Some(task)),
+            training: Mutex::new(Some(training)),
+        }))
     }
 
     /// Ends the loop after the actions under way, and saves history. Later calls do nothing.
@@ -71,6 +80,10 @@ impl Manager {
     /// If the loop had failed or history could not be written.
     pub async fn stop(&self) -> Result<(), ManagerError> {
         self.stop.send_replace(true);
+        let training = self.training.lock().take();
+        if let Some(training) = training {
+            training.await?;
+        }
         let task = self.task.lock().take();
         if let Some(task) = task {
             task.await?;
@@ -93,7 +106,7 @@ impl Manager {
     /// The load expected on a range of keys, in units per second: the next forecast step, or else
     /// the last minutes. Answers from the last tick's snapshot without waiting.
     pub fn expected_load(&self, table: TableId, range: &KeyRange) -> Option<Units> {
-        self.shared.snapshots.load().get(&table)?.expected_load(range)
+        self.shared.snapshots.load().get(&table)?.view.expected_load(range)
     }
 
     /// Gives a table a past: forgets what was counted of it so far and runs `import` on the

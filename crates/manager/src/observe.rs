@@ -62,12 +62,16 @@ fn look(shared: &Shared) -> Vec<(TableId, Vec<Entry>)> {
     let mut collector = shared.collector.lock();
     collector.drain(&shared.components.recorder, now_ms);
     let mut journal = shared.journal.lock();
+    let network = shared.network.load_full();
     let mut decided = Vec::new();
     let mut snapshots: Snapshots = HashMap::with_capacity(tables.len());
     for (id, state) in tables.iter_mut() {
         let facts = state.facts(shared.components.capacity, |partition| {
             credit.as_ref().and_then(|source| source(*id, partition))
         });
+        if let Some(network) = &network {
+            state.controller.adopt(network);
+        }
         let busy = state.is_busy();
         let policy = state.controller.policy().name();
         let tick = state.controller.tick(now_ms, &collector, &facts, busy);

@@ -22,10 +22,43 @@ pub struct ManagerSettings {
     pub maps_max: usize,
     /// Events a slow subscriber may lag behind before it misses some.
     pub events_max: usize,
+    /// The recurrent network that all series share.
+    pub training: TrainingSettings,
     /// A decision's outcome is first judged this long after it was made ...
     pub outcome_after_ms: i64,
     /// ... and again this often, as long as the verdict is open.
     pub outcome_interval_ms: i64,
+}
+
+/// When and how the recurrent network is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainingSettings {
+    /// Whether it is trained at all; a stored one is used either way.
+    pub enabled: bool,
+    /// How long a network serves before it is trained further.
+    pub interval_ms: i64,
+    /// A series must be at least this long to be trained on.
+    pub history_ms_min: i64,
+    /// The most series one training looks at; the busiest partitions' come first.
+    pub series_max: usize,
+    /// How many updates a training makes.
+    pub updates_max: u32,
+    /// The share of one core that training may use.
+    pub cpu_share_max: f64,
+}
+
+impl Default for TrainingSettings {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            interval_ms: 7 * 24 * 3_600_000,
+            history_ms_min: 8 * 24 * 3_600_000,
+            series_max: 64,
+            updates_max: 1_500,
+            cpu_share_max: 0.25,
+        }
+    }
 }
 
 impl Default for ManagerSettings {
@@ -39,6 +72,7 @@ impl Default for ManagerSettings {
             decisions_max: 1_000,
             maps_max: 1_000,
             events_max: 4_096,
+            training: TrainingSettings::default(),
             outcome_after_ms: 3_600_000,
             outcome_interval_ms: 300_000,
         }

@@ -6,7 +6,9 @@ use crate::journal::{Entry, Journal, State};
 use crate::persist;
 use crate::settings::ManagerSettings;
 use crate::tables::{Snapshots, TableState, strategy_of};
-use arc_swap::ArcSwap;
+use crate::training;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use forecast::Network;
 use parking_lot::{Mutex, RwLock};
 use planner::controller::{Controller, ControllerSettings};
 use planner::policy::Policy;
@@ -67,6 +69,8 @@ pub(crate) struct Shared {
     pub(crate) collector: Mutex<Collector>,
     pub(crate) journal: Mutex<Journal>,
     pub(crate) snapshots: ArcSwap<Snapshots>,
+    /// The recurrent network that all series share, once there is one.
+    pub(crate) network: ArcSwapOption<Network>,
     pub(crate) events: broadcast::Sender<Event>,
     /// Told whenever an action ends.
     pub(crate) ended: Notify,
@@ -94,6 +98,7 @@ impl Shared {
             collector: Mutex::new(collector),
             journal: Mutex::new(journal),
             snapshots: ArcSwap::default(),
+            network: ArcSwapOption::from(training::restore(blobs).await?),
             events,
             ended: Notify::new(),
             settings,

@@ -33,18 +33,6 @@ pub(crate) struct Snapshot {
     pub(crate) scores: Vec<Score>,
 }
 
-impl Snapshot {
-    /// The load expected on a range of keys, by the cells that begin in it: the next forecast step,
-    /// or else the last minutes.
-    pub(crate) fn expected_load(&self, range: &KeyRange) -> Option<Units> {
-        let cells = self.view.partitions.iter().flat_map(|partition| &partition.cells);
-        cells
-            .filter(|cell| range.contains(&cell.range.start))
-            .map(|cell| cell.forecast.first().copied().unwrap_or(cell.recent))
-            .reduce(|sum, load| sum + load)
-    }
-}
-
 /// The snapshots of all tables.
 pub(crate) type Snapshots = HashMap<TableId, Arc<Snapshot>>;
 

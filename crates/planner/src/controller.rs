@@ -30,8 +30,10 @@ use crate::policy::Policy;
 use crate::score::{Score, scores};
 use crate::view::{Limits, TableView};
 use cells::CellShares;
+use forecast::Network;
 use recent::RecentLoads;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use tracked::Tracked;
 use types::{KeyRange, PartitionId, TableId, Units};
 use workload::{Channel, Collector, Timeline};
@@ -71,6 +73,8 @@ pub struct Tick<'a> {
 pub struct Controller<P> {
     settings: ControllerSettings,
     policy: P,
+    /// The recurrent network that all series share, once there is one.
+    network: Option<Arc<Network>>,
     /// In key order.
     tracked: Vec<Tracked>,
     /// Their ranges, as the collector wants them.
@@ -113,6 +117,7 @@ impl<P: Policy> Controller<P> {
             recent: RecentLoads::default(),
             settings,
             policy,
+            network: None,
             tracked: Vec::new(),
             ranges: Vec::new(),
             view,
@@ -175,21 +180,20 @@ impl<P: Policy> Controller<P> {
         &self.policy
     }
 
+    /// Forecasts with this network, too, from now on; told again of the same one, nothing happens.
+    pub fn adopt(&mut self, network: &Arc<Network>) {
+        if self.network.as_ref().is_some_and(|known| Arc::ptr_eq(known, network)) {
+            return;
+        }
+        self.tracked.iter_mut().for_each(|tracked| tracked.adopt(network));
+        self.network = Some(network.clone());
+    }
+
     /// Takes up where another process left off: when the last plan was made, and which ranges were
     /// merged when (from the journal).
     pub fn resume(&mut self, last_plan_ms: Option<i64>, merged: Vec<(KeyRange, i64)>) {
         self.view.last_plan_ms = last_plan_ms;
         self.merged = merged;
-    }
-
-    /// The load expected on a range of keys in the next step, or else seen lately, by the cells
-    /// that begin in it: what burst credit is divided by. `None` if no cell does.
-    pub fn expected_load(&self, range: &KeyRange) -> Option<Units> {
-        let cells = self.view.partitions.iter().flat_map(|partition| &partition.cells);
-        cells
-            .filter(|cell| range.contains(&cell.range.start))
-            .map(|cell| cell.forecast.first().copied().unwrap_or(cell.recent))
-            .reduce(|sum, load| sum + load)
     }
 
     /// Brings the tracked partitions in line with the table's; says whether any changed.
@@ -226,7 +230,8 @@ impl<P: Policy> Controller<P> {
         let mut builds_left = self.settings.builds_per_tick_max;
         let mut changed = false;
         for tracked in &mut self.tracked {
-            changed |= tracked.foresee(history, &self.settings.forecast, &mut builds_left);
+            let (settings, network) = (&self.settings.forecast, self.network.as_ref());
+            changed |= tracked.foresee(history, settings, network, &mut builds_left);
         }
         let cells = collector.cells(self.view.table);
         changed | cells.is_some_and(|cells| self.cells.follow(cells, history))

@@ -42,6 +42,18 @@ pub struct TableView {
     pub partitions: Vec<PartitionView>,
 }
 
+impl TableView {
+    /// The load expected on a range of keys in the next step, or else seen lately, by the cells
+    /// that begin in it: what burst credit is divided by. `None` if no cell does.
+    pub fn expected_load(&self, range: &KeyRange) -> Option<Units> {
+        let cells = self.partitions.iter().flat_map(|partition| &partition.cells);
+        cells
+            .filter(|cell| range.contains(&cell.range.start))
+            .map(|cell| cell.forecast.first().copied().unwrap_or(cell.recent))
+            .reduce(|sum, load| sum + load)
+    }
+}
+
 /// One partition of a table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PartitionView {

@@ -8,6 +8,7 @@ use crate::error::{Result, StorageError};
 use crate::invariants;
 use crate::record::store::StoreRecord;
 use crate::record::table::{TableRecord, TableState};
+use crate::settings::LogKind;
 use crate::versioned::{CatalogContext, VersionedObject};
 use object_store::path::Path;
 use std::sync::Arc;
@@ -28,16 +29,24 @@ pub(crate) struct Catalog {
 }
 
 impl Catalog {
-    /// Opens the catalog; makes one if the store is new.
-    pub(crate) async fn open(context: Arc<CatalogContext>, now_ms: i64) -> Result<Self> {
+    /// Opens the catalog; makes one if the store is new. The store must have, or gets, a log of
+    /// the kind `log`.
+    pub(crate) async fn open(
+        context: Arc<CatalogContext>,
+        now_ms: i64,
+        log: LogKind,
+    ) -> Result<Self> {
         let store = VersionedObject::load(context.clone(), STORE.to_owned()).await?;
         let catalog = Self { context, store };
-        if catalog.store.record().await?.is_none() {
+        let record = catalog.store.record().await?;
+        if let Some(record) = &record {
+            check_log(record, log)?;
+        } else {
             if !catalog.table_names().await?.is_empty() {
                 let reason = "is missing although there are tables".to_owned();
                 return Err(StorageError::Corrupt { path: STORE.to_owned(), reason });
             }
-            let first = StoreRecord { created_ms: now_ms, next_table: 1 };
+            let first = StoreRecord { created_ms: now_ms, next_table: 1, log };
             catalog.store.write(|_| Ok((first, ()))).await?;
         }
         Ok(catalog)
@@ -125,6 +134,18 @@ impl TableObject {
             object: format!("{TABLES}/{}", self.name),
             reason,
         })
+    }
+}
+
+/// A log cannot be changed for another: the newest writes are in it.
+fn check_log(record: &StoreRecord, wanted: LogKind) -> Result<()> {
+    match record.log == wanted {
+        true => Ok(()),
+        false => Err(StorageError::Refused(format!(
+            "this data directory was made with the setting log = {has}, and cannot be opened with \
+             log = {wanted}: set log to {has}, or choose another directory",
+            has = record.log,
+        ))),
     }
 }
 

@@ -1,16 +1,18 @@
 //! SlateDB as we use it: one database per partition, all on one object store and one block cache.
 //!
-//! Everything that knows SlateDB's settings and administration is here, so that a node-wide log
-//! or a bucket can be put under the partitions at one place. Facts that we rely on and SlateDB does
+//! Everything that knows SlateDB's settings and administration is here, so that the node log
+//! ([`wal`](crate::wal)) or a bucket can be put under the partitions at one place. Facts that we rely on and SlateDB does
 //! not promise are held by tests (`tests/it/engine_facts.rs`).
 
 use crate::error::{Result, StorageError};
 use crate::map::AXIS_END;
 use crate::settings::StorageSettings;
+use crate::wal::NodeWal;
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
+use parking_lot::Mutex;
 use slatedb::admin::{Admin, AdminBuilder};
 use slatedb::compactor::{CompactionSpec, SourceId};
 use slatedb::config::{
@@ -21,8 +23,9 @@ use slatedb::config::{
 use slatedb::db_cache::moka::{MokaCache, MokaCacheOptions};
 use slatedb::db_cache::{DbCache, SplitCache};
 use slatedb::{CheckpointCreateResult, CloneSourceSpec, Db, VersionedManifest};
+use std::collections::HashMap;
 use std::ops::Bound;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use types::{KeyRange, PartitionId, TableId};
 
@@ -33,6 +36,8 @@ use flushed_wal::FlushedWal;
 
 /// Where the databases are, relative to the store's root.
 pub(crate) const DATA: &str = "data";
+/// Where a database keeps a log of its own, relative to its path.
+const OWN_LOG: &str = "wal";
 /// All databases share one scope of the cache: its keys are file numbers that are unique in the
 /// world, and a child finds the blocks warm that its parent has read.
 const CACHE_SCOPE: u64 = 1;
@@ -58,6 +63,10 @@ pub(crate) struct Engine {
     store: Arc<dyn ObjectStore>,
     cache: Arc<dyn DbCache>,
     settings: Settings,
+    /// The log of all databases; `None` if each has its own.
+    wal: Option<NodeWal>,
+    /// Those that are open with the node log, for its [keeper](crate::wal::keeper).
+    open: Mutex<HashMap<Path, Weak<Db>>>,
 }
 
 /// A database to clone from, as it was at a checkpoint.
@@ -89,13 +98,24 @@ pub(crate) struct Checkpoint {
 }
 
 impl Engine {
-    pub(crate) fn new(store: Arc<dyn ObjectStore>, settings: &StorageSettings) -> Self {
+    pub(crate) fn new(
+        store: Arc<dyn ObjectStore>,
+        settings: &StorageSettings,
+        wal: Option<NodeWal>,
+    ) -> Self {
         let meta_bytes = settings.cache_bytes / CACHE_META_PART;
         let cache = SplitCache::new()
             .with_block_cache(Some(moka(settings.cache_bytes - meta_bytes)))
             .with_meta_cache(Some(moka(meta_bytes)))
             .build();
-        Self { store, cache: Arc::new(cache), settings: engine_settings(settings) }
+        let cache = Arc::new(cache);
+        let settings = engine_settings(settings, wal.is_some());
+        Self { store, cache, settings, wal, open: Mutex::default() }
+    }
+
+    /// The log of all databases, if they share one.
+    pub(crate) fn wal(&self) -> Option<&NodeWal> {
+        self.wal.as_ref()
     }
 
     /// The path of a partition's database. As partition numbers are never given out twice, neither
@@ -105,13 +125,44 @@ impl Engine {
     }
 
     /// Opens a database for writing and makes it if it does not exist.
-    pub(crate) async fn open(&self, path: &Path) -> Result<Db> {
-        Db::builder(path.clone(), self.store.clone())
+    pub(crate) async fn open(&self, path: &Path) -> Result<Arc<Db>> {
+        let mut builder = Db::builder(path.clone(), self.store.clone())
             .with_settings(self.settings.clone())
-            .with_db_cache(self.cache.clone(), CACHE_SCOPE)
-            .build()
-            .await
-            .map_err(StorageError::engine(format!("opening {path}")))
+            .with_db_cache(self.cache.clone(), CACHE_SCOPE);
+        if let Some(wal) = &self.wal {
+            self.refuse_own_log(path).await?;
+            builder = builder.with_wal_writer(wal.writer(path)?);
+        }
+        let opened = builder.build().await;
+        let db = Arc::new(opened.map_err(StorageError::engine(format!("opening {path}")))?);
+        let mut open = self.open.lock();
+        open.retain(|_, db| db.strong_count() > 0);
+        open.insert(path.clone(), Arc::downgrade(&db));
+        Ok(db)
+    }
+
+    /// The open database at `path`.
+    pub(crate) fn open_database(&self, path: &Path) -> Option<Arc<Db>> {
+        self.open.lock().get(path)?.upgrade()
+    }
+
+    /// A database that was ever opened without the node log may have written what the log does not
+    /// know, under sequence numbers that the log knows for other writes.
+    async fn refuse_own_log(&self, path: &Path) -> Result<()> {
+        let own = path.clone().join(OWN_LOG);
+        let mut files = self.store.list(Some(&own));
+        let found = files.try_next().await;
+        match found.map_err(StorageError::store(format!("listing {own}")))? {
+            None => Ok(()),
+            Some(file) => Err(StorageError::Corrupt {
+                path: path.to_string(),
+                reason: format!(
+                    "it was opened without the log of this store, and has a log of its own ({}): \
+                     its newest writes may be there or in the store's log",
+                    file.location
+                ),
+            }),
+        }
     }
 
     /// The newest stored manifest; `None` if there is no database at `path`.
@@ -132,11 +183,11 @@ impl Engine {
             path: path.to_string(),
             reason: format!("manifest {} of a new checkpoint is missing", made.manifest_id),
         })?;
-        Ok(Checkpoint {
-            made,
-            flushed_seq: manifest.last_l0_seq(),
-            writer_epoch: manifest.writer_epoch(),
-        })
+        let flushed_seq = manifest.last_l0_seq();
+        if let Some(wal) = &self.wal {
+            wal.mark_stored(path, flushed_seq);
+        }
+        Ok(Checkpoint { made, flushed_seq, writer_epoch: manifest.writer_epoch() })
     }
 
     /// Makes `child` from parts of other databases, without copying data. The caller has made sure
@@ -162,7 +213,16 @@ impl Engine {
         if self.manifest(path).await?.is_some() {
             self.admin(path).delete_db(true).await.map_err(failed())?;
         }
-        self.delete_files(path).await
+        self.delete_parts(path).await
+    }
+
+    /// Deletes a database's files and what the log has of it.
+    pub(crate) async fn delete_parts(&self, path: &Path) -> Result<()> {
+        self.delete_files(path).await?;
+        match &self.wal {
+            Some(wal) => wal.drop_database(path).await,
+            None => Ok(()),
+        }
     }
 
     /// Deletes all files below `path`.
@@ -272,7 +332,7 @@ fn moka(max_capacity: u64) -> Arc<dyn DbCache> {
 
 /// Ours in SlateDB's terms. Log flushes have no timer: the partition asks for them
 /// ([`commit`](crate::partition)), so that an idle one does nothing.
-fn engine_settings(ours: &StorageSettings) -> Settings {
+fn engine_settings(ours: &StorageSettings, node_log: bool) -> Settings {
     let compaction_poll = Duration::from_millis(ours.compaction_poll_ms);
     Settings {
         flush_interval: None,
@@ -296,12 +356,12 @@ fn engine_settings(ours: &StorageSettings) -> Settings {
             }),
             ..CompactorOptions::default()
         }),
-        garbage_collector_options: Some(garbage_options(ours)),
+        garbage_collector_options: Some(garbage_options(ours, node_log)),
         ..Settings::default()
     }
 }
 
-fn garbage_options(ours: &StorageSettings) -> GarbageCollectorOptions {
+fn garbage_options(ours: &StorageSettings, node_log: bool) -> GarbageCollectorOptions {
     let poll = Duration::from_millis(ours.garbage_poll_ms);
     let every = |interval| {
         Some(GarbageCollectorDirectoryOptions {
@@ -313,7 +373,7 @@ fn garbage_options(ours: &StorageSettings) -> GarbageCollectorOptions {
     let slow = poll * SLOW_GARBAGE_FACTOR;
     GarbageCollectorOptions {
         manifest_options: every(slow),
-        wal_options: every(poll),
+        wal_options: every(poll).filter(|_| !node_log),
         compacted_options: every(slow),
         compactions_options: every(slow),
         ..no_garbage_options()

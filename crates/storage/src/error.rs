@@ -71,6 +71,9 @@ pub enum StorageError {
         /// The engine's answer.
         source: Box<slatedb::Error>,
     },
+    /// The node log failed, or is not what was written.
+    #[error(transparent)]
+    Log(#[from] nodelog::LogError),
     /// A persisted object is not what we wrote.
     #[error("{path} is damaged: {reason}")]
     Corrupt {

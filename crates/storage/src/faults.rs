@@ -1,8 +1,9 @@
 //! Named places where a test (or an operator, by a setting of the service) can make the process
-//! fail: one at every step of a workflow and around every compare-and-set of the catalog.
+//! fail: one at every step of a workflow, around every compare-and-set of the catalog, and at the
+//! steps of the node log.
 //!
-//! The hooks cost one virtual call per step of a workflow and are not on the path of data
-//! requests. They are compiled in always, so that what is tested is what is shipped.
+//! The hooks cost one virtual call per step of a workflow or per group of writes; single requests
+//! do not pass any. They are compiled in always, so that what is tested is what is shipped.
 
 use async_trait::async_trait;
 use std::fmt;
@@ -85,6 +86,19 @@ fault_points! {
     RetireDeleting = "retire-deleting",
     /// A retired parent's data are deleted; the catalog still lists it.
     RetireDeleted = "retire-deleted",
+    /// A group of writes is in the node log's file, but not forced onto the disk. Failing here, or at
+    /// any of the log's points, stops all writes until a restart, as a failure of the disk does.
+    LogFrameWritten = "log-frame-written",
+    /// A group of writes is on the disk, but no writer has been told.
+    LogFrameSynced = "log-frame-synced",
+    /// A new segment of the node log is on the disk, but has no name yet.
+    LogSegmentPrepared = "log-segment-prepared",
+    /// A new segment has its name and takes the next group.
+    LogSegmentRolled = "log-segment-rolled",
+    /// The marks that say that the oldest segment is not needed are on the disk.
+    LogSegmentReleased = "log-segment-released",
+    /// The oldest segment is removed.
+    LogSegmentRemoved = "log-segment-removed",
 }
 
 impl fmt::Display for FaultPoint {

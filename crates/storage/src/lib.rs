@@ -29,6 +29,7 @@ mod storage;
 mod table;
 mod uncancelled;
 mod versioned;
+mod wal;
 
 pub use blobs::Blobs;
 pub use error::{Result, StorageError};
@@ -37,7 +38,7 @@ pub use maintain::MaintainReport;
 pub use map::{AXIS_END, PartitionInfo, PartitionMap};
 pub use reslice::{PauseParts, Reslice, ResliceReport};
 pub use scan::{Direction, Scan};
-pub use settings::{Components, StorageSettings};
+pub use settings::{Components, LogKind, StorageSettings};
 pub use size::PartitionSize;
 pub use storage::{NewTable, Storage};
 pub use table::{Decision, KEY_BYTES_MAX, Table, VALUE_BYTES_MAX};

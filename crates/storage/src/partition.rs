@@ -19,6 +19,7 @@ use crate::latch::{Latch, Latches};
 use crate::map::PartitionInfo;
 use crate::size::KnownSizes;
 use crate::uncancelled::uncancelled;
+use crate::wal::NodeWal;
 use bytes::Bytes;
 use object_store::path::Path;
 use slatedb::config::{DurabilityLevel, PutOptions, ReadOptions, WriteOptions};
@@ -57,7 +58,9 @@ struct Closed(bool);
 pub(crate) struct Partition {
     info: PartitionInfo,
     path: Path,
-    db: Db,
+    db: Arc<Db>,
+    /// Where its writes go first, if that is shared with other partitions.
+    wal: Option<NodeWal>,
     gate: Arc<RwLock<Gate>>,
     usage: Arc<RwLock<Closed>>,
     /// Set before the gate says so, for readers, which do not look at the gate.
@@ -68,7 +71,8 @@ pub(crate) struct Partition {
     /// What was handed over since the last flush that was asked for here.
     handed_bytes: AtomicU64,
     sizes: KnownSizes,
-    committer: Committer,
+    /// `None` if the log commits by itself.
+    committer: Option<Committer>,
 }
 
 /// A change of one key.
@@ -87,13 +91,20 @@ pub(crate) struct KeyWriter {
 }
 
 impl Partition {
-    pub(crate) fn new(info: PartitionInfo, path: Path, db: Db) -> Arc<Self> {
+    pub(crate) fn new(
+        info: PartitionInfo,
+        path: Path,
+        db: Arc<Db>,
+        wal: Option<NodeWal>,
+    ) -> Arc<Self> {
+        let committer = wal.is_none().then(|| Committer::start((*db).clone()));
         let accepted_seq = AtomicU64::new(db.subscribe().borrow().durable_seq);
         Arc::new(Self {
             info,
             path,
-            committer: Committer::start(db.clone()),
+            committer,
             db,
+            wal,
             gate: Arc::new(RwLock::new(Gate::Open)),
             usage: Arc::new(RwLock::new(Closed(false))),
             retired: AtomicBool::new(false),
@@ -161,6 +172,9 @@ impl Partition {
 
     /// Waits for the turn to write `key`; `None` if the partition was replaced meanwhile.
     pub(crate) async fn writer(self: &Arc<Self>, key: &[u8]) -> Result<Option<KeyWriter>> {
+        if let Some(wal) = &self.wal {
+            wal.room().await?;
+        }
         let Some(usage) = self.enter() else {
             return Ok(None);
         };
@@ -206,7 +220,9 @@ impl Partition {
         if std::mem::replace(&mut alone.0, true) {
             return Ok(());
         }
-        self.committer.stop();
+        if let Some(committer) = &self.committer {
+            committer.stop();
+        }
         self.db.close().await.map_err(StorageError::partition(self.id()))
     }
 }
@@ -236,9 +252,9 @@ impl KeyWriter {
             Ok::<_, StorageError>(handle)
         })
         .await?;
-        let durable = handle.await_durable().await;
+        let durable = partition.durable(&handle).await;
         drop(usage);
-        durable.map_err(StorageError::partition(partition.id()))
+        durable
     }
 
     /// Changes nothing, but waits until the version that was judged is durable.
@@ -247,15 +263,24 @@ impl KeyWriter {
         let last: Option<WriteHandle> = latch.last.clone();
         drop((latch, gate));
         if let Some(last) = last {
-            let durable = last.await_durable().await;
-            durable.map_err(StorageError::partition(partition.id()))?;
+            partition.durable(&last).await?;
         }
         drop(usage);
-        Ok(())
+        // What was judged may be a version that will never be durable.
+        partition.wal.as_ref().map_or(Ok(()), NodeWal::check)
     }
 }
 
 impl Partition {
+    /// Waits until a write is durable.
+    async fn durable(&self, write: &WriteHandle) -> Result<()> {
+        let durable = match &self.wal {
+            Some(wal) => wal.durable(write).await?,
+            None => write.await_durable().await,
+        };
+        durable.map_err(StorageError::partition(self.id()))
+    }
+
     async fn hand_over(&self, key: Bytes, change: Change) -> Result<WriteHandle> {
         let options = WriteOptions::default();
         let bytes = key.len() as u64;
@@ -272,7 +297,9 @@ impl Partition {
         };
         let handle = handed.map_err(StorageError::partition(self.id()))?;
         self.accepted_seq.fetch_max(handle.seqnum(), Ordering::SeqCst);
-        self.committer.wake();
+        if let Some(committer) = &self.committer {
+            committer.wake();
+        }
         Ok(handle)
     }
 }

@@ -104,15 +104,20 @@ mod tests {
     use super::store::StoreRecord;
     use super::table::TableRecord;
     use super::*;
+    use crate::settings::LogKind;
+
+    fn record() -> StoreRecord {
+        StoreRecord { created_ms: 5, next_table: 3, log: LogKind::Node }
+    }
 
     fn stored() -> Vec<u8> {
-        encode(7, &StoreRecord { created_ms: 5, next_table: 3 }).unwrap().to_vec()
+        encode(7, &record()).unwrap().to_vec()
     }
 
     #[test]
     fn what_was_written_is_read() {
         let (nonce, record) = decode::<StoreRecord>("x", &stored()).unwrap();
-        assert_eq!((nonce, record), (7, StoreRecord { created_ms: 5, next_table: 3 }));
+        assert_eq!((nonce, record), (7, self::record()));
     }
 
     #[test]
@@ -133,7 +138,7 @@ mod tests {
     fn another_kind_and_a_newer_version_are_refused_by_name() {
         let error = decode::<TableRecord>("catalog/x", &stored()).unwrap_err().to_string();
         assert!(error.contains("catalog/x") && error.contains("foreshard.store"), "{error}");
-        let newer = String::from_utf8(stored()).unwrap().replacen(" 1 ", " 99 ", 1);
+        let newer = String::from_utf8(stored()).unwrap().replacen(" 2 ", " 99 ", 1);
         let error = decode::<StoreRecord>("x", newer.as_bytes()).unwrap_err().to_string();
         assert!(error.contains("version 99"), "{error}");
     }

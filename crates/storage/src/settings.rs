@@ -6,7 +6,9 @@
 
 use crate::error::{Result, StorageError};
 use crate::faults::{Faults, NoFaults};
+use crate::wal;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use types::Clock;
@@ -20,6 +22,16 @@ pub struct StorageSettings {
     /// Whether what is acknowledged is forced onto the disk. Without it, acknowledged writes survive
     /// the death of the process but not of the machine: for tests and data that may be lost.
     pub fsync: bool,
+    /// Where the newest writes are kept until they are in sorted files. Fixed when a directory is
+    /// made.
+    pub log: LogKind,
+    /// A segment of the node log that is larger is followed by a new one.
+    pub log_segment_bytes: u64,
+    /// When the node log is larger, partitions that hold its oldest segment are flushed. Bounds what
+    /// a start has to read.
+    pub log_release_bytes: u64,
+    /// When the node log is larger all the same, writers wait.
+    pub log_bytes_max: u64,
     /// Memory for cached blocks and indexes of all partitions together.
     pub cache_bytes: u64,
     /// A partition's memtable is written to disk as a sorted file when it is this large.
@@ -57,6 +69,10 @@ impl Default for StorageSettings {
         Self {
             directory: PathBuf::from("foreshard-data"),
             fsync: true,
+            log: LogKind::Node,
+            log_segment_bytes: 32 << 20,
+            log_release_bytes: 256 << 20,
+            log_bytes_max: 512 << 20,
             cache_bytes: 256 << 20,
             memtable_bytes: 32 << 20,
             unflushed_bytes_max: 128 << 20,
@@ -72,6 +88,25 @@ impl Default for StorageSettings {
             cutover_ms_max: 5_000,
             catalog_decide_ms_max: 10_000,
         }
+    }
+}
+
+/// The kinds of logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogKind {
+    /// One for all partitions of the process, with common forced writes.
+    Node,
+    /// One per partition, the storage engine's own.
+    Engine,
+}
+
+impl fmt::Display for LogKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Node => "node",
+            Self::Engine => "engine",
+        })
     }
 }
 
@@ -97,7 +132,10 @@ impl StorageSettings {
         if polls.contains(&0) || self.compactions_max == 0 {
             return refuse("polls, bounds and compactions_max must not be 0".to_owned());
         }
-        Ok(())
+        match wal::log_settings(self).check() {
+            Err(error) if self.log == LogKind::Node => refuse(error.to_string()),
+            _ => Ok(()),
+        }
     }
 
     /// The defaults for a data directory.
@@ -149,6 +187,7 @@ mod tests {
                 "l0_files_per_key_max",
             ),
             (StorageSettings { compaction_poll_ms: 0, ..default.clone() }, "polls"),
+            (StorageSettings { log_bytes_max: 5, ..default.clone() }, "log_bytes_max"),
         ] {
             let error = settings.check().unwrap_err().to_string();
             assert!(error.contains(name), "{error}");

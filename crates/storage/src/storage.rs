@@ -8,12 +8,15 @@ use crate::error::{Result, StorageError};
 use crate::faults::FaultPoint;
 use crate::map::AXIS_END;
 use crate::record::table::{PartitionRecord, TableRecord, TableState};
-use crate::settings::{Components, StorageSettings};
+use crate::settings::{Components, LogKind, StorageSettings};
 use crate::table::open::Expect;
 use crate::table::{Life, Shared, Table};
 use crate::versioned::CatalogContext;
+use crate::wal::NodeWal;
+use crate::wal::keeper::Keeper;
 use bytes::Bytes;
 use std::sync::Arc;
+use tokio::runtime::Handle;
 use tokio::sync::{MutexGuard, watch};
 use types::{KeyRange, TableId};
 
@@ -57,20 +60,28 @@ impl Storage {
         directory.sync_tree(CATALOG)?;
         let context = Arc::new(CatalogContext::new(
             directory.clone(),
-            components.faults,
+            components.faults.clone(),
             components.seed,
             settings.catalog_decide_ms_max,
         ));
-        let catalog = Catalog::open(context.clone(), components.clock.now_ms()).await?;
+        let now_ms = components.clock.now_ms();
+        let catalog = Catalog::open(context.clone(), now_ms, settings.log).await?;
         let store = directory.store().clone();
+        let wal = open_log(&directory, &settings, &components).await?;
+        let engine = Arc::new(Engine::new(store.clone(), &settings, wal));
         let shared = Arc::new(Shared {
-            engine: Engine::new(store.clone(), &settings),
+            _keeper: engine.wal().map(|wal| Keeper::start(wal, &engine)),
+            engine,
             catalog: context,
             directory,
             clock: components.clock,
             settings,
         });
-        let tables = recovery::open_tables(&shared, &catalog).await?;
+        let opened = recovery::open_tables(&shared, &catalog).await;
+        if opened.is_err() {
+            shared.close_log().await;
+        }
+        let tables = opened?;
         Ok(Arc::new(Self {
             shared,
             catalog,
@@ -156,6 +167,7 @@ impl Storage {
             table.close(Life::Closed).await
         };
         let closed = futures::future::join_all(tables.into_iter().map(close)).await;
+        self.shared.close_log().await;
         self.shared.directory.unlock();
         closed.into_iter().collect()
     }
@@ -183,6 +195,23 @@ impl Storage {
             *tables = Arc::new(changed);
         });
     }
+}
+
+/// Opens the log that all databases share, if they do.
+async fn open_log(
+    directory: &Arc<DataDirectory>,
+    settings: &StorageSettings,
+    components: &Components,
+) -> Result<Option<NodeWal>> {
+    if settings.log != LogKind::Node {
+        return Ok(None);
+    }
+    let (directory, settings) = (directory.clone(), settings.clone());
+    let (components, runtime) = (components.clone(), Handle::current());
+    let opening = tokio::task::spawn_blocking(move || {
+        NodeWal::open(directory, &settings, &components, runtime)
+    });
+    opening.await.map_err(|_| StorageError::Closed)?.map(Some)
 }
 
 /// The record of a new table whose partitions own `ranges`.

@@ -14,6 +14,7 @@ use crate::record::table::TableRecord;
 use crate::scan::{Direction, Scan};
 use crate::settings::StorageSettings;
 use crate::versioned::CatalogContext;
+use crate::wal::keeper::Keeper;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -30,7 +31,9 @@ pub const VALUE_BYTES_MAX: usize = 8 << 20;
 
 /// What all tables of a store share.
 pub(crate) struct Shared {
-    pub(crate) engine: Engine,
+    pub(crate) engine: Arc<Engine>,
+    /// Lets the node log forget, if there is one.
+    pub(crate) _keeper: Option<Keeper>,
     pub(crate) catalog: Arc<CatalogContext>,
     pub(crate) directory: Arc<crate::directory::DataDirectory>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -40,6 +43,13 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) async fn reached(&self, point: FaultPoint) -> Result<()> {
         self.catalog.reached(point).await
+    }
+
+    /// Ends the node log, if there is one. The databases are closed.
+    pub(crate) async fn close_log(&self) {
+        if let Some(wal) = self.engine.wal() {
+            wal.close().await;
+        }
     }
 }
 

@@ -210,6 +210,8 @@ fn config(scenario: &Scenario, args: &Args, directory: &Path, rival: Option<Riva
         config.planner.floor = None;
     }
     config.controller.now_ms = scenario.controller_settings().now_ms;
+    // Training runs on real time: at this speed its result would come when the demo is over.
+    config.manager.training.enabled = false;
     // A vector may wait for some real milliseconds, which are minutes of this clock.
     config.workload.collector.late_ms_max = (100.0 * args.speed) as i64;
     config

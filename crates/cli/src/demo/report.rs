@@ -183,9 +183,9 @@ impl Report {
         label: &str,
         value: impl Fn(&Side) -> String,
     ) -> fmt::Result {
-        write!(f, "  {label:<44}")?;
+        write!(f, "  {label:<46}")?;
         for side in &self.sides {
-            write!(f, "{:>15}", value(side))?;
+            write!(f, "{:>17}", value(side))?;
         }
         writeln!(f)
     }
@@ -212,9 +212,13 @@ impl fmt::Display for Report {
         self.row(f, "  finished before a crossing that then came", |s| s.in_time.to_string())?;
         self.row(f, "  needless", |s| s.needless.to_string())?;
         self.row(f, "lead time of those in time, median (min)", |s| median(&s.leads_min, 0))?;
-        self.row(f, "writes waited per action, median / max (ms)", |s| {
-            let max = s.pauses_ms.last().map_or_else(none, |max| format!("{max:.0}"));
-            format!("{} / {max}", median(&s.pauses_ms, 0))
+        self.row(f, "writes waited per action, p50 / p99 / max (ms)", |s| {
+            let at = |quantile: f64| {
+                let last = s.pauses_ms.len().checked_sub(1);
+                last.map(|last| s.pauses_ms[(quantile * last as f64).round() as usize])
+                    .map_or_else(none, |ms| format!("{ms:.0}"))
+            };
+            format!("{} / {} / {}", at(0.5), at(0.99), at(1.0))
         })?;
         self.row(f, "forecast error (1 = seasonal naive)", |s| {
             s.forecast_error.map_or_else(none, |error| format!("{error:.2}"))

@@ -10,24 +10,29 @@ mod roll;
 mod score;
 
 pub use report::{Coverage, ModelReport, Pinball, Report};
-pub use roll::{Origin, Rolled, roll};
+pub use roll::{Origin, Rolled, roll, training_part};
 
 use crate::outlook::{ModelKind, Outlook};
-use crate::{Fit, ForecastError, ForecastSettings, Observation, Predict, Series};
+use crate::{Fit, ForecastError, ForecastSettings, Network, Observation, Predict, Series};
 use score::Score;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// The name of the service's own choice among the models' names.
 pub const SERVICE_CHOICE: &str = "ensemble";
 
 /// The models that are reported beside the service's choice.
-const REPORTED: [ModelKind; 6] = [
+const REPORTED: [ModelKind; 10] = [
     ModelKind::LastValue,
     ModelKind::SeasonalNaiveDay,
     ModelKind::SeasonalNaiveWeek,
+    ModelKind::Ewma,
     ModelKind::ProfileLevel,
+    ModelKind::Spar,
     ModelKind::Ridge,
+    ModelKind::Gru,
+    ModelKind::Combination,
     ModelKind::Climatology,
 ];
 
@@ -48,12 +53,14 @@ impl Default for BacktestSettings {
     }
 }
 
-/// Rolls origins over the end of `series` and scores every model.
+/// Rolls origins over the end of `series` and scores every model; the recurrent network only if
+/// there is one, which must not have been trained on the test days ([`training_part`]).
 pub fn run(
     name: &str,
     series: &Series,
     settings: &ForecastSettings,
     backtest: &BacktestSettings,
+    network: Option<&Arc<Network>>,
 ) -> Result<Report, ForecastError> {
     let steps = settings.horizon_steps;
     let unscored = backtest.first_step.clamp(1, steps.max(1)) - 1;
@@ -61,7 +68,7 @@ pub fn run(
     let mut choice = Score::new(unscored);
     let mut choice_us = 0.0;
     let mut abstained = 0_u64;
-    let rolled = roll(series, settings, backtest, |origin| {
+    let rolled = roll(series, settings, backtest, network, |origin| {
         for (score, model) in scores.iter_mut().zip(REPORTED) {
             if let Some(forecast) = origin.forecaster.model_forecast(model, steps) {
                 score.add(&forecast, origin.actual);

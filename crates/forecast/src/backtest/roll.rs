@@ -2,7 +2,8 @@
 
 use super::BacktestSettings;
 use crate::seasons::Seasons;
-use crate::{ForecastError, ForecastSettings, Series, SeriesForecaster};
+use crate::{ForecastError, ForecastSettings, Network, Series, SeriesForecaster};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// One moment of a backtest.
@@ -34,12 +35,16 @@ pub fn roll(
     series: &Series,
     settings: &ForecastSettings,
     backtest: &BacktestSettings,
+    network: Option<&Arc<Network>>,
     mut visit: impl FnMut(&Origin<'_>),
 ) -> Result<Rolled, ForecastError> {
     settings.validate()?;
     let (train, tested) = cut(series, settings, backtest)?;
     let started = Instant::now();
-    let mut forecaster = SeriesForecaster::from_history(&train, settings)?;
+    let mut forecaster = match network {
+        Some(network) => SeriesForecaster::from_history_with(&train, settings, network)?,
+        None => SeriesForecaster::from_history(&train, settings)?,
+    };
     let start_ms = started.elapsed().as_secs_f64() * 1e3;
     let (mut origins, mut push_us) = (0, 0.0);
     for actual in tested.windows(settings.horizon_steps) {
@@ -51,6 +56,15 @@ pub fn roll(
         push_us += started.elapsed().as_secs_f64() * 1e6;
     }
     Ok(Rolled { train, origins, start_ms, push_us })
+}
+
+/// The days before the test: what a network may be trained on.
+pub fn training_part(
+    series: &Series,
+    settings: &ForecastSettings,
+    backtest: &BacktestSettings,
+) -> Result<Series, ForecastError> {
+    cut(series, settings, backtest).map(|(train, _)| train)
 }
 
 /// The days before the test, and the values of the test.

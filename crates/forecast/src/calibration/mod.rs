@@ -17,7 +17,9 @@ use crate::outlook::{Quantile, Step};
 use pool::{Pool, at_ranks};
 
 /// The most errors kept per step; a pool of three steps then has three times as many.
-const SAMPLES_PER_STEP_MAX: usize = 288;
+pub(crate) const SAMPLES_PER_STEP_MAX: usize = 288;
+/// Enough for the quantiles of a method that is only a bar for others.
+pub(crate) const BAR_SAMPLES_PER_STEP_MAX: usize = 144;
 /// With fewer errors in the pool there are no quantiles.
 const POOLED_MIN: usize = 48;
 /// A step's pool is joined with those of this many steps on either side.
@@ -40,9 +42,9 @@ pub(crate) struct Calibration {
 }
 
 impl Calibration {
-    /// Pools for `steps` that reach back `window_bins`.
-    pub(crate) fn new(steps: usize, window_bins: usize) -> Self {
-        let stride = window_bins.div_ceil(SAMPLES_PER_STEP_MAX).max(1);
+    /// Pools for `steps` that reach back `window_bins` with at most `samples_max` errors each.
+    pub(crate) fn new(steps: usize, window_bins: usize, samples_max: usize) -> Self {
+        let stride = window_bins.div_ceil(samples_max).max(1);
         let samples_max = window_bins.div_ceil(stride);
         let pool = Pool::new(samples_max);
         Self { stride: stride as u64, pools: vec![pool; steps], offsets: vec![None; steps] }
@@ -128,7 +130,7 @@ mod tests {
     #[test]
     fn quantiles_come_from_the_steps_own_and_neighbouring_errors() {
         // Step s of 5 always misses by s; with point and floor that make the spread 1.
-        let mut calibration = Calibration::new(5, 100);
+        let mut calibration = Calibration::new(5, 100, SAMPLES_PER_STEP_MAX);
         for _ in 0..100 {
             for step in 0..5 {
                 calibration.record(step, 1.0, 1.0 + step as f64, 0.0);
@@ -144,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_larger_forecast_is_wider_by_the_root() {
-        let mut calibration = Calibration::new(1, 100);
+        let mut calibration = Calibration::new(1, 100, SAMPLES_PER_STEP_MAX);
         (0..100).for_each(|_| calibration.record(0, 100.0, 110.0, 0.0));
         let calibration = refreshed(calibration);
         let q90 = calibration.step(0, 400.0, 0.0).expect("enough errors").q90;
@@ -153,7 +155,7 @@ mod tests {
 
     #[test]
     fn only_the_window_counts_and_memory_is_bounded() {
-        let mut calibration = Calibration::new(3, 1440);
+        let mut calibration = Calibration::new(3, 1440, SAMPLES_PER_STEP_MAX);
         for bin in 0..5_000 {
             let miss = if bin < 3_000 { 50.0 } else { 1.0 };
             for step in calibration.keeps(bin) {
@@ -168,7 +170,7 @@ mod tests {
 
     #[test]
     fn neighbouring_steps_keep_errors_of_different_bins() {
-        let calibration = Calibration::new(12, 1440);
+        let calibration = Calibration::new(12, 1440, SAMPLES_PER_STEP_MAX);
         let mut kept = [0; 12];
         for bin in 0..1440 {
             let steps: Vec<usize> = calibration.keeps(bin).collect();
@@ -176,13 +178,13 @@ mod tests {
             steps.into_iter().for_each(|step| kept[step] += 1);
         }
         assert_eq!(kept, [SAMPLES_PER_STEP_MAX; 12], "every step has the same number");
-        let every_bin = Calibration::new(12, 240);
+        let every_bin = Calibration::new(12, 240, SAMPLES_PER_STEP_MAX);
         assert_eq!(every_bin.keeps(77).count(), 12, "a short window keeps all");
     }
 
     #[test]
     fn too_few_errors_make_no_quantile() {
-        let mut calibration = Calibration::new(1, 1_000);
+        let mut calibration = Calibration::new(1, 1_000, SAMPLES_PER_STEP_MAX);
         calibration.record(0, 1.0, 2.0, 0.0);
         assert_eq!(refreshed(calibration).step(0, 1.0, 0.0), None);
     }

@@ -11,19 +11,25 @@ mod speak;
 
 use crate::candidate::{Candidate, pinball};
 use crate::history::{History, RETAINED_DAYS};
+use crate::models::gru::Network;
 use crate::models::{Machine, climatology};
 use crate::outlook::{ModelKind, RecentError, Step};
 use crate::scoreboard::Scoreboard;
 use crate::seasons::Seasons;
 use crate::{ForecastError, ForecastSettings, Observation};
+use std::sync::Arc;
 
 /// The methods on trial.
-const TRIED: [ModelKind; 5] = [
+const TRIED: [ModelKind; 9] = [
     ModelKind::LastValue,
     ModelKind::SeasonalNaiveDay,
     ModelKind::SeasonalNaiveWeek,
+    ModelKind::Ewma,
     ModelKind::ProfileLevel,
+    ModelKind::Spar,
     ModelKind::Ridge,
+    ModelKind::Gru,
+    ModelKind::Combination,
 ];
 /// The residuals' floor as a share of the week's mean: an idle forecast still has a width.
 const FLOOR_SHARE: f64 = 0.02;
@@ -45,7 +51,7 @@ enum Duty {
     Live,
 }
 
-/// Forecasts one series. State is bounded: about 120 kB at 5-minute bins and 12 steps.
+/// Forecasts one series. State is bounded: about 160 kB at 5-minute bins and 12 steps.
 #[derive(Clone, Debug)]
 pub struct SeriesForecaster {
     settings: ForecastSettings,
@@ -59,6 +65,7 @@ pub struct SeriesForecaster {
     /// Whose quantiles are brought up to date next: candidate and step in one number.
     next_turn: usize,
     scratch: Vec<i16>,
+    network: Option<Arc<Network>>,
 }
 
 impl SeriesForecaster {
@@ -93,7 +100,22 @@ impl SeriesForecaster {
             since_refit: 0,
             next_turn: 0,
             scratch: Vec::new(),
+            network: None,
         })
+    }
+
+    /// Forecasts with the shared network, too, from now on; one that was trained for other bins or
+    /// another horizon is refused. Its errors are those of the network before it until new ones
+    /// have come.
+    pub fn adopt(&mut self, network: &Arc<Network>) -> Result<(), ForecastError> {
+        let (history, steps) = (&self.history, self.settings.horizon_steps);
+        let fits =
+            |candidate: &mut Candidate| candidate.machine_mut().adopt(network, history, steps);
+        if self.candidates.iter_mut().all(fits) {
+            self.network = Some(network.clone());
+            return Ok(());
+        }
+        Err(ForecastError::ForeignNetwork { bin_ms: network.bin_ms(), steps: network.steps() })
     }
 
     /// Takes the next bin.
@@ -117,7 +139,11 @@ impl SeriesForecaster {
         let retained = RETAINED_DAYS * self.history.seasons().day_bins();
         if skipped > retained as i64 {
             // Nothing that is known reaches across such a hole.
+            let network = self.network.take();
             *self = Self::new(start_ms, &self.settings)?;
+            if let Some(network) = network {
+                self.adopt(&network)?;
+            }
         } else {
             (0..skipped).for_each(|_| self.push(Observation::Gap));
         }
@@ -199,8 +225,21 @@ impl SeriesForecaster {
     }
 
     fn make_forecasts(&mut self) {
-        for candidate in &mut self.candidates {
-            candidate.forecast(&self.history, self.floor);
+        let (origin, floor) = (self.history.bins_total(), self.floor);
+        let (combined, single): (Vec<_>, Vec<_>) = self
+            .candidates
+            .iter_mut()
+            .zip(self.scoreboard.weights())
+            .partition(|(candidate, _)| candidate.kind() == ModelKind::Combination);
+        let mut made = Vec::with_capacity(single.len());
+        for (candidate, weight) in single {
+            candidate.forecast(&self.history, floor);
+            if !candidate.kind().is_naive() {
+                made.push((&*candidate, weight));
+            }
+        }
+        for (combination, _) in combined {
+            combination.combine(made.iter().copied(), origin, floor);
         }
     }
 

@@ -5,9 +5,11 @@
 //! end, which is what makes a start cost milliseconds.
 
 use super::{Duty, SeriesForecaster};
+use crate::models::gru::Network;
 use crate::outlook::ModelKind;
 use crate::scoreboard;
 use crate::{ForecastError, ForecastSettings, Observation, Series};
+use std::sync::Arc;
 
 /// Into how many stretches the part with forecasts is cut, with a refit before each.
 const REFITS: u64 = 12;
@@ -22,7 +24,16 @@ impl SeriesForecaster {
         series: &Series,
         settings: &ForecastSettings,
     ) -> Result<Self, ForecastError> {
-        Self::of_models(&super::TRIED, series, settings)
+        Self::of_models(&super::TRIED, series, settings, None)
+    }
+
+    /// The same with the network that all series share.
+    pub fn from_history_with(
+        series: &Series,
+        settings: &ForecastSettings,
+        network: &Arc<Network>,
+    ) -> Result<Self, ForecastError> {
+        Self::of_models(&super::TRIED, series, settings, Some(network))
     }
 
     /// The same with other methods than all.
@@ -30,6 +41,7 @@ impl SeriesForecaster {
         models: &[ModelKind],
         series: &Series,
         settings: &ForecastSettings,
+        network: Option<&Arc<Network>>,
     ) -> Result<Self, ForecastError> {
         if series.bin_ms != settings.bin_ms {
             return Err(ForecastError::BinMismatch {
@@ -41,6 +53,9 @@ impl SeriesForecaster {
         let skipped = series.len().saturating_sub(settings.history_days_max as usize * day);
         let start_ms = series.start_ms + skipped as i64 * series.bin_ms;
         let mut forecaster = Self::trying(models, start_ms, settings)?;
+        if let Some(network) = network {
+            forecaster.adopt(network)?;
+        }
         forecaster.replay(&series.values[skipped..]);
         Ok(forecaster)
     }

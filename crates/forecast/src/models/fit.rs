@@ -61,7 +61,7 @@ impl Fit for ModelKind {
     type Fitted = Fitted;
 
     fn fit(&self, series: &Series, settings: &ForecastSettings) -> Result<Fitted, ForecastError> {
-        let forecaster = SeriesForecaster::of_models(&[*self], series, settings)?;
+        let forecaster = SeriesForecaster::of_models(&[*self], series, settings, None)?;
         let fitted = Fitted { model: *self, forecaster };
         fitted.predict(1)?;
         Ok(fitted)

@@ -21,6 +21,14 @@ const JUDGED_BINS_ENOUGH: usize = 96;
 
 /// The window holds at least this many bins, however coarse they are.
 const WINDOW_BINS_MIN: usize = 240;
+/// A combination weighs by this many of the last blocks: a day of five-minute bins.
+const WEIGHED_BLOCKS: usize = 24;
+/// And by this power of the inverse loss: so high that a method a third worse hardly counts.
+const WEIGHT_POWER: i32 = 10;
+/// By which share a method that knows no time must be better than one that does.
+const TIMELESS_HANDICAP: f64 = 0.15;
+/// A method that hardly ever errs counts no more than this allows.
+const RATIO_MIN: f64 = 1e-3;
 /// The lead over the climatology must be this many standard errors.
 const STANDARD_ERRORS_MIN: f64 = 2.0;
 
@@ -57,6 +65,13 @@ pub(crate) enum Verdict {
     NothingToKnow { best: ModelKind, ratio: f64, bins: u32 },
     /// This method speaks.
     Speak { model: ModelKind },
+}
+
+/// The loss by which methods are chosen. Most bins are like the ones before them, so a method that
+/// only knows the present level does well in the mean and fails where it matters: when load
+/// begins. It has to be clearly better to speak.
+fn handicapped(kind: ModelKind, tally: &Tally) -> f64 {
+    if kind.knows_time() { tally.ratio() } else { tally.ratio() * (1.0 + TIMELESS_HANDICAP) }
 }
 
 /// Recent losses of a fixed list of methods.
@@ -133,7 +148,9 @@ impl Scoreboard {
     fn judge(&self) -> Verdict {
         let judged = self.kinds.iter().zip(&self.totals);
         let judged = judged.filter(|(_, tally)| tally.bins >= self.judged_bins_min);
-        let best = judged.clone().min_by(|(_, a), (_, b)| a.ratio().total_cmp(&b.ratio()));
+        let best = judged.clone().min_by(|(a_kind, a), (b_kind, b)| {
+            handicapped(**a_kind, a).total_cmp(&handicapped(**b_kind, b))
+        });
         let Some((&best, best_tally)) = best else {
             return Verdict::TooEarly { bins_needed: self.judged_bins_min };
         };
@@ -142,12 +159,14 @@ impl Scoreboard {
             return Verdict::NothingToKnow { best, ratio, bins: best_tally.bins };
         }
         let present = judged.filter(|(kind, _)| self.verdict == Verdict::Speak { model: **kind });
-        let good_enough = |tally: &Tally| {
-            let present = tally.ratio();
-            ratio >= present * (1.0 - self.switch_margin)
-                && self.naive_ratio().is_none_or(|naive| present <= naive)
+        let good_enough = |kind: ModelKind, tally: &Tally| {
+            handicapped(best, best_tally) >= handicapped(kind, tally) * (1.0 - self.switch_margin)
+                && self.naive_ratio().is_none_or(|naive| tally.ratio() <= naive)
         };
-        let kept = present.filter(|(_, tally)| good_enough(tally)).map(|(kind, _)| *kind).next();
+        let kept = present
+            .filter(|(kind, tally)| good_enough(**kind, tally))
+            .map(|(kind, _)| *kind)
+            .next();
         Verdict::Speak { model: kept.unwrap_or(best) }
     }
 
@@ -164,6 +183,19 @@ impl Scoreboard {
         let mean = sum / count;
         let variance = (squares / count - mean * mean).max(0.0) / (count - 1.0);
         count > 1.0 && mean > STANDARD_ERRORS_MIN * variance.sqrt()
+    }
+
+    /// How much each method should count in a combination: a high power of its inverse loss,
+    /// relative to the climatology's, over the last blocks. `None` where it was not judged.
+    pub(crate) fn weights(&self) -> impl Iterator<Item = f64> {
+        (0..self.kinds.len()).map(|at| {
+            let mut sum = Tally::default();
+            let recent = self.blocks.iter().rev().take(WEIGHED_BLOCKS);
+            recent.for_each(|block| sum.add(&block[at]));
+            let ratio = sum.ratio();
+            let enough = sum.bins * 2 >= BLOCK_BINS * WEIGHED_BLOCKS as u32;
+            if enough && ratio.is_finite() { ratio.max(RATIO_MIN).powi(-WEIGHT_POWER) } else { 0.0 }
+        })
     }
 
     fn naive_ratio(&self) -> Option<f64> {

@@ -1,7 +1,7 @@
 use super::*;
-use ModelKind::{LastValue, Ridge, SeasonalNaiveDay};
+use ModelKind::{ProfileLevel, Ridge, SeasonalNaiveDay};
 
-const KINDS: [ModelKind; 3] = [LastValue, SeasonalNaiveDay, Ridge];
+const KINDS: [ModelKind; 3] = [ProfileLevel, SeasonalNaiveDay, Ridge];
 
 fn board() -> Scoreboard {
     let settings = ForecastSettings { switch_margin: 0.1, ..ForecastSettings::default() };
@@ -27,7 +27,7 @@ fn nobody_speaks_before_having_been_judged() {
     push(&mut board, 84, [0.5, 0.6, f64::NAN]);
     assert_eq!(board.verdict(), Verdict::TooEarly { bins_needed: 96 });
     push(&mut board, 12, [0.5, 0.6, 0.1]);
-    assert_eq!(board.verdict(), Verdict::Speak { model: LastValue }, "ridge has only 12 bins");
+    assert_eq!(board.verdict(), Verdict::Speak { model: ProfileLevel }, "ridge has only 12 bins");
     push(&mut board, 96, [0.5, 0.6, 0.1]);
     assert_eq!(board.verdict(), Verdict::Speak { model: Ridge });
 }
@@ -68,12 +68,12 @@ fn where_even_constants_never_miss_there_is_nothing_to_know() {
 fn a_rival_must_be_clearly_better_to_take_over() {
     let mut board = board();
     push(&mut board, 96, [0.50, 0.9, 0.6]);
-    assert_eq!(board.verdict(), Verdict::Speak { model: LastValue });
+    assert_eq!(board.verdict(), Verdict::Speak { model: ProfileLevel });
     // Over the whole window ridge is now ahead, but by less than the switch margin of 10 %.
     push(&mut board, 288, [0.50, 0.9, 0.45]);
-    let (last, ridge) = (board.recent_error(LastValue), board.recent_error(Ridge));
+    let (last, ridge) = (board.recent_error(ProfileLevel), board.recent_error(Ridge));
     assert!(ridge.expect("judged").pinball < last.expect("judged").pinball);
-    assert_eq!(board.verdict(), Verdict::Speak { model: LastValue });
+    assert_eq!(board.verdict(), Verdict::Speak { model: ProfileLevel });
     push(&mut board, 864, [0.50, 0.9, 0.3]);
     assert_eq!(board.verdict(), Verdict::Speak { model: Ridge });
 }
@@ -82,7 +82,7 @@ fn a_rival_must_be_clearly_better_to_take_over() {
 fn a_model_that_loses_to_the_naive_is_replaced_at_once() {
     let mut board = board();
     push(&mut board, 96, [0.50, 0.52, 0.9]);
-    assert_eq!(board.verdict(), Verdict::Speak { model: LastValue });
+    assert_eq!(board.verdict(), Verdict::Speak { model: ProfileLevel });
     // The naive is ahead by 2 % only: less than the switch margin, but it is the naive.
     push(&mut board, 864, [0.50, 0.49, 0.9]);
     assert_eq!(board.verdict(), Verdict::Speak { model: SeasonalNaiveDay });
@@ -93,7 +93,7 @@ fn old_losses_leave_the_window() {
     let mut board = board();
     push(&mut board, 504, [0.2, 0.9, 0.9]);
     push(&mut board, 864, [0.9, 0.9, 0.4]);
-    let error = board.recent_error(LastValue).expect("judged");
+    let error = board.recent_error(ProfileLevel).expect("judged");
     assert_eq!(error.bins, 864);
     assert!((error.pinball / error.climatology - 0.9).abs() < 1e-9);
     assert!((error.coverage - 0.9).abs() < 1e-9);
@@ -115,4 +115,16 @@ fn losses_are_compared_over_the_bins_that_a_model_was_judged_by() {
     assert_eq!(board.verdict(), Verdict::Speak { model: Ridge });
     let error = board.recent_error(Ridge).expect("judged");
     assert!((error.seasonal_naive.expect("judged") - 1.4).abs() < 0.01, "{error:?}");
+}
+
+#[test]
+fn a_method_that_knows_no_time_speaks_only_if_it_is_much_better() {
+    let settings = ForecastSettings::default();
+    let seasons = Seasons::new(settings.bin_ms).expect("five minutes");
+    let kinds = vec![ModelKind::Ewma, SeasonalNaiveDay, Ridge];
+    let mut board = Scoreboard::new(kinds, seasons, &settings);
+    push(&mut board, 288, [0.50, 0.9, 0.55]);
+    assert_eq!(board.verdict(), Verdict::Speak { model: Ridge });
+    push(&mut board, 864, [0.40, 0.9, 0.55]);
+    assert_eq!(board.verdict(), Verdict::Speak { model: ModelKind::Ewma });
 }

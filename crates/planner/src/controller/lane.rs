@@ -1,7 +1,10 @@
 //! The forecast of one kind of load of one partition.
 
-use forecast::{Abstention, ForecastSettings, Observation, Outlook, Series, SeriesForecaster};
+use forecast::{
+    Abstention, ForecastSettings, Network, Observation, Outlook, Series, SeriesForecaster,
+};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use types::KeyRange;
 use workload::{Channel, RateSeries, Timeline};
 
@@ -52,21 +55,32 @@ impl Lane {
         !matches!(self.state, State::Unbuilt)
     }
 
+    /// Forecasts with the shared network, too, from now on. A network for other settings is left
+    /// alone: the other methods go on.
+    pub(super) fn adopt(&mut self, network: &Arc<Network>) {
+        if let State::Fed(forecaster) = &mut self.state {
+            let _foreign = forecaster.adopt(network);
+        }
+    }
+
     /// Reads the whole history of `range`.
     pub(super) fn build(
         &mut self,
         history: &Timeline,
         range: &KeyRange,
         settings: &ForecastSettings,
+        network: Option<&Arc<Network>>,
     ) {
         let series = history.series(range, self.channel);
         self.bin_ms = series.bin_ms;
         self.remember(&series);
         let values = known_values(&series).collect();
-        match SeriesForecaster::from_history(
-            &Series::new(series.start_ms, series.bin_ms, values),
-            settings,
-        ) {
+        let series = Series::new(series.start_ms, series.bin_ms, values);
+        let built = match network {
+            Some(network) => SeriesForecaster::from_history_with(&series, settings, network),
+            None => SeriesForecaster::from_history(&series, settings),
+        };
+        match built {
             Ok(forecaster) => {
                 self.outlook = forecaster.forecast(settings.horizon_steps);
                 self.state = State::Fed(Box::new(forecaster));

@@ -129,8 +129,8 @@ fn a_daily_peak_is_split_before_it_comes_and_children_have_forecasts_at_once() {
         let cells: f64 = child.cells.iter().map(|cell| cell.forecast[0].write).sum();
         assert!((cells - child.forecast_at(0, Quantile::Q90).write).abs() < 1e-6);
     }
-    let half = controller.expected_load(&fixture.facts[0].range).unwrap();
-    let whole = controller.expected_load(&KeyRange::full()).unwrap();
+    let half = controller.view().expected_load(&fixture.facts[0].range).unwrap();
+    let whole = controller.view().expected_load(&KeyRange::full()).unwrap();
     assert!((0.4..0.6).contains(&(half.write / whole.write)), "{half:?} of {whole:?}");
 }
 

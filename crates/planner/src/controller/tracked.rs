@@ -3,7 +3,8 @@
 use super::PartitionFacts;
 use super::lane::Lane;
 use crate::load::utilisation;
-use forecast::{ForecastSettings, Outlook};
+use forecast::{ForecastSettings, Network, Outlook};
+use std::sync::Arc;
 use types::{KeyRange, PartitionId, Units};
 use workload::{Channel, Timeline};
 
@@ -55,12 +56,19 @@ impl Tracked {
         self.write.outlook()
     }
 
+    /// Forecasts with the shared network, too, from now on.
+    pub(super) fn adopt(&mut self, network: &Arc<Network>) {
+        self.read.adopt(network);
+        self.write.adopt(network);
+    }
+
     /// Builds the forecasters if they are not and the budget allows, feeds them otherwise; says
     /// whether a forecast changed.
     pub(super) fn foresee(
         &mut self,
         history: &Timeline,
         settings: &ForecastSettings,
+        network: Option<&Arc<Network>>,
         builds_left: &mut usize,
     ) -> bool {
         if self.read.is_built() {
@@ -70,8 +78,8 @@ impl Tracked {
         let build = *builds_left > 0;
         if build {
             *builds_left -= 1;
-            self.read.build(history, &self.range, settings);
-            self.write.build(history, &self.range, settings);
+            self.read.build(history, &self.range, settings, network);
+            self.write.build(history, &self.range, settings, network);
         }
         build
     }

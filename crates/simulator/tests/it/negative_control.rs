@@ -10,9 +10,11 @@ use planner::{PlannerSettings, Policy, Predictive, ReactiveDynamoDb, Trigger};
 use simulator::{OnlineRetail, Run, Scenario, run, scenario};
 use std::path::Path;
 
-/// With its history the policy may leave at most this share of the reactive policy's throttling.
-const WITH_HISTORY_MAX: f64 = 0.2;
-/// Without, at least this share must come back.
+/// The whole policy may leave at most this share of the reactive policy's throttling.
+const WHOLE_MAX: f64 = 0.2;
+/// And its forecast alone this: bursts that nothing announced are the floor's, which is off here.
+const FORECAST_ALONE_MAX: f64 = 1.0 / 3.0;
+/// With the history shuffled, at least this share must come back.
 const SHUFFLED_MIN: f64 = 0.8;
 /// Fewer throttled invocations than this under the reactive policy would prove nothing.
 const THROTTLED_MIN: u64 = 100;
@@ -47,7 +49,7 @@ fn the_advantage_disappears_with_the_order_of_history() {
         );
         println!("{figures}");
         assert!(reactive > THROTTLED_MIN, "{figures}");
-        assert!(share(ours.report.throttled) <= WITH_HISTORY_MAX, "{figures}");
+        assert!(share(ours.report.throttled) <= FORECAST_ALONE_MAX, "{figures}");
         assert!(share(blind) >= SHUFFLED_MIN, "{figures}");
         assert!(ours.ahead().count() > 0, "{figures}: no split was ahead of a crossing");
     }
@@ -60,7 +62,7 @@ fn the_whole_policy_throttles_a_fifth_of_what_reacting_does_and_acts_on_forecast
     let ours = play(&scenario, Predictive::new(scenario.planner_settings()));
     let throttled = ours.report.throttled;
     assert!(reactive > THROTTLED_MIN, "{reactive}");
-    assert!(throttled as f64 <= WITH_HISTORY_MAX * reactive as f64, "{throttled} of {reactive}");
+    assert!(throttled as f64 <= WHOLE_MAX * reactive as f64, "{throttled} of {reactive}");
     let by_forecast =
         ours.decisions.iter().filter(|(decision, _)| decision.action.trigger == Trigger::Forecast);
     assert!(by_forecast.count() > 0);

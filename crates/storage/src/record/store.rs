@@ -4,9 +4,10 @@
 //! change writes the next version.
 
 use super::Record;
+use crate::settings::LogKind;
 use serde::{Deserialize, Serialize};
 
-/// Version 1.
+/// Version 2: says which log the store has. Stores of version 1 have [`LogKind::Engine`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StoreRecord {
@@ -14,14 +15,30 @@ pub(crate) struct StoreRecord {
     pub(crate) created_ms: i64,
     /// The number that the next table gets. Only grows, so that no number is given out twice.
     pub(crate) next_table: u64,
+    /// Where the newest writes of all databases are. Never changes: a database that is opened with
+    /// the other log would not find them.
+    pub(crate) log: LogKind,
+}
+
+/// Version 1.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Version1 {
+    created_ms: i64,
+    next_table: u64,
 }
 
 impl Record for StoreRecord {
     const KIND: &'static str = "foreshard.store";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
-    fn read(_version: u32, body: &str) -> Result<Self, String> {
-        serde_json::from_str(body).map_err(|error| error.to_string())
+    fn read(version: u32, body: &str) -> Result<Self, String> {
+        let failed = |error: serde_json::Error| error.to_string();
+        if version > 1 {
+            return serde_json::from_str(body).map_err(failed);
+        }
+        let Version1 { created_ms, next_table } = serde_json::from_str(body).map_err(failed)?;
+        Ok(Self { created_ms, next_table, log: LogKind::Engine })
     }
 }
 
@@ -33,8 +50,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn round_trip(created_ms: i64, next_table: u64, nonce: u64) {
-            let record = StoreRecord { created_ms, next_table };
+        fn round_trip(created_ms: i64, next_table: u64, nonce: u64, node: bool) {
+            let log = if node { LogKind::Node } else { LogKind::Engine };
+            let record = StoreRecord { created_ms, next_table, log };
             let stored = encode(nonce, &record).unwrap();
             prop_assert_eq!(decode::<StoreRecord>("x", &stored).unwrap(), (nonce, record));
         }
@@ -45,6 +63,17 @@ mod tests {
         let fixture = include_bytes!("../../fixtures/store.v1");
         let (nonce, record) = decode::<StoreRecord>("fixture", fixture).unwrap();
         assert_eq!(nonce, 0x00c0_ffee);
-        assert_eq!(record, StoreRecord { created_ms: 1_700_000_000_000, next_table: 42 });
+        let log = LogKind::Engine;
+        assert_eq!(record, StoreRecord { created_ms: 1_700_000_000_000, next_table: 42, log });
+    }
+
+    #[test]
+    fn version_2_opens() {
+        let fixture = include_bytes!("../../fixtures/store.v2");
+        let (nonce, record) = decode::<StoreRecord>("fixture", fixture).unwrap();
+        assert_eq!(nonce, 0x00c0_ffee);
+        let log = LogKind::Node;
+        assert_eq!(record, StoreRecord { created_ms: 1_700_000_000_000, next_table: 42, log });
+        assert_eq!(encode(nonce, &record).unwrap(), fixture[..], "what is written today");
     }
 }

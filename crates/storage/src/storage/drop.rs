@@ -38,7 +38,7 @@ pub(super) async fn finish_drop(shared: &Shared, object: &TableObject) -> Result
         return Ok(());
     };
     for id in record.databases() {
-        shared.engine.delete_files(&Engine::path(record.id, id)).await?;
+        shared.engine.delete_parts(&Engine::path(record.id, id)).await?;
     }
     shared.directory.remove_empty(&format!("{DATA}/{}", record.id))?;
     shared.reached(FaultPoint::DropDeleted).await?;

@@ -65,6 +65,19 @@ async fn sweep_orphans(shared: &Shared, records: &[&TableRecord]) -> Result<()> 
             shared.directory.remove_empty(table.as_ref())?;
         }
     }
+    forget_orphans(shared, &named).await
+}
+
+/// Lets the log forget databases that belong to nobody: their files may be gone already, but what
+/// it has of them would hold it for ever.
+async fn forget_orphans(shared: &Shared, named: &HashSet<Path>) -> Result<()> {
+    let Some(wal) = shared.engine.wal() else {
+        return Ok(());
+    };
+    for database in wal.databases().iter().filter(|database| !named.contains(database)) {
+        tracing::info!(%database, "the log forgets a database that belongs to no table");
+        wal.drop_database(database).await?;
+    }
     Ok(())
 }
 

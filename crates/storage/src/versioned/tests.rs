@@ -3,13 +3,14 @@
 use super::*;
 use crate::faults::NoFaults;
 use crate::record::store::StoreRecord;
+use crate::settings::LogKind;
 use async_trait::async_trait;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 const PREFIX: &str = "catalog/thing";
 
 fn record(next_table: u64) -> StoreRecord {
-    StoreRecord { created_ms: 0, next_table }
+    StoreRecord { created_ms: 0, next_table, log: LogKind::Node }
 }
 
 fn context(root: &std::path::Path, seed: u64, faults: Arc<dyn Faults>) -> Arc<CatalogContext> {

@@ -115,6 +115,29 @@ async fn killed_while_undoing_a_reslice() {
     }
 }
 
+/// The points that the node log passes, and which occurrence of it.
+const LOG_POINTS: &[(FaultPoint, u64)] = &[
+    (FaultPoint::LogFrameWritten, 1),
+    (FaultPoint::LogFrameWritten, 40),
+    (FaultPoint::LogFrameSynced, 1),
+    (FaultPoint::LogFrameSynced, 40),
+    (FaultPoint::LogSegmentPrepared, 1),
+    (FaultPoint::LogSegmentPrepared, 5),
+    (FaultPoint::LogSegmentRolled, 1),
+    (FaultPoint::LogSegmentRolled, 5),
+    (FaultPoint::LogSegmentReleased, 1),
+    (FaultPoint::LogSegmentReleased, 3),
+    (FaultPoint::LogSegmentRemoved, 1),
+    (FaultPoint::LogSegmentRemoved, 3),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_every_step_of_the_log() {
+    for &(point, nth) in LOG_POINTS {
+        kill_in_reslice(Work::Write, point, nth, true).await;
+    }
+}
+
 async fn kill_in_reslice(work: Work, point: FaultPoint, nth: u64, published: bool) {
     let root = tempfile::tempdir().unwrap();
     let job = Job::new(root.path(), work).kill_at(point, nth);

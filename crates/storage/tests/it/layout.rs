@@ -1,11 +1,13 @@
 //! The storage keys that crate `types` makes fit the key axis as it is reserved in
 //! docs/adr/0002-key-layout.md.
 
-use crate::support::{keys, open, put, table};
+use crate::support::{components, keys, open, put, settings, table};
 use bytes::Bytes;
 use proptest::prelude::*;
 use slatedb::Db;
-use storage::{AXIS_END, Decision, Direction, NewTable, StorageError};
+use storage::{
+    AXIS_END, Decision, Direction, LogKind, NewTable, Storage, StorageError, StorageSettings,
+};
 use types::{KeyRange, KeyValue, PrimaryKey, Strategy as KeyStrategy, storage_key};
 
 fn key_value() -> impl Strategy<Value = KeyValue> {
@@ -74,11 +76,14 @@ async fn keys_and_boundaries_beyond_the_axis_are_refused() {
     storage.close().await.unwrap();
 }
 
-/// A record in the reserved area stays with its partition: no scan shows it, no child gets it.
+/// A record in the reserved area stays with its partition: no scan shows it, no child gets it. It is
+/// put there behind the store's back, which only works if the database has a log of its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_lies_beyond_the_axis_is_neither_scanned_nor_cloned() {
     let root = tempfile::tempdir().unwrap();
-    let storage = open(root.path()).await;
+    let own_log = StorageSettings { log: LogKind::Engine, ..settings(root.path()) };
+    let open = || async { Storage::open(own_log.clone(), components()).await.unwrap() };
+    let storage = open().await;
     let orders = table(&storage, "orders", &[]).await;
     put(&orders, "a", "1").await;
     storage.close().await.unwrap();
@@ -89,7 +94,7 @@ async fn what_lies_beyond_the_axis_is_neither_scanned_nor_cloned() {
     db.put(&hidden, b"kept").await.unwrap();
     db.close().await.unwrap();
 
-    let storage = open(root.path()).await;
+    let storage = open().await;
     let orders = storage.table("orders").unwrap();
     for direction in [Direction::Forward, Direction::Backward] {
         assert_eq!(keys(&orders, KeyRange::full(), direction).await, ["a"]);

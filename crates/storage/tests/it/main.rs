@@ -10,5 +10,6 @@ mod faults;
 mod housekeeping;
 mod layout;
 mod model;
+mod node_log;
 mod reslice;
 mod support;

@@ -42,9 +42,17 @@ pub(crate) struct Job {
 /// What to do while the writers write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Work {
-    ResliceForEver { seed: u64 },
-    Split { empty: bool },
-    Merge { empty: bool },
+    ResliceForEver {
+        seed: u64,
+    },
+    Split {
+        empty: bool,
+    },
+    Merge {
+        empty: bool,
+    },
+    /// Nothing but the load, over two partitions.
+    Write,
     Create,
     Drop,
     Maintain,
@@ -75,13 +83,14 @@ impl Work {
         match self {
             Work::Split { .. } => (1, 2),
             Work::Merge { .. } => (2, 1),
+            Work::Write => (2, 2),
             _ => (1, 1),
         }
     }
 
     fn boundaries(self) -> &'static [&'static str] {
         match self {
-            Work::Merge { .. } => &["w4"],
+            Work::Merge { .. } | Work::Write => &["w4"],
             _ => &[],
         }
     }
@@ -116,8 +125,12 @@ impl Job {
             scan_grace_ms: 100,
             garbage_poll_ms: 50,
             garbage_age_ms: 50,
-            // Small, so that memtables are also flushed by themselves.
+            // Small, so that memtables are also flushed by themselves, and the log begins and lets
+            // go of segments all the time.
             memtable_bytes: 64 << 10,
+            log_segment_bytes: 16 << 10,
+            log_release_bytes: 48 << 10,
+            log_bytes_max: 256 << 10,
             ..settings(&self.root)
         }
     }
@@ -154,6 +167,7 @@ impl Job {
                 let report = reslice(&table, &[]).await;
                 say(&format!("@resliced {report:?}"));
             }
+            Work::Write => hook.arm(),
             Work::Create => {
                 put(&table, "kept", "1").await;
                 hook.arm();

@@ -1,0 +1,182 @@
+//! The log's thread: takes a group, commits it, tells everybody.
+
+use super::LogStatus;
+use super::queue::{Request, Shared, Work};
+use super::writer::Session;
+use crate::error::Result;
+use crate::log::{Entry, Log, LogSize};
+use crate::name::DatabaseName;
+use crate::replay::Recovered;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Owns the log.
+pub(super) struct Committer {
+    shared: Arc<Shared>,
+    log: Log,
+    /// What was found at start and not claimed yet.
+    unclaimed: BTreeMap<DatabaseName, Recovered>,
+    size: LogSize,
+    generation: u64,
+}
+
+/// What a session is told after a commit.
+struct Told {
+    session: Arc<Session>,
+    id: u64,
+    appends: usize,
+    bytes: usize,
+}
+
+impl Committer {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        log: Log,
+        unclaimed: BTreeMap<DatabaseName, Recovered>,
+    ) -> Self {
+        let mut committer =
+            Self { shared, log, unclaimed, size: LogSize::default(), generation: 0 };
+        committer.publish_size();
+        committer
+    }
+
+    pub(super) fn run(mut self) {
+        loop {
+            let Work { requests, closing } = self.shared.take();
+            if let Err(error) = self.handle(requests) {
+                self.shared.fail(&error);
+            }
+            if closing {
+                // What it costs to lose this is nothing.
+                let _ = self.log.seal();
+                return;
+            }
+        }
+    }
+
+    /// Commits a group and does what else was asked for, in this order: the group is told of as
+    /// soon as it is on the disk.
+    fn handle(&mut self, requests: Vec<Request>) -> Result<()> {
+        let entries: Vec<Entry<'_>> = requests.iter().filter_map(entry).collect();
+        let committed = match entries.is_empty() {
+            true => Ok(()),
+            false => self.log.commit(&entries),
+        };
+        match &committed {
+            Ok(()) => tell(&requests),
+            // Before anybody is answered: whoever sees a failure sees that the log has failed.
+            Err(error) => self.shared.fail(error),
+        }
+        let mut release = false;
+        for request in requests {
+            release |= self.answer(request, &committed);
+        }
+        committed?;
+        if release {
+            self.log.release()?;
+        }
+        self.publish_size();
+        Ok(())
+    }
+
+    /// Does what was asked for beside writing; true if segments may have become unneeded.
+    fn answer(&mut self, request: Request, committed: &Result<()>) -> bool {
+        match request {
+            Request::Rows { .. } => false,
+            Request::Drop { name, done } => {
+                if committed.is_ok() {
+                    self.unclaimed.remove(&name);
+                    self.shared.forget(&name);
+                }
+                let _ = done.send(committed.clone());
+                true
+            }
+            Request::Claim { name, done } => {
+                let claimed = committed.clone().and_then(|()| self.claim(&name));
+                // Whoever asked may have gone away.
+                if let Err(Ok(Some(_))) = done.send(claimed) {
+                    self.log.unpin(&name);
+                }
+                false
+            }
+            Request::Unpin { name } => {
+                self.log.unpin(&name);
+                true
+            }
+            Request::Mark { name, id } => {
+                self.log.mark_stored(&name, id);
+                if let Some(unclaimed) = self.unclaimed.get_mut(&name) {
+                    unclaimed.records.retain(|record| record.id > id);
+                }
+                true
+            }
+            Request::Barrier { done } => {
+                let _ = done.send(committed.clone());
+                false
+            }
+        }
+    }
+
+    /// Everything that was appended before is on the disk: says what the log has.
+    fn claim(&mut self, name: &DatabaseName) -> Result<Option<Recovered>> {
+        self.log.pin(name);
+        match self.unclaimed.remove(name) {
+            Some(recovered) => Ok(Some(recovered)),
+            None => self.log.locate(name),
+        }
+    }
+
+    /// Tells those who follow it, if a segment was begun or removed.
+    fn publish_size(&mut self) {
+        let size = self.log.size();
+        let same = (size.segments, size.newest) == (self.size.segments, self.size.newest);
+        if same && self.generation > 0 {
+            return;
+        }
+        self.size = size;
+        self.generation += 1;
+        let settings = &self.shared.settings;
+        self.shared.set_status(LogStatus {
+            size,
+            holders: self.log.holders(),
+            wants_release: size.bytes > settings.release_bytes,
+            full: size.bytes > settings.log_bytes_max,
+            ended: false,
+            generation: self.generation,
+        });
+    }
+}
+
+fn entry(request: &Request) -> Option<Entry<'_>> {
+    match request {
+        Request::Rows { session, previous_id, id, rows } => {
+            Some(Entry::Rows { database: &session.name, previous_id: *previous_id, id: *id, rows })
+        }
+        Request::Drop { name, .. } => Some(Entry::Drop(name)),
+        _ => None,
+    }
+}
+
+/// Tells each writer of the group once.
+fn tell(requests: &[Request]) {
+    let mut told: Vec<Told> = Vec::new();
+    for request in requests {
+        let Request::Rows { session, id, rows, .. } = request else {
+            continue;
+        };
+        let known = told.iter_mut().rev().find(|told| Arc::ptr_eq(&told.session, session));
+        match known {
+            Some(known) => {
+                known.id = *id;
+                known.appends += 1;
+                known.bytes += rows.len();
+            }
+            None => {
+                told.push(Told { session: session.clone(), id: *id, appends: 1, bytes: rows.len() })
+            }
+        }
+    }
+    for Told { session, id, appends, bytes } in told {
+        session.listener.durable(id, appends, bytes);
+    }
+}

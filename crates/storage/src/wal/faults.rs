@@ -1,0 +1,52 @@
+//! The log's points as fault points of this crate.
+
+use crate::directory::DataDirectory;
+use crate::faults::{FaultPoint, Faults, Verdict};
+use nodelog::{Hooks, LogPoint};
+use std::io;
+use std::sync::Arc;
+use tokio::runtime::Handle;
+
+/// Asks the store's hook on the log's own thread, which may block.
+#[derive(Debug)]
+pub(super) struct FaultHooks {
+    faults: Arc<dyn Faults>,
+    runtime: Handle,
+    /// Keeps the directory locked as long as the log's thread lives.
+    _directory: Arc<DataDirectory>,
+}
+
+impl FaultHooks {
+    pub(super) fn new(
+        faults: Arc<dyn Faults>,
+        runtime: Handle,
+        directory: Arc<DataDirectory>,
+    ) -> Self {
+        Self { faults, runtime, _directory: directory }
+    }
+}
+
+impl Hooks for FaultHooks {
+    fn reached(&self, point: LogPoint) -> io::Result<()> {
+        let Some(point) = fault_point(point) else {
+            return Ok(());
+        };
+        match self.runtime.block_on(self.faults.reached(point)) {
+            Verdict::Proceed => Ok(()),
+            Verdict::Fail => Err(io::Error::other(format!("injected fault at {point}"))),
+        }
+    }
+}
+
+fn fault_point(point: LogPoint) -> Option<FaultPoint> {
+    Some(match point {
+        LogPoint::FrameWritten => FaultPoint::LogFrameWritten,
+        LogPoint::FrameSynced => FaultPoint::LogFrameSynced,
+        LogPoint::SegmentPrepared => FaultPoint::LogSegmentPrepared,
+        LogPoint::SegmentRolled => FaultPoint::LogSegmentRolled,
+        LogPoint::SegmentReleased => FaultPoint::LogSegmentReleased,
+        LogPoint::SegmentRemoved => FaultPoint::LogSegmentRemoved,
+        // One that this crate does not know yet.
+        _ => return None,
+    })
+}
