@@ -63,6 +63,15 @@ def updates_before_condition(operation, body, ours, theirs):
     return operation == "UpdateItem" and "AttributeUpdates" in body and refused
 
 
+@known("UPDATED_OLD and UPDATED_NEW return the parts that the update names; DynamoDB Local returns whole attributes")
+def parts_of_attributes(operation, body, ours, theirs):
+    nested = any(sign in body.get("UpdateExpression", "") for sign in ".[")
+    updated = str(body.get("ReturnValues", "")).startswith("UPDATED")
+    if operation != "UpdateItem" or not (nested and updated) or (ours[0], theirs[0]) != (200, 200):
+        return False
+    return set(ours[1].get("Attributes", {})) <= set(theirs[1].get("Attributes", {}))
+
+
 def only_removes(body):
     updates = body.get("AttributeUpdates")
     if updates:
