@@ -53,6 +53,8 @@ impl UpdateTable {
         let class = shared::table_class(&mut params)?;
         let stream = params.object("StreamSpecification")?;
         let encryption = params.object("SSESpecification")?;
+        // Attributes are defined for the indexes that use them, and there are none.
+        params.list("AttributeDefinitions")?;
         let index = params.list("GlobalSecondaryIndexUpdates")?.unwrap_or_default();
         params.finish_constraints()?;
         for (parameter, instead) in UNSUPPORTED {

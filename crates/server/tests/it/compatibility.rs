@@ -14,6 +14,18 @@ use serde_json::{Value, json};
 use crate::compatibility_samples::{Sample, samples};
 use crate::support::{TestServer, table};
 
+/// What the file begins with.
+const INTRODUCTION: &str = "# Operations and parameters
+
+Made by the test `compatibility` of crate `server` from what a server answers;
+`FORESHARD_WRITE_DOCS=1 cargo test --workspace compatibility` writes it anew. *yes*: it is read and a
+request that uses it is served (that it then does what it should is for other tests). *refused*: a
+`ValidationException` says that it is not supported. None of these is ignored.
+
+| operation | parameter | |
+|---|---|---|
+";
+
 /// What becomes of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
@@ -77,12 +89,7 @@ async fn fate(server: &TestServer, sample: &Sample, name: &str, used: &Value) ->
 #[tokio::test]
 async fn every_parameter_is_served_or_refused_as_the_table_says() {
     let server = TestServer::start().await;
-    let mut text = String::from(
-        "# Operations and parameters\n\nMade by the test `compatibility` of crate `server` from what a \
-         server answers; `FORESHARD_WRITE_DOCS=1 cargo test --workspace compatibility` writes it \
-         anew.\n*yes*: does what DynamoDB does. *refused*: a `ValidationException` says that it is not \
-         supported. Nothing is ignored.\n\n| operation | parameter | |\n|---|---|---|\n",
-    );
+    let mut text = String::from(INTRODUCTION);
     for sample in samples() {
         for (name, used) in &sample.parameters {
             let fate = fate(&server, &sample, name, used).await;

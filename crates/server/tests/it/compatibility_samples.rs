@@ -267,6 +267,7 @@ fn table_samples() -> Vec<Sample> {
     update.extend(shared_by_tables());
     update.extend([
         ("BillingMode", json!("PROVISIONED")),
+        ("AttributeDefinitions", new["AttributeDefinitions"].clone()),
         ("GlobalSecondaryIndexUpdates", json!([{"Create": {"IndexName": "index"}}])),
         ("ReplicaUpdates", json!([{"Create": {"RegionName": "x"}}])),
     ]);
