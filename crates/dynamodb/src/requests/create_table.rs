@@ -6,6 +6,8 @@
 
 mod parse;
 
+pub(super) use parse::attribute_definitions;
+
 use crate::error::ApiError;
 use crate::json::Body;
 use crate::params::Params;

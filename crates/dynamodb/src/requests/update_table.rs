@@ -3,6 +3,7 @@
 //! All of it changes the definition alone and holds at once. Partitions follow the load that is
 //! forecast, not these numbers; secondary indexes, streams and replicas do not exist yet.
 
+use super::create_table::attribute_definitions;
 use super::table_params as shared;
 use crate::error::{ApiError, ErrorKind};
 use crate::json::Body;
@@ -54,7 +55,9 @@ impl UpdateTable {
         let stream = params.object("StreamSpecification")?;
         let encryption = params.object("SSESpecification")?;
         // Attributes are defined for the indexes that use them, and there are none.
-        params.list("AttributeDefinitions")?;
+        if params.has("AttributeDefinitions") {
+            attribute_definitions(&mut params)?;
+        }
         let index = params.list("GlobalSecondaryIndexUpdates")?.unwrap_or_default();
         params.finish_constraints()?;
         for (parameter, instead) in UNSUPPORTED {

@@ -28,7 +28,9 @@ fn attribute_name(params: &mut Params, path: &str) -> Result<Option<String>, Api
 }
 
 /// Takes `AttributeDefinitions`.
-pub(super) fn attribute_definitions(params: &mut Params) -> Result<Vec<KeyAttribute>, ApiError> {
+pub(in crate::requests) fn attribute_definitions(
+    params: &mut Params,
+) -> Result<Vec<KeyAttribute>, ApiError> {
     let Some(list) = params.list("AttributeDefinitions")? else {
         params.missing("attributeDefinitions");
         return Ok(Vec::new());
