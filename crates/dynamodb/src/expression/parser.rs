@@ -244,14 +244,15 @@ impl<'a> Parser<'a> {
 
     /// How many of the opening parentheses that come next enclose a whole sum.
     pub(super) fn parentheses_around_sum(&self) -> usize {
-        let mut depth = 0;
+        let mut depth = 0_usize;
         for token in &self.tokens[self.at..] {
             if token.is_symbol("(") {
                 depth += 1;
             } else if token.is_symbol("+") || token.is_symbol("-") {
                 return depth;
             } else if token.is_symbol(")") {
-                depth -= 1;
+                // One that closes nothing is a syntax error, which is for others to find.
+                depth = depth.saturating_sub(1);
             }
             if depth == 0 {
                 break;

@@ -144,6 +144,7 @@ fn faults_are_reported_in_dynamodbs_words() {
     for (text, message) in [
         ("", "The expression can not be empty;"),
         ("a = :s", "Syntax error; token: \"a\", near: \"a =\""),
+        ("SET a = ) + :s", "Syntax error; token: \")\", near: \"= ) +\""),
         ("SET a", "Syntax error; token: \"<EOF>\", near: \"a\""),
         ("SET a = :s,", "Syntax error; token: \"<EOF>\", near: \",\""),
         ("SET a = :s + :one + :one", "Syntax error; token: \"+\", near: \":one + :one\""),
