@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VENV := .venv
 export FORESHARD_PYTHON ?= $(CURDIR)/$(VENV)/bin/python
 
-.PHONY: help build demo test test-long bench lint
+.PHONY: help build demo test test-long test-differential bench lint
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,12 @@ test: need-cargo $(VENV)/ready ## everything that has to hold before a change la
 
 test-long: need-cargo $(VENV)/ready ## the full crash matrices and more property cases
 	FORESHARD_TEST_LONG=1 PROPTEST_CASES=$${PROPTEST_CASES:-2000} cargo test --workspace --locked
+
+test-differential: need-cargo ## random requests against DynamoDB Local, which is fetched (DIFFERENTIAL_ARGS="--requests 100000 --seed 1")
+	@command -v java >/dev/null || { echo "missing: java (apt-get install default-jre-headless)"; exit 1; }
+	@command -v npm >/dev/null || { echo "missing: npm (apt-get install npm)"; exit 1; }
+	cargo build --workspace --locked
+	python3 crates/server/tests/differential/run.py --binary target/debug/foreshard $(DIFFERENTIAL_ARGS)
 
 bench: need-cargo ## the benchmarks
 	cargo bench -p workload --locked

@@ -94,6 +94,13 @@ mod tests {
     }
 
     #[test]
+    fn credentials_are_read_and_not_shown() {
+        let config = load("[server.credentials]\nAKID = \"tiger\"\n").unwrap();
+        assert_eq!(config.server.credentials.ids().collect::<Vec<_>>(), ["AKID"]);
+        assert!(!format!("{config:?}").contains("tiger"));
+    }
+
+    #[test]
     fn a_misspelt_name_is_refused_in_one_line() {
         let error = load("[manager]\ntick = 500\n").unwrap_err().to_string();
         assert!(error.contains("unknown field `tick`"), "{error}");

@@ -55,8 +55,12 @@ pub(crate) async fn run(args: Args) -> Result<(), ServeError> {
     println!("  DynamoDB API   http://{}", service.api_address());
     println!("  page, admin    http://{}", service.admin_address());
     println!("Try it:");
+    let (id, secret) = match config.server.credentials.ids().next() {
+        Some(id) => (id, "..."),
+        None => ("local", "local"),
+    };
     println!(
-        "  AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=us-east-1 \
+        "  AWS_ACCESS_KEY_ID={id} AWS_SECRET_ACCESS_KEY={secret} AWS_DEFAULT_REGION=us-east-1 \
          aws dynamodb list-tables --endpoint-url http://{}",
         service.api_address()
     );

@@ -29,6 +29,7 @@ pub enum ErrorKind {
     ResourceNotFound,
     Serialization,
     ServiceUnavailable,
+    TableNotFound,
     Throttling,
     UnknownOperation,
     UnrecognizedClient,
@@ -57,6 +58,7 @@ impl ErrorKind {
             Self::ResourceNotFound => "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException",
             Self::Serialization => "com.amazon.coral.service#SerializationException",
             Self::ServiceUnavailable => "com.amazon.coral.service#ServiceUnavailableException",
+            Self::TableNotFound => "com.amazonaws.dynamodb.v20120810#TableNotFoundException",
             Self::Throttling => "com.amazon.coral.availability#ThrottlingException",
             Self::UnknownOperation => "com.amazon.coral.service#UnknownOperationException",
             Self::UnrecognizedClient => "com.amazon.coral.service#UnrecognizedClientException",
@@ -114,6 +116,18 @@ impl ApiError {
     /// The table called `name`, which a request about tables names, does not exist.
     pub fn table_not_found_named(name: &str) -> Self {
         let message = format!("Requested resource not found: Table: {name} not found");
+        Self::new(ErrorKind::ResourceNotFound, message)
+    }
+
+    /// The table that a request about backups names does not exist.
+    pub fn table_not_found_for_backups(name: &str) -> Self {
+        Self::new(ErrorKind::TableNotFound, format!("Table not found: {name}"))
+    }
+
+    /// The resource that a request about tags names does not exist.
+    pub fn resource_not_found(arn: &str) -> Self {
+        // The missing letter is DynamoDB's.
+        let message = format!("Requested resource not found: ResourcArn: {arn} not found");
         Self::new(ErrorKind::ResourceNotFound, message)
     }
 

@@ -12,6 +12,7 @@ mod condition;
 mod document;
 mod fault;
 mod key_condition;
+pub(crate) mod legacy;
 mod lexer;
 mod parser;
 mod path;
@@ -26,6 +27,8 @@ pub use path::{Path, Step};
 pub use placeholders::Placeholders;
 pub use projection::Projection;
 pub use update::{Update, Updated};
+
+use condition::compare as condition_order;
 
 /// Longest expression, in bytes.
 pub const EXPRESSION_BYTES_MAX: usize = 4096;

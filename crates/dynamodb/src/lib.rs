@@ -17,6 +17,7 @@ mod keys;
 mod operation;
 mod params;
 mod requests;
+pub mod sigv4;
 pub mod table;
 #[cfg(test)]
 mod testing;
@@ -30,8 +31,12 @@ pub use requests::batch_get_item::{
 pub use requests::batch_write_item::{
     BATCH_WRITES_MAX, BatchWriteItem, BatchWriteResult, TableWrites,
 };
-pub use requests::create_table::{CreateTable, Creation, STRATEGY_TAG};
+pub use requests::create_table::{CreateTable, Creation};
 pub use requests::delete_item::DeleteItem;
+pub use requests::descriptions::{
+    describe_backups_response, describe_endpoints_response, describe_limits_response,
+    describe_time_to_live_response,
+};
 pub use requests::get_item::GetItem;
 pub use requests::page::{Offer, PAGE_BYTES_MAX, Page, PagePlan};
 pub use requests::put_item::PutItem;
@@ -41,8 +46,11 @@ pub use requests::scan::Scan;
 pub use requests::tables::{
     LIST_TABLES_MAX, ListTables, TableRequest, describe_table_response, table_description_response,
 };
+pub use requests::tags::{ListTags, TagResource, UntagResource, tags_response};
 pub use requests::update_item::UpdateItem;
+pub use requests::update_table::UpdateTable;
 pub use requests::write::{Change, Write, WriteOutcome};
 pub use table::{
-    Billing, BillingMode, TableDefinition, TableSize, TableStatus, Tag, WarmThroughput,
+    Billing, BillingMode, Changes, STRATEGY_TAG, TableClass, TableDefinition, TableSize,
+    TableStatus, Tag, UnreadableDefinition, WarmThroughput,
 };

@@ -34,13 +34,21 @@ operations!(
     CreateTable,
     DeleteItem,
     DeleteTable,
+    DescribeContinuousBackups,
+    DescribeEndpoints,
+    DescribeLimits,
     DescribeTable,
+    DescribeTimeToLive,
     GetItem,
     ListTables,
+    ListTagsOfResource,
     PutItem,
     Query,
     Scan,
+    TagResource,
+    UntagResource,
     UpdateItem,
+    UpdateTable,
 );
 
 /// Operations of DynamoDB that this service does not have; clients are told so by name.
@@ -51,17 +59,13 @@ const NOT_SERVED: &[&str] = &[
     "DeleteBackup",
     "DeleteResourcePolicy",
     "DescribeBackup",
-    "DescribeContinuousBackups",
     "DescribeContributorInsights",
-    "DescribeEndpoints",
     "DescribeExport",
     "DescribeGlobalTable",
     "DescribeGlobalTableSettings",
     "DescribeImport",
     "DescribeKinesisStreamingDestination",
-    "DescribeLimits",
     "DescribeTableReplicaAutoScaling",
-    "DescribeTimeToLive",
     "DisableKinesisStreamingDestination",
     "EnableKinesisStreamingDestination",
     "ExecuteStatement",
@@ -74,20 +78,16 @@ const NOT_SERVED: &[&str] = &[
     "ListExports",
     "ListGlobalTables",
     "ListImports",
-    "ListTagsOfResource",
     "PutResourcePolicy",
     "RestoreTableFromBackup",
     "RestoreTableToPointInTime",
-    "TagResource",
     "TransactGetItems",
     "TransactWriteItems",
-    "UntagResource",
     "UpdateContinuousBackups",
     "UpdateContributorInsights",
     "UpdateGlobalTable",
     "UpdateGlobalTableSettings",
     "UpdateKinesisStreamingDestination",
-    "UpdateTable",
     "UpdateTableReplicaAutoScaling",
     "UpdateTimeToLive",
 ];
@@ -113,9 +113,16 @@ impl Operation {
 
     /// Whether the operation is on items, and so counts as workload, rather than on tables.
     pub fn is_on_items(self) -> bool {
-        !matches!(
+        matches!(
             self,
-            Self::CreateTable | Self::DeleteTable | Self::DescribeTable | Self::ListTables
+            Self::BatchGetItem
+                | Self::BatchWriteItem
+                | Self::DeleteItem
+                | Self::GetItem
+                | Self::PutItem
+                | Self::Query
+                | Self::Scan
+                | Self::UpdateItem
         )
     }
 }

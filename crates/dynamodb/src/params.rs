@@ -28,6 +28,11 @@ impl Params {
         Self { map: body.0, violations: Vec::new() }
     }
 
+    /// Whether a parameter is there and not null.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.map.get(name).is_some_and(|json| !json.is_null())
+    }
+
     /// Takes a parameter of any type; null counts as absent.
     pub(crate) fn take(&mut self, name: &str) -> Option<Json> {
         self.map.remove(name).filter(|json| !json.is_null())

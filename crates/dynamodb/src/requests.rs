@@ -5,38 +5,28 @@
 
 pub(crate) mod batch_get_item;
 pub(crate) mod batch_write_item;
+mod conditions;
 pub(crate) mod create_table;
 pub(crate) mod delete_item;
+pub(crate) mod descriptions;
 pub(crate) mod get_item;
 pub(crate) mod page;
 mod page_options;
+mod projections;
 pub(crate) mod put_item;
 pub(crate) mod query;
 pub(crate) mod read;
 pub(crate) mod scan;
+mod table_params;
 pub(crate) mod tables;
+pub(crate) mod tags;
 pub(crate) mod update_item;
+pub(crate) mod update_table;
 pub(crate) mod write;
 
 use crate::error::ApiError;
-use crate::expression::{Condition, Path, Placeholders};
-use crate::params::Params;
+use crate::expression::Path;
 use crate::table::TableDefinition;
-
-/// Refuses the parameters that expressions have replaced; `legacy` pairs each with its successor.
-fn refuse_legacy(params: &mut Params, legacy: &[(&str, &str)]) -> Result<(), ApiError> {
-    legacy.iter().try_for_each(|(name, successor)| {
-        params.refuse(name, &format!("it is a legacy parameter, use {successor} instead"))
-    })
-}
-
-/// Parses a `ConditionExpression`, if there is one.
-fn condition(
-    text: Option<&str>,
-    placeholders: &mut Placeholders,
-) -> Result<Option<Condition>, ApiError> {
-    text.map(|text| Condition::parse("ConditionExpression", text, placeholders)).transpose()
-}
 
 /// Refuses document paths that lead into a key attribute: keys are scalars.
 fn check_key_paths<'a>(

@@ -1,8 +1,15 @@
 //! A table's definition: what the catalog stores, and what DescribeTable shows of it.
 
+mod stored;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use types::{KeyAttribute, KeySchema, Strategy};
+
+pub use stored::UnreadableDefinition;
+
+/// The tag that chooses the strategy.
+pub const STRATEGY_TAG: &str = "foreshard:strategy";
 
 /// How a table pays for its requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +49,7 @@ impl Billing {
     }
 
     /// Read and write units per second; zeros on demand, as DynamoDB shows them.
-    fn rates(&self) -> (u64, u64) {
+    pub(crate) fn rates(&self) -> (u64, u64) {
         match *self {
             Self::PayPerRequest => (0, 0),
             Self::Provisioned { read_units, write_units } => (read_units, write_units),
@@ -64,6 +71,35 @@ impl WarmThroughput {
     pub const ON_DEMAND: Self = Self { read_units: 12_000, write_units: 4_000 };
 }
 
+/// What a table's storage is billed as. It changes no behaviour here; clients read it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TableClass {
+    /// The default.
+    #[serde(rename = "STANDARD")]
+    Standard,
+    /// For tables that are read rarely.
+    #[serde(rename = "STANDARD_INFREQUENT_ACCESS")]
+    InfrequentAccess,
+}
+
+/// When properties of a table were last changed, in milliseconds since the epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Changes {
+    /// To on demand; without it the table is on demand since its creation, or never was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_demand_ms: Option<i64>,
+    /// To higher provisioned rates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub increase_ms: Option<i64>,
+    /// To lower provisioned rates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decrease_ms: Option<i64>,
+    /// To another class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class_ms: Option<i64>,
+}
+
 /// A label of a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tag {
@@ -75,7 +111,7 @@ pub struct Tag {
     pub value: String,
 }
 
-/// What a table is; stored as JSON in the catalog.
+/// What a table is; stored in the catalog as [`TableDefinition::to_stored`] writes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableDefinition {
     /// The name.
@@ -103,6 +139,12 @@ pub struct TableDefinition {
     /// Labels.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<Tag>,
+    /// The class, if one was chosen. Since version 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<TableClass>,
+    /// When the above was changed. Since version 2.
+    #[serde(default)]
+    pub changes: Changes,
 }
 
 /// A table's state as clients wait for it.
@@ -151,7 +193,6 @@ impl TableDefinition {
 
     /// DynamoDB's `TableDescription`.
     pub fn description(&self, status: TableStatus, size: TableSize) -> Json {
-        let (read_units, write_units) = self.billing.rates();
         let mut description = json!({
             "AttributeDefinitions": self.attributes.iter().map(|attribute| json!({
                 "AttributeName": attribute.name,
@@ -162,23 +203,25 @@ impl TableDefinition {
                 |(attribute, role)| json!({"AttributeName": attribute.name, "KeyType": role})
             ).collect::<Vec<_>>(),
             "TableStatus": status.as_str(),
-            "CreationDateTime": self.created_ms as f64 / 1000.0,
-            "ProvisionedThroughput": {
-                "NumberOfDecreasesToday": 0,
-                "ReadCapacityUnits": read_units,
-                "WriteCapacityUnits": write_units,
-            },
+            "CreationDateTime": seconds(self.created_ms),
+            "ProvisionedThroughput": self.throughput_description(),
             "TableSizeBytes": size.bytes,
             "ItemCount": size.items,
             "TableArn": self.arn,
             "TableId": self.uuid,
             "DeletionProtectionEnabled": self.deletion_protection,
         });
-        if self.billing.mode() == BillingMode::PayPerRequest {
+        if let Some(since_ms) = self.on_demand_since_ms() {
             description["BillingModeSummary"] = json!({
-                "BillingMode": BillingMode::PayPerRequest,
-                "LastUpdateToPayPerRequestDateTime": self.created_ms as f64 / 1000.0,
+                "BillingMode": self.billing.mode(),
+                "LastUpdateToPayPerRequestDateTime": seconds(since_ms),
             });
+        }
+        if let Some(class) = self.class {
+            description["TableClassSummary"] = json!({"TableClass": class});
+            if let Some(ms) = self.changes.class_ms {
+                description["TableClassSummary"]["LastUpdateDateTime"] = json!(seconds(ms));
+            }
         }
         let warm = self.shown_warm_throughput();
         description["WarmThroughput"] = json!({
@@ -189,8 +232,32 @@ impl TableDefinition {
         description
     }
 
+    fn throughput_description(&self) -> Json {
+        let (read_units, write_units) = self.billing.rates();
+        let mut throughput = json!({
+            "NumberOfDecreasesToday": 0,
+            "ReadCapacityUnits": read_units,
+            "WriteCapacityUnits": write_units,
+        });
+        for (name, ms) in [
+            ("LastIncreaseDateTime", self.changes.increase_ms),
+            ("LastDecreaseDateTime", self.changes.decrease_ms),
+        ] {
+            if let Some(ms) = ms {
+                throughput[name] = json!(seconds(ms));
+            }
+        }
+        throughput
+    }
+
+    /// Since when the table is, or until its last change was, on demand.
+    fn on_demand_since_ms(&self) -> Option<i64> {
+        let from_the_start = self.billing.mode() == BillingMode::PayPerRequest;
+        self.changes.on_demand_ms.or(from_the_start.then_some(self.created_ms))
+    }
+
     /// Clients such as Terraform expect warm throughput in every description.
-    fn shown_warm_throughput(&self) -> WarmThroughput {
+    pub(crate) fn shown_warm_throughput(&self) -> WarmThroughput {
         self.warm_throughput.unwrap_or(match self.billing {
             Billing::PayPerRequest => WarmThroughput::ON_DEMAND,
             Billing::Provisioned { read_units, write_units } => {
@@ -198,6 +265,11 @@ impl TableDefinition {
             }
         })
     }
+}
+
+/// A time as DynamoDB's JSON has it: seconds since the epoch, with decimals.
+fn seconds(ms: i64) -> f64 {
+    ms as f64 / 1000.0
 }
 
 #[cfg(test)]
@@ -215,26 +287,6 @@ mod tests {
         assert_eq!(shown["BillingModeSummary"]["BillingMode"], "PAY_PER_REQUEST");
         assert_eq!(shown["WarmThroughput"]["ReadUnitsPerSecond"], 12_000);
         assert_eq!((&shown["ItemCount"], &shown["TableSizeBytes"]), (&json!(3), &json!(99)));
-    }
-
-    #[test]
-    fn definitions_round_trip_as_json() {
-        let mut table = testing::table();
-        table.tags.push(Tag { key: "k".into(), value: "v".into() });
-        table.warm_throughput = Some(WarmThroughput::ON_DEMAND);
-        let json = serde_json::to_value(&table).unwrap();
-        assert_eq!(serde_json::from_value::<TableDefinition>(json).unwrap(), table);
-    }
-
-    #[test]
-    fn a_definition_of_the_first_version_stays_readable() {
-        let stored = r#"{"name":"t","arn":"a","uuid":"u","created_ms":1,
-            "attributes":[{"name":"p","key_type":"S"}],
-            "key_schema":{"partition":{"name":"p","key_type":"S"}},
-            "strategy":"range","billing":{"mode":"PROVISIONED","read_units":5,"write_units":6}}"#;
-        let table: TableDefinition = serde_json::from_str(stored).unwrap();
-        assert_eq!(table.billing, Billing::Provisioned { read_units: 5, write_units: 6 });
-        assert_eq!(table.strategy, Strategy::Range);
     }
 
     #[test]

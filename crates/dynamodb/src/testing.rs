@@ -22,6 +22,8 @@ pub(crate) fn table() -> TableDefinition {
         warm_throughput: None,
         deletion_protection: false,
         tags: vec![],
+        class: None,
+        changes: Default::default(),
     }
 }
 

@@ -7,14 +7,22 @@ use thiserror::Error;
 /// Why a server could not start or stop.
 #[derive(Debug, Error)]
 pub enum ServerError {
-    /// Without credentials everybody who can connect may do everything.
-    #[error(
-        "listen address {listen} is not a loopback address: Foreshard has no credentials yet, \
-         so it only listens on 127.0.0.1 or [::1]"
-    )]
+    /// Nobody is verified there, so everybody who can connect may do everything.
+    #[error("listen address {listen} is not a loopback address: {remedy}")]
     NotLoopback {
         /// The address that was asked for.
         listen: SocketAddr,
+        /// What to do about it.
+        remedy: &'static str,
+    },
+    /// A credential that anybody can guess.
+    #[error(
+        "the credential of access key id {id:?} is empty: give both an id and a secret under \
+         [server.credentials]"
+    )]
+    EmptyCredential {
+        /// Its access key id.
+        id: String,
     },
     /// The address is taken or not ours.
     #[error("cannot listen on {listen}: {source}; choose another address or port")]

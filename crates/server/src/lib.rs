@@ -10,6 +10,7 @@
 
 pub mod admin;
 mod admission;
+mod auth;
 mod error;
 mod execution;
 pub mod metrics;
@@ -23,4 +24,6 @@ pub use admin::{Admin, AdminComponents, AdminHandle, AdminSettings};
 pub use admission::ExpectedLoad;
 pub use error::ServerError;
 pub use server::{Components, Server, ServerHandle};
-pub use settings::{HttpSettings, LimitMode, LimitSettings, ServerSettings, TableSettings};
+pub use settings::{
+    Credentials, HttpSettings, LimitMode, LimitSettings, ServerSettings, TableSettings,
+};

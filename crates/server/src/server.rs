@@ -38,6 +38,10 @@ impl std::fmt::Debug for Components {
     }
 }
 
+/// What to do to listen beyond loopback.
+const UNVERIFIED: &str = "without credentials everybody could use it; put ACCESS_KEY_ID = \"secret\" \
+     under [server.credentials] in the configuration, or listen on 127.0.0.1 or [::1]";
+
 /// Starts servers.
 #[derive(Debug)]
 pub struct Server;
@@ -46,18 +50,24 @@ impl Server {
     /// Starts to serve the DynamoDB API.
     ///
     /// # Errors
-    /// If the address is not a loopback address, or cannot be listened on.
+    /// If the address is not a loopback address and there are no credentials, if a credential is
+    /// empty, or if the address cannot be listened on.
     pub async fn start(
         settings: ServerSettings,
         components: Components,
     ) -> Result<ServerHandle, ServerError> {
+        if let Some(id) = settings.credentials.empty_one() {
+            return Err(ServerError::EmptyCredential { id: id.to_owned() });
+        }
+        let unverified = settings.credentials.is_empty().then_some(UNVERIFIED);
         let metrics = Arc::new(Metrics::default());
         let recorder = Arc::clone(&components.recorder);
         let seed = components.seed;
         let executor = Executor::new(&settings, components);
         let service = Arc::new(Service::new(&settings, executor, Arc::clone(&metrics), seed));
         let listener =
-            Listener::start(settings.listen, &settings.http, Arc::clone(&service)).await?;
+            Listener::start(settings.listen, &settings.http, Arc::clone(&service), unverified)
+                .await?;
         tracing::info!(addr = %listener.addr, "serving the DynamoDB API");
         Ok(ServerHandle { metrics, recorder, service, listener })
     }

@@ -8,15 +8,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use dynamodb::sigv4::Signature;
 use dynamodb::{ApiError, ErrorKind, Operation};
+use http::header::{ACCESS_CONTROL_REQUEST_HEADERS, ORIGIN};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 
+use crate::auth::Doorkeeper;
 use crate::execution::{Call, Executor};
 use crate::metrics::Metrics;
 use crate::settings::ServerSettings;
-use crate::wire::{AuthError, BodyError, BodyReader, Caller, Handler, Reply, RequestIds};
+use crate::wire::{
+    BodyError, BodyReader, Caller, Cors, EncodingError, Handler, Reply, RequestIds, decoded,
+};
 
 /// Answers the requests of the DynamoDB API.
 #[derive(Debug)]
@@ -25,6 +30,8 @@ pub(crate) struct Service {
     metrics: Arc<Metrics>,
     ids: RequestIds,
     bodies: BodyReader,
+    doorkeeper: Doorkeeper,
+    cors: Cors,
     request_max: Duration,
     health: String,
 }
@@ -42,6 +49,11 @@ impl Service {
             metrics,
             ids: RequestIds::new(seed),
             bodies: BodyReader::new(&settings.http),
+            doorkeeper: Doorkeeper::new(&settings.credentials),
+            cors: Cors::new(
+                settings.http.cors_origins.as_deref(),
+                !settings.credentials.is_empty(),
+            ),
             request_max: Duration::from_millis(settings.http.request_ms_max),
             health: format!("healthy: dynamodb.{}.amazonaws.com ", settings.region),
         }
@@ -70,11 +82,7 @@ impl Service {
         self.metrics.count(operation.ok(), began.elapsed(), result.as_ref().err());
         match result {
             Ok(body) => Reply::json(StatusCode::OK, body),
-            Err(error) => {
-                let status = StatusCode::from_u16(error.status());
-                let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                Reply::json(status, error.to_body())
-            }
+            Err(error) => refused(&error),
         }
     }
 
@@ -86,24 +94,43 @@ impl Service {
         peer: SocketAddr,
     ) -> Result<Vec<u8>, ApiError> {
         let (head, body) = request.into_parts();
-        let head = Request::from_parts(head, ());
-        let caller = Caller::of(&head, peer).map_err(refuse)?;
-        let body = self.bodies.read(body).await.map_err(|error| match error {
+        let (uri, headers) = (&head.uri, &head.headers);
+        let signature = Signature::read(uri, headers)?;
+        let key = self.doorkeeper.key(&signature, uri, headers, self.executor.now_ms())?;
+        let body = self.bodies.read(body).await.map_err(|error| self.unreadable(error))?;
+        if let Some(key) = key {
+            signature.verify(&head.method, uri, headers, &body.bytes, &key)?;
+        }
+        let plain =
+            decoded(headers, body.bytes.clone(), self.bodies.bytes_max()).map_err(|error| {
+                match error {
+                    EncodingError::Body(error) => self.unreadable(error),
+                    EncodingError::Unknown(encoding) => ApiError::serialization(format!(
+                        "The content encoding '{encoding}' is not supported; use gzip"
+                    )),
+                }
+            })?;
+        let caller = Caller::of(&signature, headers, peer);
+        let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let call = Call {
+            client: caller.register(self.executor.clients()),
+            invocation_id: header("amz-sdk-invocation-id"),
+            sdk_request: header("amz-sdk-request"),
+            host: header("host").unwrap_or_default(),
+            now_ms: self.executor.now_ms(),
+            real_ms: self.executor.real_ms(),
+        };
+        self.executor.execute(operation, &plain, &call).await
+    }
+
+    fn unreadable(&self, error: BodyError) -> ApiError {
+        match error {
             BodyError::TooLarge => ApiError::validation(format!(
                 "The request body exceeds the limit of {} bytes",
                 self.bodies.bytes_max()
             )),
             BodyError::Broken => ApiError::serialization("The request body could not be read"),
-        })?;
-        let header = |name| head.headers().get(name).and_then(|value| value.to_str().ok());
-        let call = Call {
-            client: caller.register(self.executor.clients()),
-            invocation_id: header("amz-sdk-invocation-id"),
-            sdk_request: header("amz-sdk-request"),
-            now_ms: self.executor.now_ms(),
-            real_ms: self.executor.real_ms(),
-        };
-        self.executor.execute(operation, &body.bytes, &call).await
+        }
     }
 }
 
@@ -116,33 +143,48 @@ impl Handler for Service {
         peer: SocketAddr,
     ) -> Response<Self::Body> {
         let id = self.ids.next();
-        let reply = match (request.method(), request.uri().path()) {
+        let (method, asked) = (request.method().clone(), cross_origin(request.headers()));
+        let reply = match (&method, request.uri().path()) {
+            (&Method::POST, "/") if !self.cors.admits(&asked) => refused(&foreign_page()),
             (&Method::POST, "/") => self.operate(request, peer).await,
             (&Method::GET, "/") => Reply::text(StatusCode::OK, self.health.clone()),
+            (&Method::OPTIONS, "/") => Reply::text(StatusCode::OK, String::new()),
             _ => Reply::text(StatusCode::NOT_FOUND, "<UnknownOperationException/>\n".to_owned()),
         };
-        reply.into_response(id)
+        let mut response = reply.into_response(id);
+        match method {
+            Method::OPTIONS => self.cors.allow_beforehand(&asked, response.headers_mut()),
+            _ => self.cors.allow(&asked, response.headers_mut()),
+        }
+        response
     }
+}
+
+fn refused(error: &ApiError) -> Reply {
+    let status = StatusCode::from_u16(error.status());
+    Reply::json(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), error.to_body())
+}
+
+fn foreign_page() -> ApiError {
+    let message = "Web pages of this origin may not use this service; name it in cors_origins under \
+                   [server.http], or configure credentials";
+    ApiError::new(ErrorKind::AccessDenied, message)
+}
+
+/// The headers that a browser adds for a page of another origin. Nearly every request has none, and
+/// then nothing is copied.
+fn cross_origin(headers: &HeaderMap) -> HeaderMap {
+    let mut kept = HeaderMap::new();
+    for name in [ORIGIN, ACCESS_CONTROL_REQUEST_HEADERS] {
+        if let Some(value) = headers.get(&name) {
+            kept.insert(name, value.clone());
+        }
+    }
+    kept
 }
 
 /// Which operation the headers ask for.
 fn operation(headers: &HeaderMap) -> Result<Operation, ApiError> {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
     Operation::from_target(target.unwrap_or_default())
-}
-
-/// A request without a usable signature.
-fn refuse(error: AuthError) -> ApiError {
-    match error {
-        AuthError::Missing => ApiError::new(
-            ErrorKind::MissingAuthenticationToken,
-            "Request is missing Authentication Token",
-        ),
-        AuthError::Twice => ApiError::new(
-            ErrorKind::InvalidSignature,
-            "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP \
-             header.",
-        ),
-        AuthError::Incomplete(what) => ApiError::new(ErrorKind::IncompleteSignature, what),
-    }
 }

@@ -3,10 +3,14 @@
 //! Plain data with defaults, read from the configuration file by the command line. Every bound of
 //! the request path has its name here; nothing below invents one of its own.
 
+mod credentials;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 use workload::DemandSettings;
+
+pub use credentials::{Credentials, Secret};
 
 /// One server: where it listens, what it accepts, how it throttles.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,6 +22,8 @@ pub struct ServerSettings {
     pub region: String,
     /// The account number that appears in ARNs.
     pub account: String,
+    /// Who may use the API; without any credential it is served on loopback only.
+    pub credentials: Credentials,
     /// Bounds of the HTTP surface.
     pub http: HttpSettings,
     /// How much a partition may be asked for.
@@ -34,6 +40,7 @@ impl Default for ServerSettings {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000),
             region: "us-east-1".to_owned(),
             account: "000000000000".to_owned(),
+            credentials: Credentials::default(),
             http: HttpSettings::default(),
             limits: LimitSettings::default(),
             tables: TableSettings::default(),
@@ -62,8 +69,13 @@ pub struct HttpSettings {
     pub header_read_ms_max: u64,
     /// How long one request may take, from the end of its head to its reply.
     pub request_ms_max: u64,
+    /// How long a reply may wait for a client that does not read it.
+    pub reply_stall_ms_max: u64,
     /// How long a shutdown waits for requests under way.
     pub drain_ms_max: u64,
+    /// Origins of web pages that may use the API; `["*"]` for all. Without it all may if there are
+    /// credentials, and else those of this machine.
+    pub cors_origins: Option<Vec<String>>,
 }
 
 impl HttpSettings {
@@ -81,7 +93,9 @@ impl Default for HttpSettings {
             headers_max: 100,
             header_read_ms_max: 60_000,
             request_ms_max: 30_000,
+            reply_stall_ms_max: 30_000,
             drain_ms_max: 10_000,
+            cors_origins: None,
         }
     }
 }
@@ -111,6 +125,8 @@ pub struct LimitSettings {
     pub write_units_per_s: f64,
     /// Unused capacity is kept for this many seconds.
     pub burst_s: f64,
+    /// Whether tables with provisioned throughput are throttled at it, too.
+    pub provisioned: bool,
 }
 
 impl Default for LimitSettings {
@@ -120,6 +136,7 @@ impl Default for LimitSettings {
             read_units_per_s: 3000.0,
             write_units_per_s: 1000.0,
             burst_s: 300.0,
+            provisioned: false,
         }
     }
 }

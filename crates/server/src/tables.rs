@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use dynamodb::{ApiError, TableDefinition};
+use dynamodb::{ApiError, Billing, TableDefinition};
+use parking_lot::Mutex;
 use storage::{Storage, Table};
 use types::{Clock, PartitionId, TableId, Units};
 
@@ -19,10 +20,11 @@ use crate::settings::LimitSettings;
 pub(crate) struct ServedTable {
     /// Its items.
     pub(crate) table: Arc<Table>,
-    /// What CreateTable said of it.
+    /// What CreateTable said of it, and the last UpdateTable. Requests under way keep the one that
+    /// they began with.
     pub(crate) definition: TableDefinition,
-    /// What its partitions admit.
-    pub(crate) admission: Admission,
+    /// What its partitions admit; the same whatever becomes of the definition.
+    pub(crate) admission: Arc<Admission>,
 }
 
 /// All tables of a server.
@@ -32,6 +34,8 @@ pub(crate) struct Tables {
     limits: LimitSettings,
     expected: Option<ExpectedLoad>,
     served: ArcSwap<HashMap<TableId, Arc<ServedTable>>>,
+    /// Held from reading a changed definition until it is served, so that the newest one wins.
+    redefining: Mutex<()>,
 }
 
 impl std::fmt::Debug for Tables {
@@ -48,7 +52,14 @@ impl Tables {
         limits: LimitSettings,
         expected: Option<ExpectedLoad>,
     ) -> Self {
-        Self { storage, clock, limits, expected, served: ArcSwap::default() }
+        Self {
+            storage,
+            clock,
+            limits,
+            expected,
+            served: ArcSwap::default(),
+            redefining: Mutex::new(()),
+        }
     }
 
     /// The table called `name`, if there is one.
@@ -74,6 +85,24 @@ impl Tables {
         levels.into_iter().find(|(id, _)| *id == partition).map(|(_, units)| units)
     }
 
+    /// Serves a table by the definition that it has now.
+    pub(crate) fn redefine(&self, old: &ServedTable) -> Result<Arc<ServedTable>, ApiError> {
+        let _newest_wins = self.redefining.lock();
+        let definition = definition_of(&old.table)?;
+        let table = Arc::clone(&old.table);
+        let admission = Arc::clone(&old.admission);
+        if definition.billing != old.definition.billing {
+            admission.provisioned.change(provisioned(&definition), self.clock.now_ms());
+        }
+        let new = Arc::new(ServedTable { table, definition, admission });
+        self.served.rcu(|served| {
+            let mut served = HashMap::clone(served);
+            served.insert(new.table.id(), Arc::clone(&new));
+            served
+        });
+        Ok(new)
+    }
+
     /// Stops serving tables that storage does not have any more.
     pub(crate) fn forget_dropped(&self) {
         self.served.rcu(|served| {
@@ -91,14 +120,17 @@ impl Tables {
     /// Begins to serve a table, and forgets those that are gone. If two requests do so at once, the
     /// first one's buckets are used.
     fn serve(&self, table: Arc<Table>) -> Result<Arc<ServedTable>, ApiError> {
-        let definition = serde_json::from_value(table.definition().as_ref().clone());
-        let definition: TableDefinition = definition.map_err(|error| {
-            tracing::error!(table = table.name(), %error, "a stored table definition is unreadable");
-            ApiError::internal("the table's stored definition cannot be read")
-        })?;
+        let definition = definition_of(&table)?;
         let map = table.partition_map();
         let now_ms = self.clock.now_ms();
-        let admission = Admission::new(self.limits, self.expected.clone(), &map, now_ms);
+        let admission = Admission::new(
+            self.limits,
+            self.expected.clone(),
+            provisioned(&definition),
+            &map,
+            now_ms,
+        );
+        let admission = Arc::new(admission);
         let id = table.id();
         let new = Arc::new(ServedTable { table, definition, admission });
         self.served.rcu(|served| {
@@ -108,5 +140,23 @@ impl Tables {
             served
         });
         Ok(self.served.load().get(&id).map_or(new, Arc::clone))
+    }
+}
+
+/// The definition that storage keeps with a table.
+fn definition_of(table: &Table) -> Result<TableDefinition, ApiError> {
+    TableDefinition::from_stored(&table.definition()).map_err(|error| {
+        tracing::error!(table = table.name(), %error, "a stored table definition is unreadable");
+        ApiError::internal("the table's stored definition cannot be read")
+    })
+}
+
+/// The rates that a table is provisioned with; none on demand.
+fn provisioned(definition: &TableDefinition) -> Option<Units> {
+    match definition.billing {
+        Billing::PayPerRequest => None,
+        Billing::Provisioned { read_units, write_units } => {
+            Some(Units { read: read_units as f64, write: write_units as f64 })
+        }
     }
 }

@@ -53,6 +53,11 @@ impl Value {
         }
     }
 
+    /// Whether this is a set.
+    pub fn is_set(&self) -> bool {
+        matches!(self, Self::Ss(_) | Self::Ns(_) | Self::Bs(_))
+    }
+
     /// The size as DynamoDB counts it for item sizes and capacity, without the attribute's name.
     ///
     /// Source: "DynamoDB item sizes and formats" in the DynamoDB Developer Guide.

@@ -4,6 +4,8 @@ mod evaluate;
 mod function;
 mod parse;
 
+pub(super) use evaluate::compare;
+
 use super::parser;
 use super::path::Path;
 use super::placeholders::Placeholders;
@@ -90,6 +92,11 @@ impl Condition {
     /// Whether `item` meets the condition; a missing item counts as one without attributes.
     pub fn matches(&self, item: &Item) -> bool {
         evaluate::program(&self.program, item)
+    }
+
+    /// A condition of another kind, in postfix order.
+    pub(super) fn of(program: Vec<Op>) -> Self {
+        Self { program }
     }
 
     pub(super) fn into_program(self) -> Vec<Op> {

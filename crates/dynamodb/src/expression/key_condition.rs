@@ -27,16 +27,18 @@ pub struct KeyCondition {
 
 /// A condition on one attribute.
 #[derive(Clone, Debug, PartialEq)]
-struct Term {
-    attribute: String,
-    test: KeyTest,
+pub(super) struct Term {
+    pub(super) attribute: String,
+    pub(super) test: KeyTest,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum KeyTest {
+pub(super) enum KeyTest {
     Compare(Comparator, Arc<Value>),
     Between(Arc<Value>, Arc<Value>),
     BeginsWith(Arc<Value>),
+    /// One that no order of keys answers; of `KeyConditions` only.
+    NotIndexable,
 }
 
 impl KeyConditionExpression {
@@ -67,6 +69,11 @@ impl KeyConditionExpression {
         Ok(Self { terms })
     }
 
+    /// A key condition of other parameters, of one term or two.
+    pub(super) fn of(terms: Vec<Term>) -> Self {
+        Self { terms }
+    }
+
     /// What the expression asks for in a table with this key.
     ///
     /// # Errors
@@ -85,19 +92,27 @@ impl KeyConditionExpression {
             return Err(not_supported());
         }
         let partition_term = find(&schema.partition).ok_or_else(|| missed(&schema.partition))?;
+        let sort_term = match &schema.sort {
+            Some(attribute) if self.terms.len() > 1 => {
+                Some((attribute, find(attribute).ok_or_else(|| missed(attribute))?))
+            }
+            _ => None,
+        };
+        if self.terms.iter().any(|term| term.test == KeyTest::NotIndexable) {
+            return Err(not_indexable());
+        }
         let KeyTest::Compare(Comparator::Equal, value) = &partition_term.test else {
             return Err(not_supported());
         };
         let partition = key_value(&schema.partition, value)?;
-        let sort = match &schema.sort {
-            Some(attribute) if self.terms.len() > 1 => {
-                let term = find(attribute).ok_or_else(|| missed(attribute))?;
-                Some(sort_condition(attribute, &term.test)?)
-            }
-            _ => None,
-        };
+        let sort = sort_term.map(|(attribute, term)| sort_condition(attribute, &term.test));
+        let sort = sort.transpose()?;
         Ok(KeyCondition { partition, sort })
     }
+}
+
+fn not_indexable() -> ApiError {
+    ApiError::validation("Attempted conditional constraint is not an indexable operation")
 }
 
 fn invalid_operator(operator: &str) -> ApiError {
@@ -188,7 +203,10 @@ fn sort_condition(attribute: &KeyAttribute, test: &KeyTest) -> Result<SortCondit
         KeyTest::Compare(Comparator::GreaterOrEqual, value) => {
             SortCondition::GreaterOrEqual(key(value)?)
         }
-        KeyTest::Compare(Comparator::NotEqual, _) => return Err(invalid_operator("<>")),
+        // Expressions with these are refused when they are parsed.
+        KeyTest::Compare(Comparator::NotEqual, _) | KeyTest::NotIndexable => {
+            return Err(not_indexable());
+        }
         KeyTest::Between(low, high) => SortCondition::Between(key(low)?, key(high)?),
         KeyTest::BeginsWith(start) => SortCondition::BeginsWith(key(start)?),
     })

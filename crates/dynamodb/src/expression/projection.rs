@@ -1,6 +1,7 @@
 //! Projections: which parts of an item a read returns.
 
 use super::document::PathTree;
+use super::fault::Faults;
 use super::parser;
 use super::path::Path;
 use super::placeholders::Placeholders;
@@ -28,6 +29,12 @@ impl Projection {
             let tree = PathTree::of(paths.iter(), &mut parser.faults);
             Ok(Self { paths, tree })
         })
+    }
+
+    /// The projection on paths none of which leads to or through another.
+    pub(super) fn of(paths: Vec<Path>) -> Self {
+        let tree = PathTree::of(paths.iter(), &mut Faults::default());
+        Self { paths, tree }
     }
 
     /// The parts of `item` that exist, in their places; elements of lists close up.

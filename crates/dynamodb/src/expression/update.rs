@@ -9,6 +9,7 @@ mod apply;
 mod parse;
 
 use super::document::PathTree;
+use super::fault::Faults;
 use super::parser;
 use super::path::Path;
 use super::placeholders::Placeholders;
@@ -21,6 +22,8 @@ use types::{Item, KeySchema, Value};
 pub struct Update {
     actions: Vec<Action>,
     tree: PathTree,
+    /// Whether it was written as `AttributeUpdates`, which shows in one message.
+    legacy: bool,
 }
 
 /// An item before and after an update, as far as the update's paths lead into it.
@@ -36,13 +39,13 @@ pub struct Updated {
 
 /// A change at one path.
 #[derive(Clone, Debug, PartialEq)]
-struct Action {
-    path: Path,
-    change: Change,
+pub(super) struct Action {
+    pub(super) path: Path,
+    pub(super) change: Change,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Change {
+pub(super) enum Change {
     Set(Expression),
     Remove,
     /// Adds a number, or elements to a set.
@@ -53,7 +56,7 @@ enum Change {
 
 /// The right side of `SET`.
 #[derive(Clone, Debug, PartialEq)]
-enum Expression {
+pub(super) enum Expression {
     Operand(Operand),
     Plus(Operand, Operand),
     Minus(Operand, Operand),
@@ -63,7 +66,7 @@ enum Expression {
 
 /// As deep as function calls nest, which is bounded.
 #[derive(Clone, Debug, PartialEq)]
-enum Operand {
+pub(super) enum Operand {
     Path(Path),
     Value(Arc<Value>),
     IfNotExists(Path, Box<Operand>),
@@ -79,8 +82,15 @@ impl Update {
             let actions = parse::actions(parser)?;
             let paths = actions.iter().map(|action| &action.path);
             let tree = PathTree::of(paths, &mut parser.faults);
-            Ok(Self { actions, tree })
+            Ok(Self { actions, tree, legacy: false })
         })
+    }
+
+    /// The update that is written as `AttributeUpdates`, one action for an attribute.
+    pub(super) fn of_legacy(actions: Vec<Action>) -> Self {
+        let paths = actions.iter().map(|action| &action.path);
+        let tree = PathTree::of(paths, &mut Faults::default());
+        Self { actions, tree, legacy: true }
     }
 
     /// Refuses updates of the primary key, which is what says which item is updated.
@@ -109,7 +119,8 @@ impl Update {
     /// # Errors
     /// If values have the wrong types, do not exist, or are numbers out of range.
     pub fn apply(&self, item: &Item) -> Result<Updated, ApiError> {
-        let updated = apply::apply(&self.actions, item)?;
+        let updated =
+            apply::apply(&self.actions, item).map_err(|misfit| misfit.refusal(self.legacy))?;
         Ok(Updated {
             old_parts: self.tree.project(item),
             new_parts: self.tree.project(&updated),

@@ -1,9 +1,10 @@
 //! BatchGetItem: up to 100 reads, each on its own.
 
+use super::projections::RawProjection;
 use super::read::{Read, ReadOutcome};
-use super::refuse_legacy;
 use crate::consumed::{ConsumedCapacity, ReturnConsumedCapacity};
 use crate::error::ApiError;
+use crate::expression::legacy::refuse_mixing;
 use crate::expression::{Placeholders, Projection};
 use crate::json::{self, Body, ItemJson};
 use crate::params::{self, Params};
@@ -152,13 +153,13 @@ impl TableReads {
             Some(_) => {}
         }
         let consistent = params.boolean("ConsistentRead")?.unwrap_or_default();
-        let text = params.string("ProjectionExpression")?;
+        let path = format!("requestItems.{name}.member.attributesToGet");
+        let projection = RawProjection::take(&mut params, &path)?;
         params.finish_constraints()?;
-        refuse_legacy(&mut params, &[("AttributesToGet", "ProjectionExpression")])?;
-        let expressions = [("ProjectionExpression", text.is_some())];
+        let expressions = [projection.expression()];
+        refuse_mixing(&[projection.legacy()], &expressions)?;
         let mut placeholders = Placeholders::take(&mut params, &expressions)?;
-        let projection =
-            text.map(|text| Projection::parse(&text, &mut placeholders)).transpose()?;
+        let projection = projection.parse(&mut placeholders)?;
         placeholders.finish()?;
         let key = |json| json::decode_item(params::object(json)?);
         let keys = keys.unwrap_or_default().into_iter().map(key).collect::<Result<_, _>>()?;

@@ -9,14 +9,11 @@ mod parse;
 use crate::error::ApiError;
 use crate::json::Body;
 use crate::params::Params;
-use crate::table::{Billing, BillingMode, TableDefinition, Tag, WarmThroughput};
+use crate::requests::table_params as shared;
+use crate::table::{
+    Billing, BillingMode, Changes, STRATEGY_TAG, TableClass, TableDefinition, Tag, WarmThroughput,
+};
 use types::{KeyAttribute, KeySchema, Strategy};
-
-/// The tag that chooses the strategy.
-pub const STRATEGY_TAG: &str = "foreshard:strategy";
-
-/// Largest rate that can be provisioned.
-const RATE_MAX: i64 = 1_000_000_000_000;
 
 /// A CreateTable request.
 #[derive(Clone, Debug)]
@@ -27,6 +24,7 @@ pub struct CreateTable {
     billing: Billing,
     warm_throughput: Option<WarmThroughput>,
     deletion_protection: bool,
+    class: Option<TableClass>,
     strategy: Strategy,
     tags: Vec<Tag>,
 }
@@ -63,37 +61,23 @@ impl CreateTable {
         let mut params = Params::new(body);
         let attributes = parse::attribute_definitions(&mut params)?;
         let name = params.table_name()?;
-        let billing_mode = params.choice(
-            "BillingMode",
-            &[
-                ("PROVISIONED", BillingMode::Provisioned),
-                ("PAY_PER_REQUEST", BillingMode::PayPerRequest),
-            ],
-        )?;
-        let rates = parse::rates(
-            &mut params,
-            "ProvisionedThroughput",
-            ["ReadCapacityUnits", "WriteCapacityUnits"],
-        )?;
+        let billing_mode = shared::billing_mode(&mut params)?;
+        let rates = shared::provisioned(&mut params)?;
         let key_schema = parse::key_schema(&mut params)?;
         let deletion_protection = params.boolean("DeletionProtectionEnabled")?.unwrap_or_default();
-        let warm = parse::rates(
-            &mut params,
-            "WarmThroughput",
-            ["ReadUnitsPerSecond", "WriteUnitsPerSecond"],
-        )?;
-        let tags = parse::tags(&mut params)?;
-        parse::switched_off(&mut params, "StreamSpecification", "StreamEnabled")?;
-        parse::switched_off(&mut params, "SSESpecification", "Enabled")?;
-        parse::standard_class(&mut params)?;
+        let warm_throughput = shared::warm(&mut params)?;
+        let tags = shared::tags(&mut params)?.unwrap_or_default();
+        shared::switched_off(&mut params, "StreamSpecification", "StreamEnabled")?;
+        shared::switched_off(&mut params, "SSESpecification", "Enabled")?;
+        let class = shared::table_class(&mut params)?;
         params.finish_constraints()?;
         for (parameter, instead) in UNSUPPORTED {
             params.refuse(parameter, instead)?;
         }
         let billing = billing(billing_mode.unwrap_or(BillingMode::Provisioned), rates)?;
         let key_schema = parse::resolve(&attributes, &key_schema)?;
-        let warm_throughput =
-            warm.map(|(read_units, write_units)| WarmThroughput { read_units, write_units });
+        shared::check_tag_count(tags.len())?;
+        shared::check_tags(&tags)?;
         let strategy = strategy(&tags)?;
         Ok(Self {
             name,
@@ -102,6 +86,7 @@ impl CreateTable {
             billing,
             warm_throughput,
             deletion_protection,
+            class,
             strategy,
             tags,
         })
@@ -127,6 +112,8 @@ impl CreateTable {
             warm_throughput: self.warm_throughput,
             deletion_protection: self.deletion_protection,
             tags: self.tags,
+            class: self.class,
+            changes: Changes::default(),
         }
     }
 }
@@ -134,10 +121,7 @@ impl CreateTable {
 fn billing(mode: BillingMode, rates: Option<(u64, u64)>) -> Result<Billing, ApiError> {
     match (mode, rates) {
         (BillingMode::PayPerRequest, None) => Ok(Billing::PayPerRequest),
-        (BillingMode::PayPerRequest, Some(_)) => Err(ApiError::invalid_parameter(
-            "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is \
-             PAY_PER_REQUEST",
-        )),
+        (BillingMode::PayPerRequest, Some(_)) => Err(shared::no_rates_on_demand()),
         (BillingMode::Provisioned, Some((read_units, write_units))) => {
             Ok(Billing::Provisioned { read_units, write_units })
         }

@@ -1,9 +1,9 @@
 //! DeleteItem.
 
-use super::put_item::LEGACY;
-use super::refuse_legacy;
+use super::conditions::RawCondition;
 use super::write::{Action, Write, WriteReturns};
 use crate::error::ApiError;
+use crate::expression::legacy::refuse_mixing;
 use crate::expression::{Condition, Placeholders};
 use crate::json::Body;
 use crate::keys;
@@ -33,14 +33,14 @@ impl DeleteItem {
             params.missing("key");
         }
         let returns = WriteReturns::take(&mut params)?;
-        let text = params.string("ConditionExpression")?;
+        let condition = RawCondition::take(&mut params)?;
         params.finish_constraints()?;
-        refuse_legacy(&mut params, LEGACY)?;
-        let expressions = [("ConditionExpression", text.is_some())];
+        let expressions = [condition.expression()];
+        refuse_mixing(&condition.legacy(), &expressions)?;
         let mut placeholders = Placeholders::take(&mut params, &expressions)?;
         let key = crate::json::decode_item(key.unwrap_or_default())?;
         let returns = returns.only_old()?;
-        let condition = super::condition(text.as_deref(), &mut placeholders)?;
+        let condition = condition.parse(&mut placeholders)?;
         placeholders.finish()?;
         Ok(Self { table_name, key, condition, returns })
     }

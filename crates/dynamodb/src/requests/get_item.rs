@@ -1,9 +1,10 @@
 //! GetItem.
 
+use super::projections::RawProjection;
 use super::read::Read;
-use super::refuse_legacy;
 use crate::consumed::ReturnConsumedCapacity;
 use crate::error::ApiError;
+use crate::expression::legacy::refuse_mixing;
 use crate::expression::{Placeholders, Projection};
 use crate::json::Body;
 use crate::params::Params;
@@ -35,14 +36,13 @@ impl GetItem {
         }
         let consistent = params.boolean("ConsistentRead")?.unwrap_or_default();
         let capacity = ReturnConsumedCapacity::take(&mut params)?;
-        let text = params.string("ProjectionExpression")?;
+        let projection = RawProjection::take(&mut params, "attributesToGet")?;
         params.finish_constraints()?;
-        refuse_legacy(&mut params, &[("AttributesToGet", "ProjectionExpression")])?;
-        let expressions = [("ProjectionExpression", text.is_some())];
+        let expressions = [projection.expression()];
+        refuse_mixing(&[projection.legacy()], &expressions)?;
         let mut placeholders = Placeholders::take(&mut params, &expressions)?;
         let key = crate::json::decode_item(key.unwrap_or_default())?;
-        let projection =
-            text.map(|text| Projection::parse(&text, &mut placeholders)).transpose()?;
+        let projection = projection.parse(&mut placeholders)?;
         placeholders.finish()?;
         Ok(Self { table_name, key, consistent, projection, capacity })
     }

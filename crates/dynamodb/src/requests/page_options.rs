@@ -1,8 +1,10 @@
 //! The parameters that Query and Scan share.
 
 use super::page::PageOptions;
+use super::projections::RawProjection;
 use crate::consumed::ReturnConsumedCapacity;
 use crate::error::ApiError;
+use crate::expression::legacy::{Junction, RawConditions, refuse_mixing, take_junction};
 use crate::expression::{Condition, Placeholders, Projection};
 use crate::keys;
 use crate::params::Params;
@@ -26,13 +28,21 @@ pub(super) struct Common {
     limit: Option<i64>,
     select: Option<Select>,
     filter: Option<String>,
-    projection: Option<String>,
+    /// `QueryFilter` or `ScanFilter`.
+    legacy_filter: Option<RawConditions>,
+    junction: Option<Junction>,
+    projection: RawProjection,
     capacity: ReturnConsumedCapacity,
     on_index: bool,
 }
 
 impl Common {
-    pub(super) fn take(params: &mut Params, on_index: bool) -> Result<Self, ApiError> {
+    /// Takes the parameters; `legacy_filter` is what the operation calls the filter by names.
+    pub(super) fn take(
+        params: &mut Params,
+        legacy_filter: &'static str,
+        on_index: bool,
+    ) -> Result<Self, ApiError> {
         let limit = params.integer("Limit")?;
         params.at_least(limit, 1, "limit");
         let select = params.choice(
@@ -49,35 +59,52 @@ impl Common {
             limit,
             select,
             filter: params.string("FilterExpression")?,
-            projection: params.string("ProjectionExpression")?,
+            legacy_filter: RawConditions::take_filter(params, legacy_filter)?,
+            junction: take_junction(params)?,
+            projection: RawProjection::take(params, "attributesToGet")?,
             capacity: ReturnConsumedCapacity::take(params)?,
             on_index,
         })
     }
 
-    /// Names and values for these expressions and `others`.
+    /// What messages call the filter, which is `legacy_filter` if it came by names.
+    pub(super) fn filter_name(&self, legacy_filter: &'static str) -> &'static str {
+        if self.legacy_filter.is_some() { legacy_filter } else { "Filter Expression" }
+    }
+
+    /// Names and values for these expressions and the key condition, if the operation has one.
+    /// Refuses to mix expressions with legacy parameters, of which the filter has a name of its own.
     pub(super) fn placeholders(
         &self,
         params: &mut Params,
-        others: &[(&'static str, bool)],
+        legacy_filter: &str,
+        legacy_keys: Option<bool>,
+        key_expression: Option<bool>,
     ) -> Result<Placeholders, ApiError> {
-        let mut expressions = vec![
-            ("ProjectionExpression", self.projection.is_some()),
-            ("FilterExpression", self.filter.is_some()),
+        let mut legacy = vec![
+            self.projection.legacy(),
+            (legacy_filter, self.legacy_filter.is_some()),
+            ("ConditionalOperator", self.junction.is_some()),
         ];
-        expressions.extend(others);
+        legacy.extend(legacy_keys.map(|present| ("KeyConditions", present)));
+        let mut expressions =
+            vec![self.projection.expression(), ("FilterExpression", self.filter.is_some())];
+        expressions.extend(key_expression.map(|present| ("KeyConditionExpression", present)));
+        refuse_mixing(&legacy, &expressions)?;
         Placeholders::take(params, &expressions)
     }
 
     /// Parses the expressions, the last ones of the request.
-    pub(super) fn finish(self, placeholders: &mut Placeholders) -> Result<PageOptions, ApiError> {
-        let filter = self.filter.as_deref();
-        let filter = filter
-            .map(|text| Condition::parse("FilterExpression", text, placeholders))
-            .transpose()?;
-        let projection = self.projection.as_deref();
-        let projection =
-            projection.map(|text| Projection::parse(text, placeholders)).transpose()?;
+    pub(super) fn finish(
+        mut self,
+        placeholders: &mut Placeholders,
+    ) -> Result<PageOptions, ApiError> {
+        let legacy_filter = self.legacy_filter.take();
+        let filter = match &self.filter {
+            Some(text) => Some(Condition::parse("FilterExpression", text, placeholders)?),
+            None => RawConditions::condition(legacy_filter, self.junction)?,
+        };
+        let projection = self.projection.parse(placeholders)?;
         placeholders.finish()?;
         self.check_select()?;
         Ok(PageOptions {
@@ -91,24 +118,30 @@ impl Common {
     }
 
     fn check_select(&self) -> Result<(), ApiError> {
-        let refused = match (self.select, self.projection.is_some()) {
-            (Some(Select::AllAttributes), true) => {
-                "Cannot specify the ProjectionExpression when choosing to get ALL_ATTRIBUTES"
-            }
-            (Some(Select::Count), true) => {
-                "Cannot specify the ProjectionExpression when choosing to get only the Count"
-            }
-            (Some(Select::SpecificAttributes), false) => {
-                "Must specify the ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"
-            }
-            (Some(Select::AllProjectedAttributes), _) if !self.on_index => {
-                return Err(ApiError::invalid_parameter(
-                    "ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName",
-                ));
-            }
-            _ => return Ok(()),
+        let chosen = match self.select {
+            Some(Select::AllAttributes) => "ALL_ATTRIBUTES",
+            Some(Select::Count) => "only the Count",
+            Some(Select::AllProjectedAttributes) => "ALL_PROJECTED_ATTRIBUTES",
+            Some(Select::SpecificAttributes) | None => "",
         };
-        Err(ApiError::validation(refused))
+        let projections = [self.projection.expression(), self.projection.legacy()];
+        let projection = projections.into_iter().find(|(_, present)| *present);
+        match (self.select, projection) {
+            (None, _) | (Some(Select::SpecificAttributes), Some(_)) => Ok(()),
+            (Some(Select::SpecificAttributes), None) => Err(ApiError::validation(
+                "Must specify the AttributesToGet or ProjectionExpression when choosing to get \
+                 SPECIFIC_ATTRIBUTES",
+            )),
+            (Some(_), Some((parameter, _))) => Err(ApiError::validation(format!(
+                "Cannot specify the {parameter} when choosing to get {chosen}"
+            ))),
+            (Some(Select::AllProjectedAttributes), None) if !self.on_index => {
+                Err(ApiError::invalid_parameter(
+                    "ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName",
+                ))
+            }
+            (Some(_), None) => Ok(()),
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! PutItem.
 
-use super::refuse_legacy;
+use super::conditions::RawCondition;
 use super::write::{self, Action, Write, WriteReturns};
 use crate::error::ApiError;
+use crate::expression::legacy::refuse_mixing;
 use crate::expression::{Condition, Placeholders};
 use crate::json::Body;
 use crate::keys;
@@ -33,15 +34,15 @@ impl PutItem {
             params.missing("item");
         }
         let returns = WriteReturns::take(&mut params)?;
-        let text = params.string("ConditionExpression")?;
+        let condition = RawCondition::take(&mut params)?;
         params.finish_constraints()?;
-        refuse_legacy(&mut params, LEGACY)?;
-        let expressions = [("ConditionExpression", text.is_some())];
+        let expressions = [condition.expression()];
+        refuse_mixing(&condition.legacy(), &expressions)?;
         let mut placeholders = Placeholders::take(&mut params, &expressions)?;
         let item = crate::json::decode_item(item.unwrap_or_default())?;
         let returns = returns.only_old()?;
         check_size(&item)?;
-        let condition = super::condition(text.as_deref(), &mut placeholders)?;
+        let condition = condition.parse(&mut placeholders)?;
         placeholders.finish()?;
         Ok(Self { table_name, item, condition, returns })
     }
@@ -59,10 +60,6 @@ impl PutItem {
         plan_put(table, &self.item, self.condition, self.returns)
     }
 }
-
-/// Parameters of PutItem and DeleteItem that expressions have replaced.
-pub(super) const LEGACY: &[(&str, &str)] =
-    &[("Expected", "ConditionExpression"), ("ConditionalOperator", "ConditionExpression")];
 
 /// Refuses an item that is too large.
 pub(super) fn check_size(item: &Item) -> Result<(), ApiError> {

@@ -1,8 +1,9 @@
 //! Query.
 
 use super::page::{PageOptions, PagePlan};
-use super::{page_options, refuse_legacy};
+use super::page_options;
 use crate::error::ApiError;
+use crate::expression::legacy::RawConditions;
 use crate::expression::{Condition, KeyConditionExpression};
 use crate::json::Body;
 use crate::keys;
@@ -19,15 +20,13 @@ pub struct Query {
     key_condition: KeyConditionExpression,
     start_key: Option<Item>,
     forward: bool,
+    /// What messages call the filter.
+    filter_name: &'static str,
     options: PageOptions,
 }
 
-const LEGACY: &[(&str, &str)] = &[
-    ("KeyConditions", "KeyConditionExpression"),
-    ("QueryFilter", "FilterExpression"),
-    ("ConditionalOperator", "FilterExpression"),
-    ("AttributesToGet", "ProjectionExpression"),
-];
+/// What Query calls the filter by names.
+const FILTER: &str = "QueryFilter";
 
 impl Query {
     /// Reads and validates the request, without its table.
@@ -41,21 +40,29 @@ impl Query {
         let forward = params.boolean("ScanIndexForward")?.unwrap_or(true);
         let start_key = params.object("ExclusiveStartKey")?;
         let key_condition = params.string("KeyConditionExpression")?;
-        let common = page_options::Common::take(&mut params, index_name.is_some())?;
+        let key_conditions = RawConditions::take_filter(&mut params, "KeyConditions")?;
+        let common = page_options::Common::take(&mut params, FILTER, index_name.is_some())?;
         params.finish_constraints()?;
-        refuse_legacy(&mut params, LEGACY)?;
-        let present = [("KeyConditionExpression", key_condition.is_some())];
-        let mut placeholders = common.placeholders(&mut params, &present)?;
+        let mut placeholders = common.placeholders(
+            &mut params,
+            FILTER,
+            Some(key_conditions.is_some()),
+            Some(key_condition.is_some()),
+        )?;
         let start_key = page_options::start_key(start_key)?;
-        let Some(key_condition) = key_condition else {
-            return Err(ApiError::validation(
-                "Either the KeyConditions or KeyConditionExpression parameter must be specified in \
-                 the request.",
-            ));
+        let filter_name = common.filter_name(FILTER);
+        let key_condition = match (key_condition, key_conditions) {
+            (Some(text), _) => KeyConditionExpression::parse(&text, &mut placeholders)?,
+            (None, Some(conditions)) => conditions.key_condition()?,
+            (None, None) => {
+                return Err(ApiError::validation(
+                    "Either the KeyConditions or KeyConditionExpression parameter must be \
+                     specified in the request.",
+                ));
+            }
         };
-        let key_condition = KeyConditionExpression::parse(&key_condition, &mut placeholders)?;
         let options = common.finish(&mut placeholders)?;
-        Ok(Self { table_name, index_name, key_condition, start_key, forward, options })
+        Ok(Self { table_name, index_name, key_condition, start_key, forward, filter_name, options })
     }
 
     /// The table that the request names.
@@ -72,49 +79,53 @@ impl Query {
         let schema = &table.key_schema;
         let condition = self.key_condition.bind(schema)?;
         keys::check_not_empty(&schema.partition.name, &condition.partition)?;
+        let collection = collection_range(table.strategy, &condition.partition);
         let range = match &condition.sort {
             Some(sort) => sort_range(table.strategy, &condition.partition, sort),
-            None => collection_range(table.strategy, &condition.partition),
+            None => collection.clone(),
         };
         let range = match &self.start_key {
-            Some(start) => self.rest(table, range, start, condition.sort.is_some())?,
+            Some(start) => self.rest(table, range, start, &collection)?,
             None => range,
         };
         page_options::check_paths(table, &self.options)?;
         if let Some(filter) = &self.options.filter {
-            check_filter(table, filter)?;
+            check_filter(table, filter, self.filter_name)?;
         }
         Ok(PagePlan::new(table, range, self.forward, self.options))
     }
 
-    /// What is left of `range` behind the start key, which must lie in it.
+    /// What is left of `range`, a part of the item collection, behind the start key, which must lie in
+    /// it.
     fn rest(
         &self,
         table: &TableDefinition,
         range: KeyRange,
         start: &Item,
-        with_sort_condition: bool,
+        collection: &KeyRange,
     ) -> Result<KeyRange, ApiError> {
         let key = page_options::checked_start_key(table, start)?;
+        if !collection.contains(&key) {
+            return Err(ApiError::validation(
+                "The provided starting key is outside query boundaries based on provided conditions",
+            ));
+        }
         if !range.contains(&key) {
-            return Err(ApiError::validation(if with_sort_condition {
-                "The provided starting key does not match the range key predicate"
-            } else {
-                "The provided starting key is outside query boundaries based on provided conditions"
-            }));
+            return Err(ApiError::validation(
+                "The provided starting key does not match the range key predicate",
+            ));
         }
         Ok(storage_key::resume(&range, &key, self.forward))
     }
 }
 
 /// A query's filter cannot be on key attributes: those belong into the key condition.
-fn check_filter(table: &TableDefinition, filter: &Condition) -> Result<(), ApiError> {
+fn check_filter(table: &TableDefinition, filter: &Condition, name: &str) -> Result<(), ApiError> {
     let is_key = |name: &str| table.key_schema.is_key(name);
     match filter.paths().find(|path| is_key(&path.attribute)) {
         None => Ok(()),
         Some(path) => Err(ApiError::validation(format!(
-            "Filter Expression can only contain non-primary key attributes: Primary key attribute: \
-             {}",
+            "{name} can only contain non-primary key attributes: Primary key attribute: {}",
             path.attribute
         ))),
     }

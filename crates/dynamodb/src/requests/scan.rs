@@ -1,7 +1,7 @@
 //! Scan, also in parallel segments.
 
 use super::page::{PageOptions, PagePlan};
-use super::{page_options, refuse_legacy};
+use super::page_options;
 use crate::error::ApiError;
 use crate::json::Body;
 use crate::params::Params;
@@ -23,11 +23,8 @@ pub struct Scan {
     options: PageOptions,
 }
 
-const LEGACY: &[(&str, &str)] = &[
-    ("ScanFilter", "FilterExpression"),
-    ("ConditionalOperator", "FilterExpression"),
-    ("AttributesToGet", "ProjectionExpression"),
-];
+/// What Scan calls the filter by names.
+const FILTER: &str = "ScanFilter";
 
 impl Scan {
     /// Reads and validates the request, without its table.
@@ -45,10 +42,9 @@ impl Scan {
         let total = params.integer("TotalSegments")?;
         params.at_least(total, 1, "totalSegments");
         params.at_most(total, SEGMENTS_MAX, "totalSegments");
-        let common = page_options::Common::take(&mut params, index_name.is_some())?;
+        let common = page_options::Common::take(&mut params, FILTER, index_name.is_some())?;
         params.finish_constraints()?;
-        refuse_legacy(&mut params, LEGACY)?;
-        let mut placeholders = common.placeholders(&mut params, &[])?;
+        let mut placeholders = common.placeholders(&mut params, FILTER, None, None)?;
         let start_key = page_options::start_key(start_key)?;
         let segment = checked_segment(segment, total)?;
         let options = common.finish(&mut placeholders)?;

@@ -1,4 +1,6 @@
 //! DescribeTable, DeleteTable and ListTables, and the responses about tables.
+//!
+//! Other operations that only name a table are read as a `TableRequest`, too.
 
 use crate::error::ApiError;
 use crate::json::{self, Body};
@@ -9,7 +11,7 @@ use serde_json::json;
 /// Most names in a page of ListTables, and how many there are without a `Limit`.
 pub const LIST_TABLES_MAX: usize = 100;
 
-/// A DescribeTable or DeleteTable request: a table's name.
+/// A request that is just a table's name: DescribeTable, DeleteTable, ….
 #[derive(Clone, Debug)]
 pub struct TableRequest {
     table_name: String,
@@ -33,7 +35,7 @@ impl TableRequest {
     }
 }
 
-/// The response of CreateTable and DeleteTable.
+/// The response of CreateTable, UpdateTable and DeleteTable.
 pub fn table_description_response(
     table: &TableDefinition,
     status: TableStatus,

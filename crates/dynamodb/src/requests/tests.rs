@@ -2,7 +2,9 @@
 //! what the server does.
 
 mod batches;
+mod legacy;
 mod pages;
+mod robust;
 mod writes;
 
 use crate::*;

@@ -1,8 +1,9 @@
 //! UpdateItem.
 
-use super::refuse_legacy;
+use super::conditions::RawCondition;
 use super::write::{Action, Write, WriteReturns};
 use crate::error::ApiError;
+use crate::expression::legacy::{RawUpdates, refuse_mixing};
 use crate::expression::{Condition, Placeholders, Update};
 use crate::json::Body;
 use crate::keys;
@@ -20,12 +21,6 @@ pub struct UpdateItem {
     returns: WriteReturns,
 }
 
-const LEGACY: &[(&str, &str)] = &[
-    ("AttributeUpdates", "UpdateExpression"),
-    ("Expected", "ConditionExpression"),
-    ("ConditionalOperator", "ConditionExpression"),
-];
-
 impl UpdateItem {
     /// Reads and validates the request, without its table.
     ///
@@ -40,15 +35,21 @@ impl UpdateItem {
         }
         let returns = WriteReturns::take(&mut params)?;
         let update = params.string("UpdateExpression")?;
-        let condition = params.string("ConditionExpression")?;
+        let updates = RawUpdates::take(&mut params)?;
+        let condition = RawCondition::take(&mut params)?;
         params.finish_constraints()?;
-        refuse_legacy(&mut params, LEGACY)?;
-        let expressions =
-            [("UpdateExpression", update.is_some()), ("ConditionExpression", condition.is_some())];
+        let expressions = [("UpdateExpression", update.is_some()), condition.expression()];
+        let [expected, junction] = condition.legacy();
+        let legacy = [("AttributeUpdates", updates.is_some()), expected, junction];
+        refuse_mixing(&legacy, &expressions)?;
         let mut placeholders = Placeholders::take(&mut params, &expressions)?;
         let key = crate::json::decode_item(key.unwrap_or_default())?;
-        let update = update.map(|text| Update::parse(&text, &mut placeholders)).transpose()?;
-        let condition = super::condition(condition.as_deref(), &mut placeholders)?;
+        let update = match (update, updates) {
+            (Some(text), _) => Some(Update::parse(&text, &mut placeholders)?),
+            (None, Some(updates)) => updates.update()?,
+            (None, None) => None,
+        };
+        let condition = condition.parse(&mut placeholders)?;
         placeholders.finish()?;
         Ok(Self { table_name, key, update, condition, returns })
     }

@@ -65,10 +65,12 @@ impl Gate {
         if buckets.try_take(least, now_ms) {
             return Ok(());
         }
-        let mean = state.mean[request as usize];
-        let estimate =
-            Units { read: least.read.max(mean.read), write: least.write.max(mean.write) };
-        Err(Refused { estimate })
+        Err(state.refused(request, least))
+    }
+
+    /// The refusal of a request that another limit than the gate's turns away.
+    pub(crate) fn refused(&self, request: RequestType, least: Units) -> Refused {
+        self.state.lock().refused(request, least)
     }
 
     /// Takes the rest of what an admitted request cost: `cost`, of which `taken` is paid.
@@ -90,5 +92,14 @@ impl Gate {
     /// What the buckets have left; `None` without limits.
     pub(crate) fn level(&self, now_ms: i64) -> Option<Units> {
         self.state.lock().buckets.as_mut().map(|buckets| buckets.level(now_ms))
+    }
+}
+
+impl State {
+    fn refused(&self, request: RequestType, least: Units) -> Refused {
+        let mean = self.mean[request as usize];
+        let estimate =
+            Units { read: least.read.max(mean.read), write: least.write.max(mean.write) };
+        Refused { estimate }
     }
 }

@@ -10,6 +10,7 @@
 
 mod credits;
 mod gate;
+mod provisioned;
 
 pub(crate) use gate::Gate;
 
@@ -22,6 +23,7 @@ use storage::{PartitionInfo, PartitionMap};
 use types::{KeyRange, PartitionId, TableId, Units};
 
 use self::credits::Level;
+use self::provisioned::Provisioned;
 use crate::settings::{LimitMode, LimitSettings};
 
 /// Tells the load that is expected of a key range soon, in units per second, if anything is known
@@ -32,6 +34,8 @@ pub type ExpectedLoad = Arc<dyn Fn(TableId, &KeyRange) -> Option<Units> + Send +
 pub(crate) struct Admission {
     settings: LimitSettings,
     expected: Option<ExpectedLoad>,
+    /// What stands before all of them.
+    pub(crate) provisioned: Provisioned,
     gates: ArcSwap<Gates>,
     /// Held while the gates of a newer map are made.
     following: Mutex<()>,
@@ -54,10 +58,12 @@ impl std::fmt::Debug for Admission {
 }
 
 impl Admission {
-    /// Full buckets for the partitions of `map`.
+    /// Full buckets for the partitions of `map`, and for the rates that the table is provisioned with,
+    /// if it is.
     pub(crate) fn new(
         settings: LimitSettings,
         expected: Option<ExpectedLoad>,
+        provisioned: Option<Units>,
         map: &PartitionMap,
         now_ms: i64,
     ) -> Self {
@@ -67,7 +73,8 @@ impl Admission {
         };
         let gates = map.partitions.iter().map(gate).collect();
         let gates = ArcSwap::from_pointee(Gates { epoch: map.epoch, gates });
-        Self { settings, expected, gates, following: Mutex::new(()) }
+        let provisioned = Provisioned::new(&settings, provisioned, now_ms);
+        Self { settings, expected, provisioned, gates, following: Mutex::new(()) }
     }
 
     /// The gate of the partition that owns `key` under `map` or a newer one.

@@ -10,6 +10,7 @@ const SETTINGS: LimitSettings = LimitSettings {
     read_units_per_s: 20.0,
     write_units_per_s: 10.0,
     burst_s: 5.0,
+    provisioned: false,
 };
 
 /// A map whose partitions are those `(id, first key)`.
@@ -23,7 +24,7 @@ fn map(epoch: u64, partitions: &[(u64, &str)]) -> PartitionMap {
 }
 
 fn admission(map: &PartitionMap) -> Admission {
-    Admission::new(SETTINGS, None, map, 0)
+    Admission::new(SETTINGS, None, None, map, 0)
 }
 
 /// What the partitions have left for writes, by partition.
@@ -78,7 +79,7 @@ fn a_refused_request_is_estimated_by_the_served_ones() {
 fn without_limits_everything_is_admitted_and_routed() {
     let map = map(1, &[(1, ""), (2, "m")]);
     let off = LimitSettings { mode: LimitMode::Off, ..SETTINGS };
-    let admission = Admission::new(off, None, &map, 0);
+    let admission = Admission::new(off, None, None, &map, 0);
     let gate = admission.gate(&map, b"x", 0);
     assert_eq!(gate.partition(), PartitionId(2));
     assert!((0..1000).all(|_| gate.admit(Store, write(1.0), 0).is_ok()));
@@ -105,7 +106,7 @@ fn a_split_divides_credit_equally_or_by_expected_load() {
 
     let expected: ExpectedLoad =
         Arc::new(|_, range: &KeyRange| Some(write(if range.start.is_empty() { 1.0 } else { 3.0 })));
-    let by_load = Admission::new(SETTINGS, Some(expected), &whole, 0);
+    let by_load = Admission::new(SETTINGS, Some(expected), None, &whole, 0);
     by_load.gate(&whole, b"k", 0).settle(Store, write(10.0), Units::ZERO);
     assert_eq!(writes(&by_load, &halves, 0), [(2, 10.0), (3, 30.0)]);
     assert_eq!(writes(&by_load, &halves, 100), [(2, 11.0), (3, 31.0)], "both at full rate");
@@ -166,7 +167,7 @@ proptest! {
             info.id = same.map_or(info.id, |same| same.id);
         }
         let settings = LimitSettings { burst_s: 1000.0, ..SETTINGS };
-        let admission = Admission::new(settings, None, &old, 0);
+        let admission = Admission::new(settings, None, None, &old, 0);
         for (info, debt) in old.partitions.iter().zip(&debts) {
             admission.gate(&old, &info.range.start, 0).settle(Store, write(10.0 * debt), Units::ZERO);
         }

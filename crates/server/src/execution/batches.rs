@@ -11,6 +11,7 @@ use dynamodb::{
     Change, Read, Write,
 };
 use futures::future::try_join_all;
+use types::Units;
 use workload::RequestType;
 
 use super::items::{ItemKey, least_read, read_item, throttled, write_item};
@@ -37,7 +38,7 @@ impl Executor {
         .await?;
         let processed = |result: &BatchWriteResult| *result != BatchWriteResult::Unprocessed;
         if !results.iter().flatten().any(processed) {
-            return Err(refusal(parts.first().map(|(served, _)| served), Access::Write));
+            return Err(refusal(parts.first().map(|(served, _)| served), Access::Write, call));
         }
         Ok(batch.respond(&results))
     }
@@ -60,7 +61,7 @@ impl Executor {
         .await?;
         let processed = |result: &BatchReadResult| !matches!(result, BatchReadResult::Unprocessed);
         if !results.iter().flatten().any(processed) {
-            return Err(refusal(parts.first().map(|(served, _)| served), Access::Read));
+            return Err(refusal(parts.first().map(|(served, _)| served), Access::Read, call));
         }
         Ok(batch.respond(&results))
     }
@@ -99,15 +100,20 @@ impl Executor {
         let target = key.target(RequestType::Retrieve, least_read(read));
         match Metered::admit_part(self, served, call, target) {
             Ok(metered) => Ok(BatchReadResult::Done(read_item(served, read, metered).await?)),
-            Err(Throttled) => Ok(BatchReadResult::Unprocessed),
+            Err(_throttled) => Ok(BatchReadResult::Unprocessed),
         }
     }
 }
 
 /// Nothing of a batch was processed.
-fn refusal(served: Option<&Arc<ServedTable>>, access: Access) -> ApiError {
-    match served {
-        Some(served) => throttled(served, access),
-        None => ApiError::validation("The batch is empty; give at least one item"),
-    }
+fn refusal(served: Option<&Arc<ServedTable>>, access: Access, call: &Call<'_>) -> ApiError {
+    let Some(served) = served else {
+        return ApiError::validation("The batch is empty; give at least one item");
+    };
+    let units = match access {
+        Access::Read => Units::read(1.0),
+        Access::Write => Units::write(1.0),
+    };
+    let by_table = served.admission.provisioned.is_exhausted(units, call.now_ms);
+    throttled(served, access, if by_table { Throttled::Table } else { Throttled::Partition })
 }

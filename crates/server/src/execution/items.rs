@@ -49,7 +49,7 @@ impl Executor {
         let key = ItemKey::new(&served, read.key(), read.primary_key());
         let target = key.target(RequestType::Retrieve, least_read(&read));
         let metered = Metered::admit(self, &served, call, target)
-            .map_err(|Throttled| throttled(&served, Access::Read))?;
+            .map_err(|cause| throttled(&served, Access::Read, cause))?;
         let outcome = read_item(&served, &read, metered).await?;
         Ok(read.respond(&outcome))
     }
@@ -68,7 +68,7 @@ impl Executor {
             _ => Units::write(capacity::write_units(0)),
         };
         let metered = Metered::admit(self, served, call, key.target(request, least))
-            .map_err(|Throttled| throttled(served, Access::Write))?;
+            .map_err(|cause| throttled(served, Access::Write, cause))?;
         let outcome = write_item(served, &write, metered).await?;
         write.respond(outcome)
     }
@@ -138,7 +138,10 @@ pub(super) async fn write_item(
     Ok(outcome)
 }
 
-/// The refusal of a request that a partition has no capacity for.
-pub(super) fn throttled(served: &ServedTable, access: Access) -> ApiError {
-    ApiError::throttled(Throttle::by_partition(&served.definition, access))
+/// The refusal of a request that there is no capacity for.
+pub(super) fn throttled(served: &ServedTable, access: Access, cause: Throttled) -> ApiError {
+    ApiError::throttled(match cause {
+        Throttled::Partition => Throttle::by_partition(&served.definition, access),
+        Throttled::Table => Throttle::by_table(&served.definition, access),
+    })
 }

@@ -33,9 +33,14 @@ pub(super) struct Target<'a> {
     pub(super) least: Units,
 }
 
-/// The partition has no capacity left for a request.
+/// Where a request found no capacity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Throttled;
+pub(super) enum Throttled {
+    /// In the partition of its key.
+    Partition,
+    /// In what the table is provisioned with.
+    Table,
+}
 
 /// An admitted data request; finish it with [`Metered::served`].
 #[derive(Debug)]
@@ -106,7 +111,18 @@ impl<'a> Metered<'a> {
             outcome: Outcome::Served,
             demand: false,
         };
-        match gate.admit(target.request, target.least, call.now_ms) {
+        let Target { request, least, .. } = target;
+        let provisioned = &served.admission.provisioned;
+        let admitted = if provisioned.admit(least, call.now_ms) {
+            let admitted = gate.admit(request, least, call.now_ms);
+            admitted.map_err(|refused| {
+                provisioned.settle(Units::ZERO, least);
+                (refused, Throttled::Partition)
+            })
+        } else {
+            Err((gate.refused(request, least), Throttled::Table))
+        };
+        match admitted {
             Ok(()) => Ok(Self {
                 executor,
                 served,
@@ -119,11 +135,11 @@ impl<'a> Metered<'a> {
                 real_ms: call.real_ms,
                 recorded: false,
             }),
-            Err(refused) => {
+            Err((refused, throttled)) => {
                 vector.outcome = Outcome::Throttled;
                 set_units(&mut vector, refused.estimate);
                 record(executor, vector, &attempt, call.real_ms);
-                Err(Throttled)
+                Err(throttled)
             }
         }
     }
@@ -133,6 +149,7 @@ impl<'a> Metered<'a> {
         set_units(&mut self.vector, cost);
         self.vector.data_bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.pay(cost, bytes);
+        self.served.admission.provisioned.settle(cost, self.least);
         self.record();
     }
 

@@ -8,12 +8,13 @@ mod batches;
 mod items;
 mod metered;
 mod pages;
+mod table_changes;
 mod table_ops;
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use dynamodb::{ApiError, Body, Operation};
+use dynamodb::{ApiError, Body, Operation, describe_endpoints_response, describe_limits_response};
 use storage::StorageError;
 use types::Clock;
 use workload::{ClientNames, Demand, Recorder};
@@ -44,6 +45,8 @@ pub(crate) struct Call<'a> {
     pub(crate) invocation_id: Option<&'a str>,
     /// Which attempt of the call this is.
     pub(crate) sdk_request: Option<&'a str>,
+    /// The address that the client has used.
+    pub(crate) host: &'a str,
     /// When it arrived, on the server's clock.
     pub(crate) now_ms: i64,
     /// When it arrived, in real milliseconds since the server's start: clients wait in real time.
@@ -113,9 +116,17 @@ impl Executor {
             Operation::BatchWriteItem => self.batch_write_item(body, call).await,
             Operation::BatchGetItem => self.batch_get_item(body, call).await,
             Operation::CreateTable => self.create_table(body).await,
+            Operation::UpdateTable => self.update_table(body).await,
             Operation::DescribeTable => self.describe_table(body).await,
             Operation::ListTables => self.list_tables(body),
             Operation::DeleteTable => self.delete_table(body).await,
+            Operation::TagResource => self.tag_resource(body).await,
+            Operation::UntagResource => self.untag_resource(body).await,
+            Operation::ListTagsOfResource => self.list_tags(body),
+            Operation::DescribeTimeToLive => self.describe_time_to_live(body),
+            Operation::DescribeContinuousBackups => self.describe_backups(body),
+            Operation::DescribeEndpoints => Ok(describe_endpoints_response(call.host)),
+            Operation::DescribeLimits => Ok(describe_limits_response()),
         }
     }
 }

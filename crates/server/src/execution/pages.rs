@@ -8,7 +8,7 @@ use types::{Strategy, Units, capacity, storage_key};
 use workload::RequestType;
 
 use super::items::throttled;
-use super::metered::{Metered, Target, Throttled};
+use super::metered::{Metered, Target};
 use super::{Call, Executor, storage_failed};
 use crate::tables::ServedTable;
 
@@ -35,7 +35,7 @@ impl Executor {
     ) -> Result<Vec<u8>, ApiError> {
         let target = target(served, plan);
         let mut metered = Metered::admit(self, served, call, target)
-            .map_err(|Throttled| throttled(served, Access::Read))?;
+            .map_err(|cause| throttled(served, Access::Read, cause))?;
         let direction = if plan.forward() { Direction::Forward } else { Direction::Backward };
         let mut rows = served.table.scan(plan.range().clone(), direction);
         let mut page = plan.page();

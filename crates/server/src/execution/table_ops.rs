@@ -1,10 +1,13 @@
-//! Operations on tables: CreateTable, DescribeTable, ListTables, DeleteTable.
+//! Operations on tables: CreateTable, DescribeTable and its kin, ListTables, DeleteTable.
 //!
 //! A table is there at once, so it is ACTIVE from its first description on.
 
+use std::sync::Arc;
+
 use dynamodb::{
     ApiError, Body, CreateTable, Creation, ErrorKind, ListTables, TableDefinition, TableRequest,
-    TableSize, TableStatus, describe_table_response, table_description_response,
+    TableSize, TableStatus, describe_backups_response, describe_table_response,
+    describe_time_to_live_response, table_description_response,
 };
 use storage::{NewTable, StorageError};
 use types::storage_key;
@@ -32,10 +35,7 @@ impl Executor {
             region: &self.settings.region,
             account: &self.settings.account,
         });
-        let stored = serde_json::to_value(&definition).map_err(|error| {
-            tracing::error!(table = name, %error, "a table definition could not be encoded");
-            ApiError::internal("the table's definition could not be stored")
-        })?;
+        let stored = definition.to_stored();
         let boundaries = self.boundaries(&definition);
         let new = NewTable { name: name.clone(), definition: stored, boundaries };
         self.storage.create_table(new).await.map_err(|error| match error {
@@ -59,6 +59,20 @@ impl Executor {
         Ok(request.respond(tables.iter().map(|table| table.name())))
     }
 
+    pub(super) fn describe_time_to_live(&self, body: Body) -> Result<Vec<u8>, ApiError> {
+        self.named(TableRequest::parse(body)?.table_name())?;
+        Ok(describe_time_to_live_response())
+    }
+
+    pub(super) fn describe_backups(&self, body: Body) -> Result<Vec<u8>, ApiError> {
+        let request = TableRequest::parse(body)?;
+        let name = request.table_name();
+        match self.tables.get(name)? {
+            Some(_) => Ok(describe_backups_response()),
+            None => Err(ApiError::table_not_found_for_backups(name)),
+        }
+    }
+
     pub(super) async fn delete_table(&self, body: Body) -> Result<Vec<u8>, ApiError> {
         let request = TableRequest::parse(body)?;
         let name = request.table_name();
@@ -77,7 +91,7 @@ impl Executor {
     }
 
     /// The table that a request about tables names.
-    fn named(&self, name: &str) -> Result<std::sync::Arc<ServedTable>, ApiError> {
+    pub(super) fn named(&self, name: &str) -> Result<Arc<ServedTable>, ApiError> {
         self.tables.get(name)?.ok_or_else(|| ApiError::table_not_found_named(name))
     }
 
@@ -105,7 +119,7 @@ impl Executor {
 }
 
 /// How much a table holds. Items are not counted: that would take reading them.
-async fn size(served: &ServedTable) -> Result<TableSize, ApiError> {
+pub(super) async fn size(served: &ServedTable) -> Result<TableSize, ApiError> {
     let sizes = served.table.partition_sizes().await.map_err(storage_failed)?;
     Ok(TableSize { items: 0, bytes: sizes.iter().map(|size| size.live_bytes).sum() })
 }

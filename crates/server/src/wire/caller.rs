@@ -1,31 +1,16 @@
 //! Who sends a request: the access key of its signature, the application id, the address.
 //!
-//! On loopback without configured credentials every well-formed signature passes: it is read for
-//! the identity, not verified. What is malformed is refused as DynamoDB refuses it.
+//! Whether the signature is good is `auth`'s business; here it is a name.
 
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
-use http::header::{AUTHORIZATION, HeaderMap, USER_AGENT};
-use http::{Request, Uri};
+use dynamodb::sigv4::Signature;
+use http::header::{HeaderMap, USER_AGENT};
 use workload::ClientNames;
-
-/// What every signature of version 4 begins with.
-const SCHEME: &str = "AWS4-";
 
 /// The longest client name that is told apart: an access key, an application id, an address.
 const NAME_BYTES_MAX: usize = 256;
-
-/// Why a request's signature is refused before anybody verifies it.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum AuthError {
-    /// No signature at all.
-    Missing,
-    /// Two signatures, in the header and in the query.
-    Twice,
-    /// A signature without all of its parts; says which are missing.
-    Incomplete(String),
-}
 
 /// Who sent a request, as far as it says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,16 +24,13 @@ pub(crate) struct Caller<'a> {
 }
 
 impl<'a> Caller<'a> {
-    /// Reads the identity from a request's headers, or from its query if it is presigned.
-    pub(crate) fn of<B>(request: &'a Request<B>, peer: SocketAddr) -> Result<Self, AuthError> {
-        let access_key = match (authorization(request.headers()), presigned(request.uri())) {
-            (Some(_), Some(_)) => return Err(AuthError::Twice),
-            (Some(header), None) => from_header(header, request.headers())?,
-            (None, Some(query)) => from_query(query)?,
-            (None, None) => return Err(AuthError::Missing),
-        };
-        let app_id = app_id(request.headers());
-        Ok(Self { access_key, app_id, address: peer.ip() })
+    /// Who sent a request with this signature.
+    pub(crate) fn of(
+        signature: &'a Signature<'_>,
+        headers: &'a HeaderMap,
+        peer: SocketAddr,
+    ) -> Self {
+        Self { access_key: signature.access_key(), app_id: app_id(headers), address: peer.ip() }
     }
 
     /// The number that stands for this client in workload vectors; its name is registered once.
@@ -82,68 +64,6 @@ impl Write for Name {
         self.len += fits;
         Ok(())
     }
-}
-
-fn authorization(headers: &HeaderMap) -> Option<&str> {
-    headers.get(AUTHORIZATION)?.to_str().ok()
-}
-
-/// The query of a presigned request.
-fn presigned(uri: &Uri) -> Option<&str> {
-    uri.query().filter(|query| parameter(query, "X-Amz-Algorithm").is_some())
-}
-
-/// A parameter of a query, as it stands there.
-fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    query.split('&').filter_map(|pair| pair.split_once('=')).find(|(n, _)| *n == name).map(|p| p.1)
-}
-
-/// The access key of `AWS4-HMAC-SHA256 Credential=…/…, SignedHeaders=…, Signature=…`.
-fn from_header<'a>(header: &'a str, headers: &HeaderMap) -> Result<&'a str, AuthError> {
-    let Some(parts) = header.trim_start().strip_prefix(SCHEME) else {
-        return Err(AuthError::Missing);
-    };
-    let parts = parts.split_once(' ').map_or("", |(_algorithm, parts)| parts);
-    let part = |name: &str| {
-        let pairs = parts.split(',').filter_map(|pair| pair.trim().split_once('='));
-        pairs.filter(|(n, value)| *n == name && !value.is_empty()).map(|(_, value)| value).next()
-    };
-    let mut missing = String::new();
-    for name in ["Credential", "Signature", "SignedHeaders"] {
-        if part(name).is_none() {
-            missing += &format!("Authorization header requires '{name}' parameter. ");
-        }
-    }
-    if !headers.contains_key("x-amz-date") && !headers.contains_key("date") {
-        missing += "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' \
-                    header. ";
-    }
-    match part("Credential") {
-        Some(credential) if missing.is_empty() => Ok(access_key(credential, '/')),
-        _ => Err(AuthError::Incomplete(format!("{missing}Authorization={header}"))),
-    }
-}
-
-/// The access key of a presigned request's query.
-fn from_query(query: &str) -> Result<&str, AuthError> {
-    let mut missing = String::new();
-    for name in ["X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date"] {
-        if parameter(query, name).is_none_or(str::is_empty) {
-            missing += &format!("AWS query-string parameters must include '{name}'. ");
-        }
-    }
-    match parameter(query, "X-Amz-Credential") {
-        // The slashes of the credential scope may be escaped.
-        Some(credential) if missing.is_empty() => Ok(access_key(access_key(credential, '%'), '/')),
-        _ => {
-            Err(AuthError::Incomplete(format!("{missing}Re-examine the query-string parameters.")))
-        }
-    }
-}
-
-/// What stands before the credential's scope.
-fn access_key(credential: &str, separator: char) -> &str {
-    credential.split(separator).next().unwrap_or_default()
 }
 
 /// The application id that SDKs put into the user agent as `app/NAME`.

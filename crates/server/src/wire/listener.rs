@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 
 use crate::error::ServerError;
 use crate::settings::HttpSettings;
+use crate::wire::stall::Unstalled;
 
 /// After a failed `accept` (out of file descriptors, mostly) wait this long before the next try.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
@@ -49,14 +50,18 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Binds `listen`, which must be a loopback address, and serves `handler` there.
+    /// Binds `listen` and serves `handler` there. Beyond loopback only if the handler verifies its
+    /// clients; `unverified` says what to do otherwise.
     pub(crate) async fn start<H: Handler>(
         listen: SocketAddr,
         settings: &HttpSettings,
         handler: Arc<H>,
+        unverified: Option<&'static str>,
     ) -> Result<Self, ServerError> {
-        if !listen.ip().is_loopback() {
-            return Err(ServerError::NotLoopback { listen });
+        if let Some(remedy) = unverified
+            && !listen.ip().is_loopback()
+        {
+            return Err(ServerError::NotLoopback { listen, remedy });
         }
         let bind_failed = |source| ServerError::Bind { listen, source };
         let socket = TcpListener::bind(listen).await.map_err(bind_failed)?;
@@ -86,6 +91,7 @@ async fn accept<H: Handler>(
     let connections = Arc::new(Semaphore::new(settings.connections_max));
     let graceful = GracefulShutdown::new();
     let protocol = protocol(&settings);
+    let patience = Duration::from_millis(settings.reply_stall_ms_max);
     loop {
         let next = async {
             let permit = Arc::clone(&connections).acquire_owned().await;
@@ -97,6 +103,8 @@ async fn accept<H: Handler>(
         };
         match accepted {
             Ok((stream, peer)) => {
+                no_delay(&stream, peer);
+                let stream = Unstalled::new(stream, patience);
                 let serving =
                     serve(protocol.clone(), stream, peer, Arc::clone(&handler), graceful.watcher());
                 tokio::spawn(async move {
@@ -132,15 +140,11 @@ fn protocol(settings: &HttpSettings) -> http1::Builder {
 /// One connection: requests one after the other until either side closes.
 async fn serve<H: Handler>(
     protocol: http1::Builder,
-    stream: TcpStream,
+    stream: Unstalled<TcpStream>,
     peer: SocketAddr,
     handler: Arc<H>,
     watcher: Watcher,
 ) {
-    // Replies are small and whole: waiting to fill a segment only adds latency.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%peer, %error, "TCP_NODELAY refused");
-    }
     let service = service_fn(move |request| {
         let handler = Arc::clone(&handler);
         async move { Ok::<_, Infallible>(handler.handle(request, peer).await) }
@@ -148,5 +152,12 @@ async fn serve<H: Handler>(
     let connection = protocol.serve_connection(TokioIo::new(stream), service);
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%peer, %error, "connection ended early");
+    }
+}
+
+/// Replies are small and whole: waiting to fill a segment only adds latency.
+fn no_delay(stream: &TcpStream, peer: SocketAddr) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%peer, %error, "TCP_NODELAY refused");
     }
 }

@@ -3,12 +3,17 @@
 
 mod body;
 mod caller;
+mod cors;
+mod encoding;
 mod listener;
 mod reply;
 mod request_id;
+mod stall;
 
 pub(crate) use body::{BodyError, BodyReader};
-pub(crate) use caller::{AuthError, Caller};
+pub(crate) use caller::Caller;
+pub(crate) use cors::Cors;
+pub(crate) use encoding::{EncodingError, decoded};
 pub(crate) use listener::{Handler, Listener};
 pub(crate) use reply::Reply;
 pub(crate) use request_id::RequestIds;

@@ -236,3 +236,35 @@ async fn a_split_prints_no_credit_but_doubles_the_rate() {
     assert_eq!(passed, 2 * WRITE_UNITS_PER_S as usize, "each child has the full rate");
     server.stop().await;
 }
+
+#[tokio::test]
+async fn provisioned_throughput_is_enforced_if_the_settings_say_so() {
+    let enforce = |settings: &mut ServerSettings| {
+        settings.limits.provisioned = true;
+        settings.limits.burst_s = BURST_S;
+    };
+    let server = TestServer::start_with(enforce).await;
+    provisioned_table(&server).await;
+    assert_eq!(exhaust(&server).await, BURST_S as usize, "one unit a second");
+    let refused = put(&server, "another").await;
+    assert_eq!(refused.error(), "ProvisionedThroughputExceededException");
+    let reason = &refused.json()["ThrottlingReasons"][0]["reason"];
+    assert_eq!(reason, "TableWriteProvisionedThroughputExceeded");
+    let items = json!([{"PutRequest": {"Item": {"pk": {"S": "k"}}}}]);
+    let batch = json!({"RequestItems": {"things": items}});
+    let refused = server.raw.operation("BatchWriteItem", batch).await;
+    let reason = &refused.json()["ThrottlingReasons"][0]["reason"];
+    assert_eq!(reason, "TableWriteProvisionedThroughputExceeded");
+
+    let more = json!({"ReadCapacityUnits": 1, "WriteCapacityUnits": 7});
+    let update = json!({"TableName": "things", "ProvisionedThroughput": more});
+    server.raw.must("UpdateTable", update).await;
+    server.clock.advance_ms(1000);
+    assert_eq!(exhaust(&server).await, 7);
+    let on_demand = json!({"TableName": "things", "BillingMode": "PAY_PER_REQUEST"});
+    server.raw.must("UpdateTable", on_demand).await;
+    for _ in 0..20 {
+        assert_eq!(put(&server, "k").await.status, StatusCode::OK);
+    }
+    server.stop().await;
+}

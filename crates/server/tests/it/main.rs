@@ -5,7 +5,10 @@
 
 mod admin;
 mod admission;
+mod auth;
 mod boto3;
+mod compatibility;
+mod compatibility_samples;
 mod concurrency;
 mod http_client;
 mod protocol;
@@ -14,4 +17,5 @@ mod sdk;
 mod sdk_client;
 mod strategies;
 mod support;
+mod tables;
 mod workload_vectors;

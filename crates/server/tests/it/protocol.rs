@@ -1,5 +1,9 @@
 //! What goes over the wire: headers, checksums, errors before an operation, bounds, shutdown.
 
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use http::{Method, StatusCode};
 use serde_json::json;
 use server::{Server, ServerError, ServerSettings};
@@ -180,15 +184,54 @@ async fn a_shutdown_finishes_requests_under_way_and_takes_no_more() {
 }
 
 #[tokio::test]
-async fn only_loopback_addresses_are_listened_on() {
+async fn an_address_that_is_taken_is_said_so() {
     let server = TestServer::start().await;
-    let components = server.components();
-    let settings = ServerSettings { listen: ([0, 0, 0, 0], 0).into(), ..Default::default() };
-    let refused = Server::start(settings, components.clone()).await.unwrap_err();
-    assert!(matches!(refused, ServerError::NotLoopback { .. }));
-    assert!(!refused.to_string().contains('\n'));
     let taken = ServerSettings { listen: server.addr(), ..Default::default() };
-    let refused = Server::start(taken, components).await.unwrap_err();
+    let refused = Server::start(taken, server.components()).await.unwrap_err();
     assert!(matches!(refused, ServerError::Bind { .. }));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn compressed_requests_are_understood() {
+    let server = TestServer::start().await;
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(b"{\"Limit\": 0}").unwrap();
+    let zipped = encoder.finish().unwrap();
+    let gzip = [("content-encoding", "gzip")];
+    let reply = server.raw.operation_with("ListTables", zipped, &gzip).await;
+    assert_eq!(reply.error(), "ValidationException", "the limit was read");
+    let reply = server.raw.operation_with("ListTables", "{}", &gzip).await;
+    assert_eq!(reply.error(), "SerializationException");
+    let reply = server.raw.operation_with("ListTables", "{}", &[("content-encoding", "br")]).await;
+    assert_eq!(reply.error(), "SerializationException");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn pages_of_this_machine_may_ask_across_origins() {
+    let server = TestServer::start().await;
+    let ask = |origin: &'static str| {
+        let headers = [
+            ("origin", origin),
+            ("access-control-request-method", "POST"),
+            ("access-control-request-headers", "x-amz-target,authorization"),
+        ];
+        let raw = server.raw.clone();
+        async move { raw.send(Method::OPTIONS, "/", &headers, "").await }
+    };
+    let reply = ask("http://localhost:3000").await;
+    check(&reply);
+    assert_eq!(reply.status, StatusCode::OK);
+    assert_eq!(reply.header("access-control-allow-origin"), "http://localhost:3000");
+    assert_eq!(reply.header("access-control-allow-headers"), "x-amz-target,authorization");
+    let stranger = ask("http://example.com").await;
+    assert!(!stranger.headers.contains_key("access-control-allow-origin"));
+    let origin = [("origin", "http://localhost:3000")];
+    let listed = server.raw.operation_with("ListTables", "{}", &origin).await;
+    assert_eq!(listed.header("access-control-allow-origin"), "http://localhost:3000");
+    let stranger = [("origin", "http://rebound.example.com:8000")];
+    let refused = server.raw.operation_with("ListTables", "{}", &stranger).await;
+    assert_eq!(refused.error(), "AccessDeniedException");
     server.stop().await;
 }

@@ -230,6 +230,58 @@ def updates_have_their_conditions_and_return_values(db):
 
 
 @check
+def parameters_that_expressions_have_replaced_still_work(db):
+    with table(db) as made:
+        key = {"pk": "old", "sk": 1}
+        made.put_item(Item={**key, "n": 1}, Expected={"pk": {"Exists": False}})
+        with raises(db, "ConditionalCheckFailedException"):
+            made.put_item(Item=key, Expected={"n": {"ComparisonOperator": "GT", "AttributeValueList": [1]}})
+        changed = made.update_item(
+            Key=key,
+            AttributeUpdates={"n": {"Action": "ADD", "Value": 4}, "l": {"Value": ["a"]}},
+            ReturnValues="UPDATED_NEW",
+        )["Attributes"]
+        assert changed == {"n": 5, "l": ["a"]}, changed
+        found = made.query(
+            KeyConditions={"pk": {"ComparisonOperator": "EQ", "AttributeValueList": ["old"]}},
+            QueryFilter={"n": {"ComparisonOperator": "BETWEEN", "AttributeValueList": [1, 5]}},
+            AttributesToGet=["sk"],
+        )["Items"]
+        assert found == [{"sk": 1}], found
+        with raises(db, "ValidationException"):
+            made.get_item(Key=key, AttributesToGet=["n"], ProjectionExpression="n")
+
+
+@check
+def tables_are_updated_tagged_and_described(db):
+    client = db.meta.client
+    with table(db) as made:
+        client.update_table(
+            TableName=made.name,
+            BillingMode="PROVISIONED",
+            ProvisionedThroughput={"ReadCapacityUnits": 100, "WriteCapacityUnits": 50},
+            DeletionProtectionEnabled=True,
+        )
+        client.get_waiter("table_exists").wait(TableName=made.name)
+        described = client.describe_table(TableName=made.name)["Table"]
+        assert described["ProvisionedThroughput"]["WriteCapacityUnits"] == 50
+        with raises(db, "ValidationException"):
+            client.delete_table(TableName=made.name)
+        client.update_table(TableName=made.name, DeletionProtectionEnabled=False)
+        arn = described["TableArn"]
+        client.tag_resource(ResourceArn=arn, Tags=[{"Key": "team", "Value": "a"}])
+        assert client.list_tags_of_resource(ResourceArn=arn)["Tags"] == [{"Key": "team", "Value": "a"}]
+        client.untag_resource(ResourceArn=arn, TagKeys=["team"])
+        assert client.list_tags_of_resource(ResourceArn=arn)["Tags"] == []
+        off = client.describe_time_to_live(TableName=made.name)["TimeToLiveDescription"]
+        assert off["TimeToLiveStatus"] == "DISABLED"
+        backups = client.describe_continuous_backups(TableName=made.name)
+        assert backups["ContinuousBackupsDescription"]["ContinuousBackupsStatus"] == "ENABLED"
+        assert client.describe_limits()["TableMaxReadCapacityUnits"] > 0
+        assert client.describe_endpoints()["Endpoints"][0]["Address"]
+
+
+@check
 def a_counter_counts_every_concurrent_update(db):
     with table(db, sort=False) as made:
         def add(_):

@@ -88,7 +88,7 @@ fn compared(left: Option<&Value>, comparator: Comparator, right: Option<&Value>)
 }
 
 /// The order of two scalars of one type.
-pub(super) fn compare(left: &Value, right: &Value) -> Option<Ordering> {
+pub(in crate::expression) fn compare(left: &Value, right: &Value) -> Option<Ordering> {
     match (left, right) {
         (Value::S(left), Value::S(right)) => Some(left.as_bytes().cmp(right.as_bytes())),
         (Value::N(left), Value::N(right)) => Some(left.cmp(right)),

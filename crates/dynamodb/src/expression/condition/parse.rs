@@ -70,7 +70,7 @@ impl Builder {
             }
         }
         let term = operand_or_function(parser, 0)?;
-        if matches!(term, Term::Operand(_)) {
+        if matches!(term, Term::Operand(_) | Term::Size(_)) {
             while matches!(self.pending.last(), Some(Pending::Open(_)))
                 && parser.peek().is_symbol(")")
             {

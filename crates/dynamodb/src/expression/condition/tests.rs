@@ -91,6 +91,7 @@ fn functions_look_into_values() {
         ("contains(lst, :nine)", false),
         ("contains(absent, :s)", false),
         ("size(lst) < :n", true),
+        ("(size(lst)) < :n AND (size(lst) < :n)", true),
         ("size(n) < :n", false),
         ("size(absent) < :n", false),
         ("size(txt) BETWEEN size(bin) AND :n", true),

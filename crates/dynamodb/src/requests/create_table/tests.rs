@@ -167,6 +167,27 @@ fn what_is_not_supported_is_refused_and_not_ignored() {
         let expected = format!("The parameter {name} is not supported by this service");
         assert!(refused.starts_with(&expected), "{refused}");
     }
-    let refused = refusal(request(json!({"TableClass": "STANDARD_INFREQUENT_ACCESS"})));
-    assert!(refused.contains("use STANDARD"), "{refused}");
+    let refused = refusal(request(json!({"TableClass": "GLACIER"})));
+    assert!(
+        refused.contains("enum value set: [STANDARD, STANDARD_INFREQUENT_ACCESS]"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn tags_are_checked() {
+    let tag = |key: &str, value: &str| json!({"Tags": [{"Key": key, "Value": value}]});
+    assert_eq!(defined(tag("team", "")).tags[0].key, "team");
+    for (tags, part) in [
+        (
+            tag("", "v"),
+            "'tags.1.member.key' failed to satisfy constraint: Member must have length \
+          greater than or equal to 1",
+        ),
+        (tag("k", &"v".repeat(257)), "less than or equal to 256"),
+        (tag("aws:k", "v"), "cannot begin with aws:"),
+    ] {
+        let refused = refusal(request(tags));
+        assert!(refused.contains(part), "{refused}");
+    }
 }

@@ -159,6 +159,10 @@ fn start_keys_must_lie_where_the_page_is() {
         (started(key("b", 1)), outside),
         (started(json!({"p": {"S": "a"}})), mismatch),
         (
+            query("p = :p AND s > :v", json!({":v": {"N": "3"}, "ExclusiveStartKey": key("b", 9)})),
+            outside,
+        ),
+        (
             query("p = :p AND s > :v", json!({":v": {"N": "3"}, "ExclusiveStartKey": key("a", 2)})),
             "The provided starting key does not match the range key predicate",
         ),

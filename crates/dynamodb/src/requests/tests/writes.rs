@@ -223,26 +223,6 @@ fn unreadable_bytes_are_an_internal_error_and_stay() {
 }
 
 #[test]
-fn legacy_parameters_are_refused_with_their_successors() {
-    let mut store = Store::new();
-    for (operation, parameter, successor) in [
-        (Put, "Expected", "ConditionExpression"),
-        (Update, "AttributeUpdates", "UpdateExpression"),
-        (Delete, "ConditionalOperator", "ConditionExpression"),
-        (Get, "AttributesToGet", "ProjectionExpression"),
-        (Operation::Query, "KeyConditions", "KeyConditionExpression"),
-        (Operation::Scan, "ScanFilter", "FilterExpression"),
-    ] {
-        let request = json!({"Key": key("a", 1), "Item": key("a", 1), parameter: {}});
-        let expected = format!(
-            "The parameter {parameter} is not supported by this service: it is a legacy \
-             parameter, use {successor} instead"
-        );
-        assert_eq!(store.run(operation, request)["message"], expected);
-    }
-}
-
-#[test]
 fn required_parameters_and_words_are_checked() {
     let mut store = Store::new();
     let refused = store.run(Put, json!({"ReturnValues": "ALL"}));

@@ -1,0 +1,123 @@
+//! A table's definition as the catalog keeps it: JSON with a version.
+//!
+//! Version 1 had no `version` member, no class and no times of changes. Version 2 has them all. A
+//! definition of a later version is refused rather than read in part: what this build does not
+//! know of would be lost at the next change.
+
+use super::TableDefinition;
+use serde_json::{Value as Json, json};
+
+/// The version that is written.
+const VERSION: u64 = 2;
+
+/// Why a stored definition cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum UnreadableDefinition {
+    /// It was written by a later version of this program.
+    #[error("it has version {0}, and this program knows versions up to {VERSION}")]
+    Later(u64),
+    /// It is not what a definition is.
+    #[error(transparent)]
+    Malformed(#[from] serde_json::Error),
+}
+
+impl TableDefinition {
+    /// What the catalog stores.
+    pub fn to_stored(&self) -> Json {
+        let mut stored = serde_json::to_value(self).expect("a definition has text keys only");
+        stored["version"] = json!(VERSION);
+        stored
+    }
+
+    /// What the catalog has stored, also by earlier versions.
+    ///
+    /// # Errors
+    /// If it is none, or of a later version.
+    pub fn from_stored(stored: &Json) -> Result<Self, UnreadableDefinition> {
+        match stored.get("version").map_or(Some(1), Json::as_u64) {
+            Some(version) if version > VERSION => Err(UnreadableDefinition::Later(version)),
+            _ => Ok(serde_json::from_value(stored.clone())?),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::{Billing, Changes, Tag, WarmThroughput};
+    use crate::{TableClass, testing};
+    use proptest::prelude::*;
+    use types::Strategy as Order;
+
+    /// Definitions with everything that changes in a table's life.
+    fn definitions() -> impl Strategy<Value = TableDefinition> {
+        let rates = (0..u64::MAX, 0..u64::MAX);
+        let times = prop::option::of(any::<i64>());
+        (
+            prop::option::of(rates.clone()),
+            prop::option::of(rates),
+            any::<bool>(),
+            prop::collection::vec((".*", ".*"), 0..3),
+            prop::option::of(prop::sample::select(vec![
+                TableClass::Standard,
+                TableClass::InfrequentAccess,
+            ])),
+            (times.clone(), times.clone(), times.clone(), times),
+        )
+            .prop_map(|(rates, warm, deletion_protection, tags, class, times)| {
+                let rates = rates.map(|(read_units, write_units)| Billing::Provisioned {
+                    read_units,
+                    write_units,
+                });
+                let warm = warm
+                    .map(|(read_units, write_units)| WarmThroughput { read_units, write_units });
+                let (on_demand_ms, increase_ms, decrease_ms, class_ms) = times;
+                TableDefinition {
+                    billing: rates.unwrap_or(Billing::PayPerRequest),
+                    warm_throughput: warm,
+                    deletion_protection,
+                    tags: tags.into_iter().map(|(key, value)| Tag { key, value }).collect(),
+                    class,
+                    changes: Changes { on_demand_ms, increase_ms, decrease_ms, class_ms },
+                    ..testing::table()
+                }
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn definitions_round_trip(table in definitions()) {
+            let text = table.to_stored().to_string();
+            let stored = serde_json::from_str(&text).unwrap();
+            prop_assert_eq!(TableDefinition::from_stored(&stored).unwrap(), table);
+        }
+    }
+
+    fn fixture(text: &str) -> TableDefinition {
+        TableDefinition::from_stored(&serde_json::from_str(text).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_definition_of_version_1_stays_readable() {
+        let table = fixture(include_str!("../../fixtures/table_definition_1.json"));
+        assert_eq!(table.billing, Billing::Provisioned { read_units: 5, write_units: 6 });
+        assert_eq!(table.strategy, Order::Range);
+        assert_eq!((table.class, table.changes), (None, Changes::default()));
+    }
+
+    #[test]
+    fn a_definition_of_version_2_stays_readable() {
+        let table = fixture(include_str!("../../fixtures/table_definition_2.json"));
+        assert_eq!(table.class, Some(TableClass::InfrequentAccess));
+        assert_eq!(table.changes.on_demand_ms, Some(1_700_000_000_500));
+        assert_eq!(table.tags.len(), 1);
+    }
+
+    #[test]
+    fn a_later_version_is_refused() {
+        let mut stored = testing::table().to_stored();
+        stored["version"] = json!(3);
+        let refused = TableDefinition::from_stored(&stored).unwrap_err();
+        assert!(refused.to_string().starts_with("it has version 3"), "{refused}");
+    }
+}
