@@ -9,6 +9,7 @@
 //! Everything here is a pure function of what was pushed: no I/O, no clock, no randomness. Nobody
 //! sees the future: what is forecast at an origin depends only on bins before it.
 
+pub mod anomaly;
 pub mod backtest;
 mod buffer;
 mod calibration;

@@ -4,6 +4,7 @@
 //! and capacities in read and write units per second. docs/admin-api.md describes the fields.
 
 use crate::Manager;
+use crate::anomalies::AnomalyDocument;
 use crate::error::ManagerError;
 use crate::heatmap::{self, HeatmapDocument, hex};
 use crate::journal::{Entry, State};
@@ -27,6 +28,13 @@ const WINDOW_SIZE: ViewSize = ViewSize { bins_max: 360, cells_max: 256 };
 pub struct TablesDocument {
     /// By name.
     pub tables: Vec<TableDocument>,
+}
+
+/// `GET anomalies`.
+#[derive(Debug, Serialize)]
+pub struct AnomaliesDocument {
+    /// The newest first.
+    pub anomalies: Vec<AnomalyDocument>,
 }
 
 /// One table.
@@ -231,7 +239,7 @@ impl Manager {
             PartitionDocument {
                 id: partition.id.0,
                 start: hex(&partition.range.start),
-                end: partition.range.end.as_ref().map(hex).unwrap_or_default(),
+                end: partition.range.end.as_ref().map(|end| hex(end)).unwrap_or_default(),
                 strategy: strategy_of(&table),
                 capacity_read_units: capacity.read,
                 capacity_write_units: capacity.write,
@@ -367,6 +375,13 @@ impl Manager {
             state: entry.state,
         });
         WorkflowsDocument { workflows: workflows.collect() }
+    }
+
+    /// What was odd, about one table or all, the newest first.
+    pub fn anomalies_document(&self, table: Option<&str>) -> AnomaliesDocument {
+        let log = self.shared.anomalies.lock();
+        let wanted = |entry: &&AnomalyDocument| table.is_none_or(|name| entry.table == name);
+        AnomaliesDocument { anomalies: log.entries().rev().filter(wanted).cloned().collect() }
     }
 
     fn snapshot(&self, table: &Table) -> Option<Arc<Snapshot>> {

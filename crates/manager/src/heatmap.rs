@@ -169,7 +169,7 @@ impl Axis<'_> {
                 from: self.position(&range.start),
                 to: range.end.as_ref().map_or(1.0, |end| self.position(end)),
                 start: hex(&range.start),
-                end: range.end.as_ref().map(hex).unwrap_or_default(),
+                end: range.end.as_ref().map(|end| hex(end)).unwrap_or_default(),
             })
             .collect()
     }
@@ -196,6 +196,6 @@ impl Axis<'_> {
 }
 
 /// Bytes as hexadecimal digits.
-pub(crate) fn hex(bytes: &Bytes) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -5,10 +5,11 @@
 //! itself: everything that can be replayed in the simulator lives in `planner`. In reading order:
 //! [`Manager`] is the loop and its handle, `tables` follows the catalog, `act` carries out,
 //! `journal` remembers, `judge` looks back, `persist` keeps history across restarts, `training`
-//! trains the recurrent network in the background, and `documents`
+//! trains the recurrent network in the background, `anomalies` notes what was odd, and `documents`
 //! and `heatmap` are what the admin API shows.
 
 mod act;
+mod anomalies;
 mod by_hand;
 mod documents;
 mod error;
@@ -24,11 +25,12 @@ mod shared;
 mod tables;
 mod training;
 
+pub use anomalies::{AnomalyDocument, Suspect};
 pub use by_hand::{HandAction, HandResult};
 pub use documents::{
-    DecisionDocument, DecisionsDocument, ForecastDocument, PartitionDocument, PartitionsDocument,
-    PlanDocument, TableDocument, TablesDocument, VectorsDocument, WorkflowDocument,
-    WorkflowsDocument,
+    AnomaliesDocument, DecisionDocument, DecisionsDocument, ForecastDocument, PartitionDocument,
+    PartitionsDocument, PlanDocument, TableDocument, TablesDocument, VectorsDocument,
+    WorkflowDocument, WorkflowsDocument,
 };
 pub use error::ManagerError;
 pub use event::Event;

@@ -85,6 +85,9 @@ fn look(shared: &Shared) -> Vec<(TableId, Vec<Entry>)> {
             }
             decided.push((*id, entries));
         }
+        let (clients, mut log) = (&shared.components.clients, shared.anomalies.lock());
+        state.watch.follow(*id, tick.view, &collector, clients, &mut log);
+        drop(log);
         let snapshot = Snapshot { view: tick.view.clone(), scores: tick.scores.to_vec() };
         snapshots.insert(*id, Arc::new(snapshot));
     }

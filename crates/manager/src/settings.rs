@@ -1,5 +1,6 @@
 //! The manager's settings: how often it looks, and how much it keeps.
 
+use forecast::anomaly::AnomalySettings;
 use serde::{Deserialize, Serialize};
 
 /// Times with `_ms` run on the service's clock, those with `_real_ms` on the machine's.
@@ -22,6 +23,10 @@ pub struct ManagerSettings {
     pub maps_max: usize,
     /// Events a slow subscriber may lag behind before it misses some.
     pub events_max: usize,
+    /// What is taken for a flash crowd or a drop.
+    pub anomaly: AnomalySettings,
+    /// Anomalies kept; the oldest go first.
+    pub anomalies_max: usize,
     /// The recurrent network that all series share.
     pub training: TrainingSettings,
     /// A decision's outcome is first judged this long after it was made ...
@@ -72,6 +77,8 @@ impl Default for ManagerSettings {
             decisions_max: 1_000,
             maps_max: 1_000,
             events_max: 4_096,
+            anomaly: AnomalySettings::default(),
+            anomalies_max: 1_000,
             training: TrainingSettings::default(),
             outcome_after_ms: 3_600_000,
             outcome_interval_ms: 300_000,

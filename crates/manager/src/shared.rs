@@ -1,5 +1,6 @@
 //! What the loop, the actions and the admin API share, and how it is restored at start.
 
+use crate::anomalies::AnomalyLog;
 use crate::error::ManagerError;
 use crate::event::Event;
 use crate::journal::{Entry, Journal, State};
@@ -68,6 +69,7 @@ pub(crate) struct Shared {
     pub(crate) tables: Mutex<HashMap<TableId, TableState>>,
     pub(crate) collector: Mutex<Collector>,
     pub(crate) journal: Mutex<Journal>,
+    pub(crate) anomalies: Mutex<AnomalyLog>,
     pub(crate) snapshots: ArcSwap<Snapshots>,
     /// The recurrent network that all series share, once there is one.
     pub(crate) network: ArcSwapOption<Network>,
@@ -97,6 +99,7 @@ impl Shared {
             tables: Mutex::new(HashMap::new()),
             collector: Mutex::new(collector),
             journal: Mutex::new(journal),
+            anomalies: Mutex::new(AnomalyLog::new(settings.anomalies_max)),
             snapshots: ArcSwap::default(),
             network: ArcSwapOption::from(training::restore(blobs).await?),
             events,
@@ -177,7 +180,7 @@ impl Shared {
             components.controller.clone(),
             (components.policy)(),
         )?;
-        Ok(TableState::new(table.clone(), strategy_of(table), controller, self.settings.maps_max))
+        Ok(TableState::new(table.clone(), strategy_of(table), controller, &self.settings))
     }
 
     /// Counts a table from nothing, with a new controller, and lets `import` fill in its past.

@@ -3,7 +3,9 @@
 //! Tables come and go and partition maps change under the loop's feet; [`TableState::follow`] is
 //! called before every tick and tells the collector. Nothing here decides or acts.
 
+use crate::anomalies::TableWatch;
 use crate::maps::MapHistory;
+use crate::settings::ManagerSettings;
 use planner::controller::{Controller, PartitionFacts};
 use planner::policy::Policy;
 use planner::score::Score;
@@ -20,6 +22,7 @@ pub(crate) struct TableState {
     pub(crate) table: Arc<Table>,
     pub(crate) strategy: Strategy,
     pub(crate) controller: Controller<Box<dyn Policy>>,
+    pub(crate) watch: TableWatch,
     pub(crate) maps: MapHistory,
     pub(crate) sizes: HashMap<PartitionId, u64>,
     pub(crate) busy: Arc<AtomicBool>,
@@ -42,13 +45,14 @@ impl TableState {
         table: Arc<Table>,
         strategy: Strategy,
         controller: Controller<Box<dyn Policy>>,
-        maps_max: usize,
+        settings: &ManagerSettings,
     ) -> Self {
         Self {
             table,
             strategy,
             controller,
-            maps: MapHistory::new(maps_max),
+            watch: TableWatch::new(&settings.anomaly),
+            maps: MapHistory::new(settings.maps_max),
             sizes: HashMap::new(),
             busy: Arc::new(AtomicBool::new(false)),
             epoch: None,

@@ -109,6 +109,7 @@ fn document(manager: &Manager, path: &str, query: &str) -> Answer {
     match segments[..] {
         ["tables"] => Document::json(&manager.tables_document()),
         ["decisions"] => Document::json(&manager.decisions_document(parameter(query, "table"))),
+        ["anomalies"] => Document::json(&manager.anomalies_document(parameter(query, "table"))),
         ["workflows"] => Document::json(&manager.workflows_document()),
         ["tables", table, "partitions"] => Document::json(&manager.partitions_document(table)?),
         ["tables", table, "vectors"] => Document::json(&manager.vectors_document(table)?),
