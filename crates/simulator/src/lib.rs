@@ -10,6 +10,7 @@
 pub mod amplify;
 mod clients;
 mod error;
+pub mod matrix;
 mod partitions;
 mod random;
 pub mod report;
@@ -17,6 +18,7 @@ pub mod scenario;
 pub mod shuffle;
 pub mod simulation;
 pub mod workload;
+pub mod workloads;
 
 pub use amplify::Amplification;
 pub use error::SimulatorError;
