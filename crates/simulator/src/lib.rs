@@ -8,9 +8,11 @@
 //! out. The same input and seed give the same report to the byte.
 
 pub mod amplify;
+pub mod case;
 mod clients;
 mod error;
 pub mod matrix;
+pub mod minutes;
 mod partitions;
 mod random;
 pub mod report;

@@ -114,6 +114,14 @@ impl LoadMatrix {
         planner::load::scale(sum, 1.0 / HISTORY_BIN_MINUTES as f64)
     }
 
+    /// Forgets what comes after `end_ms`.
+    pub fn cut(&mut self, end_ms: i64) {
+        self.minutes = self.minute_at(end_ms);
+        for loads in &mut self.loads {
+            loads.truncate(self.minutes * CELLS);
+        }
+    }
+
     /// How many units a request takes.
     pub fn units_per_request(&self) -> Units {
         self.units_per_request
