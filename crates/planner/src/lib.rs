@@ -27,7 +27,7 @@ pub use error::PlannerError;
 pub use plan::{Action, Alternative, Kind, Plan, Trigger};
 pub use policy::{
     Policy, Predictive, ReactiveDynamoDb, ReactiveDynamoDbSettings, ReactiveFast,
-    ReactiveFastSettings, Static,
+    ReactiveFastSettings, Static, Threshold, ThresholdSettings,
 };
 pub use score::Score;
 pub use settings::PlannerSettings;
