@@ -14,6 +14,7 @@ mod error;
 pub mod matrix;
 pub mod minutes;
 mod partitions;
+pub mod policies;
 mod random;
 pub mod report;
 pub mod scenario;
