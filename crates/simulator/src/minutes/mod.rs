@@ -267,12 +267,13 @@ impl<P: Policy> Player<'_, P> {
             .into_iter()
             .filter_map(|(decision, finished_ms)| Some(judged(decision, finished_ms?)))
             .collect();
-        let report = Report {
+        let mut report = Report {
             workload: self.case.workload.clone(),
             seed: self.case.seed,
             policy: self.policy.name().into(),
-            ..self.tally.report(&decisions, self.table.partitions.len())
+            ..self.tally.report()
         };
+        report.judge(&decisions);
         Played {
             run: Run { report, decisions },
             divisions: self.tally.divisions,

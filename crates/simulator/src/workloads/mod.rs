@@ -26,6 +26,7 @@ mod zipf_shift;
 use crate::matrix::LoadMatrix;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use parts::hashed_weights;
 pub use parts::{HISTORY_DAYS, PLAYED_DAYS, START_MS};
 
 /// What kind of task a workload sets: results are reported per kind, because one blended number

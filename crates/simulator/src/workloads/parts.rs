@@ -43,7 +43,7 @@ pub(super) fn spread_evenly(total: impl Fn(usize) -> f64, seed: u64) -> LoadMatr
 }
 
 /// How keys that were hashed lie: log-normal weights per cell, sigma .3.
-pub(super) fn hashed_weights(seed: u64) -> Vec<f64> {
+pub(crate) fn hashed_weights(seed: u64) -> Vec<f64> {
     let random = Random::new(seed).of(0x6861_7368);
     (0..CELLS as u64).map(|cell| (0.3 * normal(random.of(cell))).exp()).collect()
 }
