@@ -31,9 +31,12 @@ pub(crate) struct Args {
     /// Policies, comma-separated; `standard` and `all` (ours also with parts switched off) are lists
     #[arg(long, value_name = "LIST", default_value = "standard", value_parser = policies)]
     policy: Policies,
-    /// Play seeds 1 to N
+    /// Play so many seeds
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     seeds: u64,
+    /// The first of them
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    first_seed: u64,
     /// Of a file, play at most this many days
     #[arg(long, value_name = "DAYS", default_value_t = 14, value_parser = clap::value_parser!(i64).range(1..=366))]
     days: i64,
@@ -123,6 +126,7 @@ impl Args {
         settings.action.duration_ms = (self.action_seconds * 1000.0) as i64;
         Plan {
             sources,
+            first_seed: self.first_seed,
             seeds: self.seeds,
             policies: self.policy.0.clone(),
             settings,

@@ -8,6 +8,7 @@
 
 pub mod bucket;
 pub mod controller;
+pub mod cycles;
 pub mod decision;
 mod error;
 pub mod load;
@@ -22,6 +23,7 @@ pub mod view;
 
 pub use bucket::{BURST_S, Buckets, TokenBucket};
 pub use controller::{Controller, ControllerSettings, PartitionFacts, Tick};
+pub use cycles::Cycles;
 pub use decision::{Decision, Judgement, LoadSeries, Outcome};
 pub use error::PlannerError;
 pub use plan::{Action, Alternative, Kind, Plan, Trigger};

@@ -1,6 +1,6 @@
 //! What `foreshard simulate` prints, without building the store; and what each part of it costs.
 //!
-//! `cargo run --release -p simulator --example evaluate -- WORKLOADS [POLICIES [SEEDS [ACTION_S [BURST_S]]]]`
+//! `cargo run --release -p simulator --example evaluate -- WORKLOADS [POLICIES [SEEDS [ACTION_S [BURST_S [FIRST_SEED]]]]]`
 //!
 //! With `TIMES` in the environment, CPU seconds per policy and week of one table follow, on stderr.
 
@@ -24,6 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     settings.burst_s = given(4, "300").parse()?;
     let plan = Plan {
         sources: sources.map(Source::Generated).collect(),
+        first_seed: given(5, "1").parse()?,
         seeds: given(2, "1").parse()?,
         policies: PolicyName::list(&given(1, "standard"))?,
         settings,

@@ -52,7 +52,9 @@ impl Source {
 pub struct Plan {
     /// On what.
     pub sources: Vec<Source>,
-    /// Seeds 1 to this.
+    /// The first seed.
+    pub first_seed: u64,
+    /// How many, from there on.
     pub seeds: u64,
     /// By whom.
     pub policies: Vec<PolicyName>,
@@ -124,7 +126,7 @@ pub fn evaluate(plan: &Plan, done: &(dyn Fn() + Sync)) -> Result<Vec<CaseResult>
     let jobs: Vec<(&Source, u64)> = plan
         .sources
         .iter()
-        .flat_map(|source| (1..=plan.seeds).map(move |seed| (source, seed)))
+        .flat_map(|source| (0..plan.seeds).map(move |number| (source, plan.first_seed + number)))
         .collect();
     let next = AtomicUsize::new(0);
     let results: Vec<Mutex<Option<Result<CaseResult, SimulatorError>>>> =

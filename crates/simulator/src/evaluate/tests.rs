@@ -44,6 +44,7 @@ fn threads_do_not_change_the_result() {
         sources: ["constant", "batch-step"]
             .map(|name| Source::Generated(workloads::find(name).unwrap()))
             .into(),
+        first_seed: 1,
         seeds: 1,
         policies: vec![PolicyName::Static, PolicyName::Predictive],
         settings: PlaySettings::default(),

@@ -11,14 +11,12 @@ use super::table::{Partition, Table};
 use crate::error::SimulatorError;
 use crate::matrix::{CELLS, Kind, LoadMatrix, MINUTE_MS, cell_ranges, cells_of_range};
 use forecast::ShareModel;
-use planner::{CellView, ControllerSettings, Limits, PartitionView, TableView};
+use planner::{CellView, ControllerSettings, Cycles, Limits, PartitionView, TableView};
 use std::ops::Range;
 use types::{KeyRange, PartitionId, TableId, Units};
 
 /// How long a "recently" is, in minutes.
 const RECENT_MINUTES: usize = 5;
-/// How long it is remembered that a range was merged, as the controller does.
-const MERGES_KEPT_MS: i64 = 8 * 24 * 3_600_000;
 
 /// How far a policy looks: what it does not look at is not worked out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,7 +41,7 @@ pub(super) struct Watch<'a> {
     pasts: Vec<Past>,
     /// The cells of each partition, as the view has them.
     tracked: Vec<(PartitionId, Range<usize>)>,
-    merged: Vec<(KeyRange, i64)>,
+    cycles: Cycles,
     next_score_ms: i64,
     bins_seen: usize,
 }
@@ -82,7 +80,7 @@ impl<'a> Watch<'a> {
             },
             pasts: Vec::new(),
             tracked: Vec::new(),
-            merged: Vec::new(),
+            cycles: Cycles::default(),
             next_score_ms: i64::MIN,
             bins_seen,
         })
@@ -123,8 +121,10 @@ impl<'a> Watch<'a> {
         if self.tracked.iter().map(|(id, _)| *id).eq(ids()) {
             return false;
         }
-        let first_look = self.tracked.is_empty();
-        let known = std::mem::take(&mut self.tracked);
+        let range = |cells: &Range<usize>| self.range(cells);
+        let before: Vec<KeyRange> = self.tracked.iter().map(|(_, cells)| range(cells)).collect();
+        let after: Vec<KeyRange> = partitions.iter().map(|p| range(&p.cells)).collect();
+        self.cycles.follow(&before, &after, now_ms);
         let mut views = std::mem::take(&mut self.view.partitions);
         let mut pasts = std::mem::take(&mut self.pasts);
         for partition in partitions {
@@ -134,21 +134,12 @@ impl<'a> Watch<'a> {
                 continue;
             }
             let range = self.range(&partition.cells);
-            let inside = |cells: &Range<usize>| {
-                partition.cells.start <= cells.start && cells.end <= partition.cells.end
-            };
-            if !first_look && known.iter().filter(|(_, cells)| inside(cells)).count() > 1 {
-                self.merged.push((range.clone(), partition.made_ms));
-            }
             self.pasts.push(Past::new(partition.cells.clone()));
             self.view.partitions.push(self.fresh(partition, range));
         }
         self.tracked = partitions.iter().map(|p| (p.id, p.cells.clone())).collect();
-        self.merged.retain(|(_, merged_ms)| now_ms - merged_ms < MERGES_KEPT_MS);
         for view in &mut self.view.partitions {
-            let touches =
-                self.merged.iter().filter(|(range, _)| range.intersection(&view.range).is_some());
-            view.merged_ms = touches.map(|(_, merged_ms)| *merged_ms).max();
+            view.merged_ms = self.cycles.last_ms(&view.range);
         }
         true
     }
