@@ -7,8 +7,8 @@
 use std::ops::Range;
 use types::KeyRange;
 
-/// How long a merge is remembered: longer than any sensible cycle setting.
-const MERGES_KEPT_MS: i64 = 8 * 24 * 3_600_000;
+/// How long a merge is remembered: longer than the cycle setting, which is less than a day.
+const MERGES_KEPT_MS: i64 = 2 * 24 * 3_600_000;
 
 /// The merges of one table.
 #[derive(Clone, Debug, Default)]
@@ -20,14 +20,15 @@ pub struct Cycles {
 struct Merge {
     range: KeyRange,
     at_ms: i64,
-    /// Whether it was divided again, as a whole or in part.
-    divided: bool,
+    /// The parts of it that were divided again.
+    divided: Vec<KeyRange>,
 }
 
 impl Cycles {
     /// Takes up what a journal says; as it does not say what came after, all count as divided.
     pub fn resume(merged: Vec<(KeyRange, i64)>) -> Self {
-        let merge = |(range, at_ms)| Merge { range, at_ms, divided: true };
+        let merge =
+            |(range, at_ms): (KeyRange, i64)| Merge { divided: vec![range.clone()], range, at_ms };
         Self { merges: merged.into_iter().map(merge).collect() }
     }
 
@@ -39,10 +40,11 @@ impl Cycles {
                 end: before[old.end - 1].end.clone(),
             };
             if new.len() > old.len() {
-                let touched = |merge: &&mut Merge| merge.range.intersection(&range).is_some();
-                self.merges.iter_mut().filter(touched).for_each(|merge| merge.divided = true);
+                for merge in &mut self.merges {
+                    merge.divided.extend(merge.range.intersection(&range));
+                }
             } else if new.len() < old.len() {
-                self.merges.push(Merge { range, at_ms, divided: false });
+                self.merges.push(Merge { range, at_ms, divided: Vec::new() });
             }
         }
         self.merges.retain(|merge| at_ms - merge.at_ms < MERGES_KEPT_MS);
@@ -50,8 +52,9 @@ impl Cycles {
 
     /// When a part of `range` was last merged, if it was divided again since.
     pub fn last_ms(&self, range: &KeyRange) -> Option<i64> {
-        let ended = self.merges.iter().filter(|merge| merge.divided);
-        let here = ended.filter(|merge| merge.range.intersection(range).is_some());
+        let again =
+            |merge: &&Merge| merge.divided.iter().any(|part| part.intersection(range).is_some());
+        let here = self.merges.iter().filter(again);
         here.map(|merge| merge.at_ms).max()
     }
 }
@@ -115,6 +118,10 @@ mod tests {
         cycles.follow(&parts(&[0.75]), &parts(&[0.3, 0.75]), 30);
         assert_eq!(cycles.last_ms(&left), Some(20));
         assert_eq!(cycles.last_ms(&range_between(0.8, 0.9)), None);
+        cycles.follow(&parts(&[0.3, 0.75]), &parts(&[]), 40);
+        cycles.follow(&parts(&[]), &parts(&[0.5]), 50);
+        cycles.follow(&parts(&[0.5]), &parts(&[0.5, 0.9]), 60);
+        assert_eq!(cycles.last_ms(&range_between(0.95, 1.0)), Some(40));
         assert_eq!(Cycles::resume(vec![(left.clone(), 7)]).last_ms(&left), Some(7));
     }
 }
