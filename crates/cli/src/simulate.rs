@@ -6,7 +6,7 @@
 use clap::{ArgGroup, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use simulator::SimulatorError;
-use simulator::evaluate::{CaseResult, Plan, Source, evaluate};
+use simulator::evaluate::{CaseResult, Plan, Source, costs, evaluate};
 use simulator::minutes::PlaySettings;
 use simulator::policies::PolicyName;
 use simulator::recording::Recording;
@@ -49,6 +49,9 @@ pub(crate) struct Args {
     /// One table per stratum or per workload
     #[arg(long, value_enum, default_value_t = By::Stratum)]
     by: By,
+    /// Instead of figures, print what predicting spares by action length, with the break-even
+    #[arg(long, conflicts_with_all = ["json", "action_seconds"])]
+    costs: bool,
     /// Threads; as many as there are cores if not given
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -100,14 +103,21 @@ pub(crate) enum SimulateError {
 /// Plays everything and prints what came of it.
 pub(crate) fn run(args: Args) -> Result<(), SimulateError> {
     let plan = args.plan();
+    let by = match args.by {
+        By::Stratum => GroupBy::Stratum,
+        By::Workload => GroupBy::Workload,
+    };
+    if args.costs {
+        let bar = progress(plan.runs() * costs::DURATIONS_S.len());
+        let swept = costs::sweep(&plan, &|| bar.inc(1));
+        bar.finish_and_clear();
+        print!("{}", costs::table(&swept?, &plan.policies, by));
+        return Ok(());
+    }
     let results = play(&plan)?;
     if args.json {
         println!("{}", serde_json::to_string(&Document::new(&results))?);
     } else {
-        let by = match args.by {
-            By::Stratum => GroupBy::Stratum,
-            By::Workload => GroupBy::Workload,
-        };
         print!("{}", tables(&results, &plan.policies, by));
     }
     Ok(())
@@ -136,10 +146,16 @@ impl Args {
 }
 
 fn play(plan: &Plan) -> Result<Vec<CaseResult>, SimulateError> {
-    let bar = ProgressBar::new(plan.runs() as u64);
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} runs, {eta} left");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let bar = progress(plan.runs());
     let results = evaluate(plan, &|| bar.inc(1));
     bar.finish_and_clear();
     Ok(results?)
+}
+
+/// A bar on stderr; nothing if that is no terminal.
+fn progress(runs: usize) -> ProgressBar {
+    let bar = ProgressBar::new(runs as u64);
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} runs, {eta} left");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
 }

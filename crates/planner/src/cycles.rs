@@ -10,6 +10,11 @@ use types::KeyRange;
 /// How long a merge is remembered: longer than the cycle setting, which is less than a day.
 const MERGES_KEPT_MS: i64 = 2 * 24 * 3_600_000;
 
+/// The most merges that are remembered; the oldest are forgotten first.
+const MERGES_MAX: usize = 256;
+/// Of a merge divided again in more parts than this, the whole counts as divided.
+const PARTS_MAX: usize = 16;
+
 /// The merges of one table.
 #[derive(Clone, Debug, Default)]
 pub struct Cycles {
@@ -41,13 +46,14 @@ impl Cycles {
             };
             if new.len() > old.len() {
                 for merge in &mut self.merges {
-                    merge.divided.extend(merge.range.intersection(&range));
+                    merge.divide(&range);
                 }
             } else if new.len() < old.len() {
                 self.merges.push(Merge { range, at_ms, divided: Vec::new() });
             }
         }
         self.merges.retain(|merge| at_ms - merge.at_ms < MERGES_KEPT_MS);
+        self.merges.drain(..self.merges.len().saturating_sub(MERGES_MAX));
     }
 
     /// When a part of `range` was last merged, if it was divided again since.
@@ -56,6 +62,22 @@ impl Cycles {
             |merge: &&Merge| merge.divided.iter().any(|part| part.intersection(range).is_some());
         let here = self.merges.iter().filter(again);
         here.map(|merge| merge.at_ms).max()
+    }
+}
+
+impl Merge {
+    /// Partitions in `range` were divided.
+    fn divide(&mut self, range: &KeyRange) {
+        let Some(part) = self.range.intersection(range) else { return };
+        if self.divided.iter().any(|known| known.covers(&part)) {
+            return;
+        }
+        if self.divided.len() == PARTS_MAX {
+            self.divided.clear();
+            self.divided.push(self.range.clone());
+        } else {
+            self.divided.push(part);
+        }
     }
 }
 

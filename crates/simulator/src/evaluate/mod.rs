@@ -5,6 +5,7 @@
 //! and is the curve that "at equal cost" refers to. Results come out in the order of the plan, whoever
 //! finished first. [`statistics`] sums them up with intervals.
 
+pub mod costs;
 pub mod statistics;
 
 use crate::case::Case;

@@ -36,7 +36,7 @@ const LOOK_MS: i64 = 1_000;
 /// And again, while somebody is nearly full: what asks for ten seconds above a threshold.
 const LOOK_AGAIN_MS: i64 = 10_000;
 /// The most looks within one minute: whoever acts this often has lost control.
-const LOOKS_PER_MINUTE_MAX: usize = 64;
+const LOOKS_PER_MINUTE_MAX: usize = 16;
 
 /// What acting does to a table.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -121,10 +121,13 @@ impl<'a> Watch<'a> {
         if self.tracked.iter().map(|(id, _)| *id).eq(ids()) {
             return false;
         }
-        let range = |cells: &Range<usize>| self.range(cells);
-        let before: Vec<KeyRange> = self.tracked.iter().map(|(_, cells)| range(cells)).collect();
-        let after: Vec<KeyRange> = partitions.iter().map(|p| range(&p.cells)).collect();
-        self.cycles.follow(&before, &after, now_ms);
+        if self.sight > Sight::Present {
+            let range = |cells: &Range<usize>| self.range(cells);
+            let before: Vec<KeyRange> =
+                self.tracked.iter().map(|(_, cells)| range(cells)).collect();
+            let after: Vec<KeyRange> = partitions.iter().map(|p| range(&p.cells)).collect();
+            self.cycles.follow(&before, &after, now_ms);
+        }
         let mut views = std::mem::take(&mut self.view.partitions);
         let mut pasts = std::mem::take(&mut self.pasts);
         for partition in partitions {
