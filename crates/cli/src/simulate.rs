@@ -11,6 +11,7 @@ use simulator::minutes::PlaySettings;
 use simulator::policies::PolicyName;
 use simulator::recording::Recording;
 use simulator::report::document::Document;
+use simulator::report::html;
 use simulator::report::table::{GroupBy, tables};
 use simulator::workloads;
 use std::path::PathBuf;
@@ -52,6 +53,9 @@ pub(crate) struct Args {
     /// Instead of figures, print what predicting spares by action length, with the break-even
     #[arg(long, conflicts_with_all = ["json", "action_seconds"])]
     costs: bool,
+    /// Also write a page about the first workload with the first seed
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Threads; as many as there are cores if not given
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -95,6 +99,14 @@ pub(crate) enum SimulateError {
     /// A file cannot be read, or a setting is out of its range.
     #[error("simulate: {0}")]
     Simulator(#[from] SimulatorError),
+    /// The page could not be written.
+    #[error("simulate: cannot write {}: {source}", path.display())]
+    Page {
+        /// Where to.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// The document could not be written.
     #[error("simulate: {0}")]
     Json(#[from] serde_json::Error),
@@ -113,6 +125,14 @@ pub(crate) fn run(args: Args) -> Result<(), SimulateError> {
         bar.finish_and_clear();
         print!("{}", costs::table(&swept?, &plan.policies, by));
         return Ok(());
+    }
+    if let (Some(path), Some(source)) = (&args.html, plan.sources.first()) {
+        let case = source.case(plan.first_seed)?;
+        let bar = progress(plan.policies.len() + 1);
+        let page = html::page(&case, &plan.policies, &plan.settings, || bar.inc(1));
+        bar.finish_and_clear();
+        std::fs::write(path, page?)
+            .map_err(|source| SimulateError::Page { path: path.clone(), source })?;
     }
     let results = play(&plan)?;
     if args.json {

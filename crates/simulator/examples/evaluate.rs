@@ -9,6 +9,7 @@ use simulator::evaluate::{Plan, Source, costs, evaluate, play_case};
 use simulator::minutes::PlaySettings;
 use simulator::policies::PolicyName;
 use simulator::recording::Recording;
+use simulator::report::html;
 use simulator::report::table::{GroupBy, tables};
 use simulator::workloads;
 use std::time::Instant;
@@ -30,6 +31,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         settings,
         threads: 1,
     };
+    if let Some(file) = std::env::var_os("HTML") {
+        let case = plan.sources[0].case(plan.first_seed)?;
+        std::fs::write(file, html::page(&case, &plan.policies, &plan.settings, || ())?)?;
+        return Ok(());
+    }
     if std::env::var_os("TIMES").is_some() {
         return times(&plan);
     }

@@ -12,7 +12,7 @@
 
 use crate::error::SimulatorError;
 use crate::matrix::{CELLS, Kind, LoadMatrix, MINUTE_MS, cell_of_key};
-use crate::workloads::hashed_weights;
+use crate::workloads::{HISTORY_DAYS, hashed_weights};
 use ::workload::{Rates, TraceEvent, TraceReader, WorkloadError, read_rates};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -20,8 +20,7 @@ use types::{KeyValue, storage_key};
 
 /// How many days a trace without a clock is played over.
 pub const PACED_DAYS: i64 = 7;
-/// The longest recording that is read.
-const MINUTES_MAX: i64 = 3 * 366 * 1_440;
+const DAY_MS: i64 = 24 * 3_600_000;
 
 /// A file that was recorded somewhere.
 #[derive(Clone, Debug)]
@@ -41,28 +40,30 @@ impl Recording {
         name.split('.').next().unwrap_or_default().to_string()
     }
 
-    /// Reads it.
-    pub fn read(&self, seed: u64) -> Result<LoadMatrix, SimulatorError> {
+    /// Reads it, as far as it is needed to play `days_max` days after the history.
+    pub fn read(&self, seed: u64, days_max: i64) -> Result<LoadMatrix, SimulatorError> {
+        // A recording twice as long as the history has all of it; beyond that nothing is missing.
+        let needed_ms = (HISTORY_DAYS + days_max.max(HISTORY_DAYS)) * DAY_MS;
         match self {
-            Self::Trace(path) => read_trace(path, seed),
-            Self::Rates(path) => spread_rates(&read_rates(path)?, seed),
+            Self::Trace(path) => read_trace(path, seed, needed_ms),
+            Self::Rates(path) => Ok(spread_rates(&read_rates(path)?, seed, needed_ms)),
         }
     }
 }
 
-fn read_trace(path: &Path, seed: u64) -> Result<LoadMatrix, SimulatorError> {
+fn read_trace(path: &Path, seed: u64, needed_ms: i64) -> Result<LoadMatrix, SimulatorError> {
     let has_clock = TraceReader::open(path).is_ok();
     // Which of the two it is that fails shows in the error of the second.
     let trace =
         if has_clock { TraceReader::open(path)? } else { TraceReader::open_paced(path, 1.0)? };
     let mut events = counted(trace, seed)?;
     if !has_clock {
-        let interval_ms = (PACED_DAYS * 24 * 3_600_000) as f64 / events.len().max(1) as f64;
+        let interval_ms = (PACED_DAYS * DAY_MS) as f64 / events.len().max(1) as f64;
         for (number, event) in events.iter_mut().enumerate() {
             event.at_ms = (number as f64 * interval_ms) as i64;
         }
     }
-    matrix_of(&events)
+    matrix_of(&events, needed_ms)
 }
 
 /// What of an event is counted.
@@ -101,24 +102,27 @@ fn cell_of(key: &str, seed: u64) -> usize {
     cell_of_key(&storage_key::partition_hash(&KeyValue::S(name)).to_be_bytes())
 }
 
-fn matrix_of(events: &[Counted]) -> Result<LoadMatrix, SimulatorError> {
+fn matrix_of(events: &[Counted], needed_ms: i64) -> Result<LoadMatrix, SimulatorError> {
     let first_ms = events.iter().map(|event| event.at_ms).min();
     let last_ms = events.iter().map(|event| event.at_ms).max();
     let (Some(first_ms), Some(last_ms)) = (first_ms, last_ms) else {
         return Err(SimulatorError::NoEvents("at all"));
     };
-    let mut matrix = empty(first_ms, last_ms + 1)?;
+    let mut matrix = empty(first_ms, last_ms + 1, needed_ms);
     let per_second = 1000.0 / MINUTE_MS as f32;
     for event in events {
         let minute = matrix.minute_at(event.at_ms);
+        if minute == matrix.minutes() {
+            continue;
+        }
         matrix.row_mut(event.kind, minute)[event.cell] += per_second;
     }
     Ok(matrix)
 }
 
-fn spread_rates(rates: &Rates, seed: u64) -> Result<LoadMatrix, SimulatorError> {
+fn spread_rates(rates: &Rates, seed: u64, needed_ms: i64) -> LoadMatrix {
     let end_ms = rates.start_ms + rates.bin_ms * rates.values.len() as i64;
-    let mut matrix = empty(rates.start_ms, end_ms)?;
+    let mut matrix = empty(rates.start_ms, end_ms, needed_ms);
     let weights = hashed_weights(seed);
     let all: f64 = weights.iter().sum();
     for minute in 0..matrix.minutes() {
@@ -129,7 +133,7 @@ fn spread_rates(rates: &Rates, seed: u64) -> Result<LoadMatrix, SimulatorError> 
             *load = (rate * weight / all) as f32;
         }
     }
-    Ok(matrix)
+    matrix
 }
 
 /// Requests per second in `from_ms..to_ms`; nothing outside the file.
@@ -150,17 +154,10 @@ fn rate_in(rates: &Rates, from_ms: i64, to_ms: i64) -> f64 {
     (left * (1.0 - share) + right * share) * per_second
 }
 
-fn empty(start_ms: i64, end_ms: i64) -> Result<LoadMatrix, SimulatorError> {
+fn empty(start_ms: i64, end_ms: i64, needed_ms: i64) -> LoadMatrix {
     let start = LoadMatrix::new(start_ms, 0).start_ms();
-    let minutes = (end_ms - start + MINUTE_MS - 1) / MINUTE_MS;
-    if minutes > MINUTES_MAX {
-        return Err(SimulatorError::Setting {
-            name: "the length of a recording",
-            value: format!("{} days", minutes / 1_440),
-            expected: "three years at most",
-        });
-    }
-    Ok(LoadMatrix::new(start_ms, minutes as usize))
+    let length_ms = (end_ms - start).min(needed_ms);
+    LoadMatrix::new(start_ms, ((length_ms + MINUTE_MS - 1) / MINUTE_MS) as usize)
 }
 
 /// How many requests a matrix has, about.
@@ -186,7 +183,7 @@ mod tests {
                     600,store,a,900000,c\n601,unknown,a,,c\n700,store,b,1,c\n";
         let (_kept, path) = file(text);
         let recording = Recording::Trace(path);
-        let matrix = recording.read(1).unwrap();
+        let matrix = recording.read(1, 14).unwrap();
         assert_eq!(recording.name(), "some_trace");
         assert_eq!((matrix.start_ms(), matrix.minutes()), (600_000, 2));
         let cell = cell_of("a", 1);
@@ -202,7 +199,7 @@ mod tests {
         let mut text = "seq,op,key,size,client\n".to_string();
         (0..70_000).for_each(|i| text.push_str(&format!("{i},retrieve,{},,\n", i % 97)));
         let (_kept, path) = file(&text);
-        let matrix = Recording::Trace(path).read(1).unwrap();
+        let matrix = Recording::Trace(path).read(1, 14).unwrap();
         assert_eq!(matrix.minutes() as i64, PACED_DAYS * 1_440);
         let per_day = |day: usize| {
             let minutes = day * 1_440..(day + 1) * 1_440;
@@ -215,7 +212,7 @@ mod tests {
     #[test]
     fn rates_keep_their_sum_and_are_interpolated() {
         let (_kept, path) = file("timestamp_unix_s,requests\n0,600\n600,1200\n1200,600\n");
-        let matrix = Recording::Rates(path).read(1).unwrap();
+        let matrix = Recording::Rates(path).read(1, 14).unwrap();
         assert_eq!(matrix.minutes(), 30);
         let rate = |minute| matrix.load(minute, 0..CELLS).write;
         assert!((rate(0) - 1.0).abs() < 1e-4, "before the first middle");
@@ -224,10 +221,20 @@ mod tests {
     }
 
     #[test]
+    fn no_more_is_read_than_is_played() {
+        let mut text = "timestamp_unix_s,requests\n".to_string();
+        (0..400).for_each(|day| text.push_str(&format!("{},100\n", day * 86_400)));
+        let (_kept, path) = file(&text);
+        let recording = Recording::Rates(path);
+        assert_eq!(recording.read(1, 14).unwrap().minutes(), 56 * 1_440);
+        assert_eq!(recording.read(1, 40).unwrap().minutes(), 68 * 1_440);
+    }
+
+    #[test]
     fn fast_rates_are_averaged() {
         let (_kept, path) =
             file("timestamp_unix_s,requests\n0,10\n20,20\n40,60\n60,5\n80,5\n100,5\n");
-        let matrix = Recording::Rates(path).read(1).unwrap();
+        let matrix = Recording::Rates(path).read(1, 14).unwrap();
         let rate = |minute| matrix.load(minute, 0..CELLS).write;
         assert!((rate(0) - 1.5).abs() < 1e-4 && (rate(1) - 0.25).abs() < 1e-4);
     }

@@ -1,6 +1,7 @@
 //! What comes out of a simulation: the figures of a run here, tables and documents of many below.
 
 pub mod document;
+pub mod html;
 pub mod table;
 
 use planner::{Decision, Judgement, Outcome, Trigger};

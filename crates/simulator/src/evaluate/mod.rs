@@ -42,7 +42,7 @@ impl Source {
         match self {
             Self::Generated(generator) => Ok(Case::generated(generator, seed)),
             Self::Recorded(recording, days_max) => {
-                Case::recorded(recording.name(), seed, recording.read(seed)?, *days_max)
+                Case::recorded(recording.name(), seed, recording.read(seed, *days_max)?, *days_max)
             }
         }
     }
