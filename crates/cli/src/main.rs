@@ -11,6 +11,7 @@ mod config;
 mod demo;
 mod serve;
 mod service;
+mod simulate;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -29,6 +30,8 @@ enum Command {
     Serve(serve::Args),
     /// Play a real workload against a predictive and a reactive service, side by side
     Demo(demo::Args),
+    /// Play workloads against policies on a virtual clock: what predicting would save
+    Simulate(simulate::Args),
     /// Make load on any DynamoDB endpoint
     Bench(bench::Args),
     /// Tables, through the admin API
@@ -48,6 +51,8 @@ enum Failure {
     Serve(#[from] serve::ServeError),
     #[error(transparent)]
     Demo(#[from] demo::DemoError),
+    #[error(transparent)]
+    Simulate(#[from] simulate::SimulateError),
     #[error(transparent)]
     Bench(#[from] bench::BenchError),
     #[error(transparent)]
@@ -77,6 +82,7 @@ fn run(command: Command) -> Result<(), Failure> {
         match command {
             Command::Serve(args) => serve::run(args).await?,
             Command::Demo(args) => demo::run(args).await?,
+            Command::Simulate(args) => simulate::run(args)?,
             Command::Bench(args) => bench::run(args).await?,
             Command::Table(command) => admin::table(command).await?,
             Command::Partition(command) => admin::partition(command).await?,

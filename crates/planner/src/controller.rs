@@ -23,6 +23,7 @@ mod tracked;
 
 pub use settings::ControllerSettings;
 
+use crate::cycles::Cycles;
 use crate::decision::LoadSeries;
 use crate::error::PlannerError;
 use crate::plan::Plan;
@@ -85,12 +86,8 @@ pub struct Controller<P> {
     scores: Vec<Score>,
     next_score_ms: i64,
     next_refresh_ms: i64,
-    /// Ranges that merges made, and when; forgotten after `MERGES_KEPT_MS`.
-    merged: Vec<(KeyRange, i64)>,
+    cycles: Cycles,
 }
-
-/// How long it is remembered that a range was merged: longer than any sensible cycle setting.
-const MERGES_KEPT_MS: i64 = 8 * 24 * 3_600_000;
 
 impl<P: Policy> Controller<P> {
     /// A controller of one table.
@@ -124,7 +121,7 @@ impl<P: Policy> Controller<P> {
             scores: Vec::new(),
             next_score_ms: i64::MIN,
             next_refresh_ms: i64::MIN,
-            merged: Vec::new(),
+            cycles: Cycles::default(),
         })
     }
 
@@ -193,7 +190,7 @@ impl<P: Policy> Controller<P> {
     /// merged when (from the journal).
     pub fn resume(&mut self, last_plan_ms: Option<i64>, merged: Vec<(KeyRange, i64)>) {
         self.view.last_plan_ms = last_plan_ms;
-        self.merged = merged;
+        self.cycles = Cycles::resume(merged);
     }
 
     /// Brings the tracked partitions in line with the table's; says whether any changed.
@@ -203,22 +200,16 @@ impl<P: Policy> Controller<P> {
         if same {
             return false;
         }
-        self.ranges = partitions.iter().map(|facts| facts.range.clone()).collect();
-        let first_look = self.tracked.is_empty();
+        let ranges: Vec<KeyRange> = partitions.iter().map(|facts| facts.range.clone()).collect();
+        self.cycles.follow(&self.ranges, &ranges, now_ms);
+        self.ranges = ranges;
         let mut known = std::mem::take(&mut self.tracked);
         for facts in partitions {
-            let gone_inside = known.iter().filter(|have| facts.range.covers(have.range())).count();
             match known.iter().position(|have| have.id() == facts.id) {
                 Some(at) => self.tracked.push(known.swap_remove(at)),
-                None => {
-                    if !first_look && gone_inside > 1 {
-                        self.merged.push((facts.range.clone(), facts.created_ms));
-                    }
-                    self.tracked.push(Tracked::new(facts, now_ms));
-                }
+                None => self.tracked.push(Tracked::new(facts, now_ms)),
             }
         }
-        self.merged.retain(|(_, merged_ms)| now_ms - merged_ms < MERGES_KEPT_MS);
         true
     }
 

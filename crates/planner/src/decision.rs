@@ -91,10 +91,12 @@ impl Decision {
     }
 
     /// The capacity that would have had to do without the action (of a merge: that has to do with
-    /// it): one partition's per partition.
+    /// it): one partition's per partition. Of several partitions that are cut together the sum is
+    /// looked at, as if boundaries between them were in the right places.
     fn capacity(&self) -> Units {
         if self.is_merge() {
-            self.inputs.first().map_or(Units::ZERO, |input| input.capacity)
+            let one = self.inputs.first().map_or(Units::ZERO, |input| input.capacity);
+            crate::load::scale(one, self.action.children() as f64)
         } else {
             self.inputs.iter().map(|input| input.capacity).sum()
         }

@@ -8,6 +8,7 @@
 
 pub mod bucket;
 pub mod controller;
+pub mod cycles;
 pub mod decision;
 mod error;
 pub mod load;
@@ -22,12 +23,13 @@ pub mod view;
 
 pub use bucket::{BURST_S, Buckets, TokenBucket};
 pub use controller::{Controller, ControllerSettings, PartitionFacts, Tick};
+pub use cycles::Cycles;
 pub use decision::{Decision, Judgement, LoadSeries, Outcome};
 pub use error::PlannerError;
 pub use plan::{Action, Alternative, Kind, Plan, Trigger};
 pub use policy::{
     Policy, Predictive, ReactiveDynamoDb, ReactiveDynamoDbSettings, ReactiveFast,
-    ReactiveFastSettings, Static,
+    ReactiveFastSettings, Static, Threshold, ThresholdSettings,
 };
 pub use score::Score;
 pub use settings::PlannerSettings;

@@ -1,7 +1,7 @@
 //! Policies: from a view of a table to a plan.
 //!
-//! [`Predictive`] is the product; [`ReactiveDynamoDb`] and [`ReactiveFast`] are what it is measured
-//! against, and all of them run through the same controller in the service and the simulator. A
+//! [`Predictive`] is the product; [`ReactiveDynamoDb`], [`ReactiveFast`] and [`Threshold`] are what it
+//! is measured against, and all of them run through the same controller in the service and the simulator. A
 //! policy sees nothing but the view and remembers next to nothing, so that a view is enough to
 //! repeat its decision.
 
@@ -11,12 +11,15 @@ mod midpoint;
 mod predictive;
 mod reactive;
 mod split;
+mod threshold;
 
 pub use fixed::Static;
 pub use predictive::Predictive;
 pub use reactive::{
     ReactiveDynamoDb, ReactiveDynamoDbSettings, ReactiveFast, ReactiveFastSettings,
 };
+
+pub use threshold::{Threshold, ThresholdSettings};
 
 use crate::plan::Plan;
 use crate::view::TableView;

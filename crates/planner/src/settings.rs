@@ -107,6 +107,10 @@ pub struct ActionSettings {
     pub cost_s: f64,
     /// How long an action takes; the reactive floor must be that much ahead.
     pub duration_ms: i64,
+    /// How long before a forecast crossing is acted on, beyond the time that a plan's actions take:
+    /// long enough for a second try after the cooldown. What lies further ahead can wait, and every
+    /// minute that a partition comes later is saved.
+    pub lead_ms: i64,
     /// After a plan, forecasts are not acted on again for this long.
     pub cooldown_ms: i64,
     /// The most actions in one plan.
@@ -120,6 +124,7 @@ impl Default for ActionSettings {
         Self {
             cost_s: 5.0,
             duration_ms: 1_000,
+            lead_ms: 900_000,
             cooldown_ms: 600_000,
             per_plan_max: 4,
             partitions_max: 256,

@@ -20,7 +20,7 @@ use types::{KeyRange, Units};
 
 /// A run of load is within its target if it exceeds it by no more than this, relatively: sums of
 /// floats depend on their order.
-const ROUNDING: f64 = 1e-9;
+pub(crate) const ROUNDING: f64 = 1e-9;
 
 /// A cell as the sweep needs it.
 #[derive(Clone, Debug, PartialEq)]

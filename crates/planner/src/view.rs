@@ -93,7 +93,7 @@ pub struct PartitionView {
     pub top_key_share: f64,
     /// When it was made.
     pub created_ms: i64,
-    /// When a merge last made this range or part of it.
+    /// When this range or part of it was last merged, if it was divided again since.
     pub merged_ms: Option<i64>,
 }
 

@@ -19,6 +19,9 @@ pub enum SimulatorError {
         /// What it may be.
         expected: &'static str,
     },
+    /// A page's data cannot be written down.
+    #[error("the page cannot be written: {0}")]
+    Page(#[from] serde_json::Error),
     /// The trace holds nothing in the time that is asked for.
     #[error("the trace has no events {0}")]
     NoEvents(&'static str),

@@ -8,15 +8,22 @@
 //! out. The same input and seed give the same report to the byte.
 
 pub mod amplify;
+pub mod case;
 mod clients;
 mod error;
+pub mod evaluate;
+pub mod matrix;
+pub mod minutes;
 mod partitions;
+pub mod policies;
 mod random;
+pub mod recording;
 pub mod report;
 pub mod scenario;
 pub mod shuffle;
 pub mod simulation;
 pub mod workload;
+pub mod workloads;
 
 pub use amplify::Amplification;
 pub use error::SimulatorError;

@@ -1,10 +1,14 @@
-//! What comes out of a simulation.
+//! What comes out of a simulation: the figures of a run here, tables and documents of many below.
+
+pub mod document;
+pub mod html;
+pub mod table;
 
 use planner::{Decision, Judgement, Outcome, Trigger};
 use serde::{Deserialize, Serialize};
 
 /// The figures of one run, as `simulate --json` prints them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// What was played.
     pub workload: String,
@@ -37,6 +41,14 @@ pub struct Report {
     /// Of the splits without which somebody would have been throttled, the share that finished
     /// before that.
     pub in_time_share: Option<f64>,
+    /// The splits behind that share that were in time.
+    pub in_time: u64,
+    /// And those that were late.
+    pub late: u64,
+    /// Splits made on a forecast.
+    pub preemptive: u64,
+    /// Those of them that were needless.
+    pub false_alarms: u64,
 }
 
 /// Actions by what they did.
@@ -89,7 +101,7 @@ impl Run {
     }
 }
 
-pub(crate) fn actions(decisions: &[(Decision, Outcome)]) -> Actions {
+fn actions(decisions: &[(Decision, Outcome)]) -> Actions {
     let mut actions = Actions::default();
     for (Decision { action, .. }, _) in decisions {
         match action.children().cmp(&action.sources.len()) {
@@ -101,12 +113,12 @@ pub(crate) fn actions(decisions: &[(Decision, Outcome)]) -> Actions {
     actions
 }
 
-pub(crate) fn needless(decisions: &[(Decision, Outcome)]) -> u64 {
+fn needless(decisions: &[(Decision, Outcome)]) -> u64 {
     let needless = |judgement| matches!(judgement, Judgement::Needless | Judgement::Regretted);
     decisions.iter().filter(|(_, outcome)| needless(outcome.judgement)).count() as u64
 }
 
-pub(crate) fn leads(decisions: &[(Decision, Outcome)]) -> Option<Leads> {
+fn leads(decisions: &[(Decision, Outcome)]) -> Option<Leads> {
     let mut leads: Vec<f64> = decisions
         .iter()
         .filter(|(decision, _)| decision.action.trigger == Trigger::Forecast)
@@ -118,8 +130,24 @@ pub(crate) fn leads(decisions: &[(Decision, Outcome)]) -> Option<Leads> {
     Some(Leads { p5: at(0.05), p50: at(0.5), p95: at(0.95) })
 }
 
-pub(crate) fn in_time_share(decisions: &[(Decision, Outcome)]) -> Option<f64> {
-    let count = |wanted| decisions.iter().filter(|(_, o)| o.judgement == wanted).count() as f64;
-    let (in_time, late) = (count(Judgement::InTime), count(Judgement::Late));
-    (in_time + late > 0.0).then(|| in_time / (in_time + late))
+impl Report {
+    /// Fills in everything that decisions and their outcomes say.
+    pub(crate) fn judge(&mut self, decisions: &[(Decision, Outcome)]) {
+        let count = |wanted: &dyn Fn(&Decision, Judgement) -> bool| {
+            decisions.iter().filter(|(made, outcome)| wanted(made, outcome.judgement)).count()
+                as u64
+        };
+        let preemptive =
+            |made: &Decision| made.action.trigger == Trigger::Forecast && !made.is_merge();
+        self.actions = actions(decisions);
+        self.needless_actions = needless(decisions);
+        self.lead_seconds = leads(decisions);
+        self.in_time = count(&|_, judgement| judgement == Judgement::InTime);
+        self.late = count(&|_, judgement| judgement == Judgement::Late);
+        let judged = self.in_time + self.late;
+        self.in_time_share = (judged > 0).then(|| self.in_time as f64 / judged as f64);
+        self.preemptive = count(&|made, _| preemptive(made));
+        self.false_alarms =
+            count(&|made, judgement| preemptive(made) && judgement == Judgement::Needless);
+    }
 }

@@ -9,7 +9,7 @@
 use crate::clients::Retries;
 use crate::error::SimulatorError;
 use crate::partitions::Partitions;
-use crate::report::{self, Report, Run};
+use crate::report::{Report, Run};
 use crate::workload::{Event, Workload};
 use ::workload::{Collector, CollectorSettings, Outcome, Vector};
 use planner::settings::MergeSettings;
@@ -303,7 +303,7 @@ impl<'a, P: Policy> Simulation<'a, P> {
             .filter_map(|(decision, finished_ms)| Some(judged(decision, finished_ms?)))
             .collect();
         let tally = self.tally;
-        let report = Report {
+        let mut report = Report {
             workload: self.settings.workload.clone(),
             seed: self.settings.seed,
             policy: self.policy.into(),
@@ -315,11 +315,9 @@ impl<'a, P: Policy> Simulation<'a, P> {
             partition_hours: tally.partition_ms / HOUR_MS,
             partitions_max: tally.partitions_max,
             partitions_end: self.partitions.len(),
-            actions: report::actions(&decisions),
-            needless_actions: report::needless(&decisions),
-            lead_seconds: report::leads(&decisions),
-            in_time_share: report::in_time_share(&decisions),
+            ..Report::default()
         };
+        report.judge(&decisions);
         Run { report, decisions }
     }
 }

@@ -7,3 +7,4 @@ mod http;
 mod kill;
 mod lifecycle;
 mod process;
+mod simulate;

@@ -81,8 +81,6 @@ impl<P: Policy> Controller<P> {
         let now_ms = self.view.now_ms;
         let forecast = &self.settings.forecast;
         let horizon_ms = forecast.bin_ms * forecast.horizon_steps as i64;
-        let merged =
-            self.merged.iter().filter(|(range, _)| range.intersection(&facts.range).is_some());
         PartitionView {
             id: facts.id,
             range: facts.range.clone(),
@@ -101,7 +99,7 @@ impl<P: Policy> Controller<P> {
             forecast_size_bytes: tracked.size_ahead(facts.size_bytes, now_ms, horizon_ms),
             top_key_share: 0.0,
             created_ms: facts.created_ms,
-            merged_ms: merged.map(|(_, merged_ms)| *merged_ms).max(),
+            merged_ms: self.cycles.last_ms(&facts.range),
         }
     }
 

@@ -175,7 +175,7 @@ fn scores_come_once_per_interval_and_a_busy_table_is_left_alone() {
 }
 
 #[test]
-fn a_merge_is_remembered_for_the_range_it_made() {
+fn a_merge_is_remembered_where_it_was_undone() {
     let mut fixture = Fixture::new(&[0.25, 0.5]);
     fixture.minute(1.0);
     let mut controller = controller(Static);
@@ -183,11 +183,15 @@ fn a_merge_is_remembered_for_the_range_it_made() {
     fixture.minute(1.0);
     fixture.divide(10, &[0.5]);
     let merged_at_ms = fixture.now_ms;
+    let mut merged = |fixture: &Fixture| {
+        let tick = controller.tick(fixture.now_ms, &fixture.collector, &fixture.facts, false);
+        tick.view.partitions.iter().map(|partition| partition.merged_ms).collect::<Vec<_>>()
+    };
+    assert_eq!(merged(&fixture), [None, None]);
     fixture.minute(1.0);
-    let tick = controller.tick(fixture.now_ms, &fixture.collector, &fixture.facts, false);
-    let merged: Vec<_> = tick.view.partitions.iter().map(|p| p.merged_ms).collect();
+    fixture.divide(20, &[0.1, 0.5]);
     // The right half kept its range (its new id is this fixture's doing) and was not merged.
-    assert_eq!(merged, [Some(merged_at_ms), None]);
+    assert_eq!(merged(&fixture), [Some(merged_at_ms), Some(merged_at_ms), None]);
 }
 
 #[test]

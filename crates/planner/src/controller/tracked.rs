@@ -44,10 +44,6 @@ impl Tracked {
         self.id
     }
 
-    pub(super) fn range(&self) -> &KeyRange {
-        &self.range
-    }
-
     pub(super) fn read(&self) -> &Outlook {
         self.read.outlook()
     }

@@ -4,14 +4,21 @@
 //! safe side: the last minutes, the .99 forecast, and the same hours a day and a week ago must all
 //! leave the merged partition at most half full; a range that a merge made is not merged again
 //! within the season; and where the forecaster abstains, the whole last day must fit instead.
-//! Quantiles of neighbours are added up, which overstates the quantile of their sum.
+//! Quantiles of neighbours are added up, which overstates the quantile of their sum. What is idle need
+//! not become one: seven partitions that are a third full become five half full.
 
-use crate::load::{larger, scale};
+use super::split::{capacity, cost, range};
+use crate::load::{larger, scale, utilisation};
 use crate::plan::{Action, Alternative, Kind, Trigger};
 use crate::settings::{MergeSettings, PlannerSettings};
-use crate::slice::{Constraints, LoadCell, slices};
-use crate::view::{PartitionView, TableView};
-use types::{KeyRange, Units};
+use crate::slice::{Constraints, LoadCell, ROUNDING, fewest, slices};
+use crate::view::{CellView, PartitionView, TableView};
+use bytes::Bytes;
+use types::Units;
+
+/// A merge must save this part of the partitions it touches, and at least one: eight do not become
+/// seven.
+const SAVED_SHARE: usize = 4;
 
 /// What could be merged, and what stands in the way of the rest.
 pub(crate) struct Merges {
@@ -24,23 +31,20 @@ pub(crate) struct Merges {
 /// The merges a table should have now.
 pub(crate) fn merges(view: &TableView, settings: &PlannerSettings) -> Merges {
     let mut found = Merges { actions: Vec::new(), rejected: Vec::new() };
+    let least = settings.merge.partitions_min.max(1);
     let mut count = view.partitions.len();
     for run in candidates(view, &settings.merge) {
-        let surplus = count.saturating_sub(settings.merge.partitions_min.max(1));
-        for group in groups(run, &settings.merge) {
-            let group = &group[..group.len().min(surplus + 1)];
-            if group.len() < 2 {
+        for run in run.chunks(settings.merge.sources_max.max(2)) {
+            let surplus = count.saturating_sub(least);
+            let Some(action) = fewer(run, run.len().saturating_sub(surplus), settings) else {
                 continue;
-            }
+            };
             if found.actions.len() == settings.action.per_plan_max {
-                found.rejected.push(postponed(group));
+                found.rejected.push(postponed(run));
                 continue;
             }
-            count -= group.len() - 1;
-            found.actions.push(merge_action(group, settings));
-            if count <= settings.merge.partitions_min.max(1) {
-                return found;
-            }
+            count -= action.sources.len() - action.children();
+            found.actions.push(action);
         }
     }
     found
@@ -59,35 +63,83 @@ fn candidates<'a>(view: &'a TableView, settings: &MergeSettings) -> Vec<&'a [Par
         .collect()
 }
 
-/// Divides a run into the fewest groups that each fit one partition. The slicing sweep does it,
-/// with partitions in the place of cells.
-fn groups<'a>(run: &'a [PartitionView], settings: &MergeSettings) -> Vec<&'a [PartitionView]> {
-    let cells: Vec<LoadCell> = run
-        .iter()
-        .map(|partition| LoadCell {
-            range: partition.range.clone(),
-            load: vec![expected(partition, settings)],
-            single_key: false,
-        })
-        .collect();
-    let capacity = run.iter().map(|partition| partition.capacity).reduce(smaller);
+/// Cuts a run of partitions into fewer, at least `least`, as the slicing sweep does it; `None` if
+/// they do not fit into fewer.
+fn fewer(run: &[PartitionView], least: usize, settings: &PlannerSettings) -> Option<Action> {
+    let cells: Vec<LoadCell> =
+        run.iter().flat_map(|partition| expected_cells(partition, &settings.merge)).collect();
+    let target = scale(capacity(run), settings.merge.utilisation_max);
+    let most = run.len() - (run.len() / SAVED_SHARE).max(1);
+    // The sweep is quick and the balancing is not, and this is asked every minute.
+    if least > most || fewest(&cells, target) > most {
+        return narrower(run, least, settings);
+    }
+    let existing: Vec<Bytes> = run[1..].iter().map(|source| source.range.start.clone()).collect();
     let found = slices(
         &cells,
         &Constraints {
-            target: scale(capacity.unwrap_or(Units::ZERO), settings.utilisation_max),
-            existing: &[],
-            slices_min: 1,
-            slices_max: run.len(),
-            balance_tolerance: 0.0,
+            target,
+            existing: &existing,
+            slices_min: least.max(1),
+            slices_max: most,
+            balance_tolerance: settings.slice.balance_tolerance,
         },
     );
-    found
-        .into_iter()
-        .map(|slice| {
-            let end = slice.cells.end.min(slice.cells.start + settings.sources_max);
-            &run[slice.cells.start..end]
-        })
-        .collect()
+    if found.iter().any(|slice| slice.full > 1.0 + ROUNDING) {
+        return narrower(run, least, settings);
+    }
+    let fullest = found.iter().map(|slice| slice.full).fold(0.0, f64::max);
+    Some(Action {
+        sources: run.iter().map(|partition| partition.id).collect(),
+        range: range(run),
+        boundaries: found[1..].iter().map(|slice| slice.range.start.clone()).collect(),
+        kind: Kind::of(run.len(), found.len()),
+        trigger: Trigger::Idle,
+        shares: found.iter().map(|slice| slice.load[0]).collect(),
+        crossing_ms: None,
+        benefit: 0.0,
+        cost: cost(run, settings),
+        reason: format!(
+            "observed load, the forecast at quantile {} and the same hours of earlier days fill {} partition(s) to {:.0} % (at most {:.0} %)",
+            settings.merge.quantile.level(),
+            found.len(),
+            fullest * settings.merge.utilisation_max * 100.0,
+            settings.merge.utilisation_max * 100.0,
+        ),
+    })
+}
+
+/// What does not fit as a whole may fit without its first or its last partition: a full one beside
+/// idle ones must not keep them apart.
+fn narrower(run: &[PartitionView], least: usize, settings: &PlannerSettings) -> Option<Action> {
+    if run.len() <= 2 {
+        return None;
+    }
+    let full = |partition: &PartitionView| {
+        utilisation(expected(partition, &settings.merge), partition.capacity)
+    };
+    let (first, last) = (&run[0], &run[run.len() - 1]);
+    let rest = if full(first) > full(last) { &run[1..] } else { &run[..run.len() - 1] };
+    fewer(rest, least.saturating_sub(1), settings)
+}
+
+/// A partition's cells with what they must be expected to carry.
+fn expected_cells(partition: &PartitionView, settings: &MergeSettings) -> Vec<LoadCell> {
+    let load = expected(partition, settings);
+    let recent: Units = partition.cells.iter().map(|cell| cell.recent).sum();
+    let even = 1.0 / partition.cells.len().max(1) as f64;
+    let part = |amount: f64, part: f64, whole: f64| {
+        if whole > 0.0 { amount * part / whole } else { amount * even }
+    };
+    let cell = |cell: &CellView| LoadCell {
+        range: cell.range.clone(),
+        load: vec![Units {
+            read: part(load.read, cell.recent.read, recent.read),
+            write: part(load.write, cell.recent.write, recent.write),
+        }],
+        single_key: cell.single_key,
+    };
+    partition.cells.iter().map(cell).collect()
 }
 
 /// The most a partition must be expected to carry until the merge has paid back.
@@ -103,32 +155,6 @@ fn expected(partition: &PartitionView, settings: &MergeSettings) -> Units {
     larger(observed, larger(ahead, season))
 }
 
-fn merge_action(group: &[PartitionView], settings: &PlannerSettings) -> Action {
-    let load = |partition: &PartitionView| expected(partition, &settings.merge);
-    let total: Units = group.iter().map(load).sum();
-    let capacity = group[0].capacity;
-    Action {
-        sources: group.iter().map(|partition| partition.id).collect(),
-        range: KeyRange {
-            start: group[0].range.start.clone(),
-            end: group[group.len() - 1].range.end.clone(),
-        },
-        boundaries: Vec::new(),
-        kind: Kind::of(group.len(), 1),
-        trigger: Trigger::Idle,
-        shares: vec![total],
-        crossing_ms: None,
-        benefit: 0.0,
-        cost: capacity.total() * settings.action.cost_s,
-        reason: format!(
-            "observed load, the forecast at quantile {} and the same hours of earlier days fill one partition to {:.0} % (at most {:.0} %)",
-            settings.merge.quantile.level(),
-            crate::load::utilisation(total, capacity) * 100.0,
-            settings.merge.utilisation_max * 100.0,
-        ),
-    }
-}
-
 fn postponed(group: &[PartitionView]) -> Alternative {
     Alternative {
         what: format!("merge {} to {}", group[0].id, group[group.len() - 1].id),
@@ -136,10 +162,6 @@ fn postponed(group: &[PartitionView]) -> Alternative {
         benefit: 0.0,
         cost: 0.0,
     }
-}
-
-fn smaller(left: Units, right: Units) -> Units {
-    Units { read: left.read.min(right.read), write: left.write.min(right.write) }
 }
 
 #[cfg(test)]
@@ -167,15 +189,19 @@ mod tests {
 
     #[test]
     fn no_more_than_fits_is_merged() {
-        assert_eq!(shape(&quarters(0.2)), [2, 2]);
-        assert_eq!(shape(&quarters(0.3)), Vec::<usize>::new());
+        let settings = PlannerSettings::default();
+        let found = merges(&quarters(0.3), &settings).actions;
+        assert_eq!((found[0].sources.len(), found[0].children()), (4, 3), "120 % over 50 % each");
+        assert_eq!(found[0].shares.len(), 3);
+        assert_eq!(shape(&quarters(0.45)), Vec::<usize>::new());
     }
 
     #[test]
     fn last_week_at_this_hour_counts() {
         let mut view = quarters(0.1);
-        view.partitions[1].season_max = Some(Units::write(90.0));
-        assert_eq!(shape(&view), [2], "only the last two");
+        view.partitions[0].season_max = Some(Units::write(90.0));
+        let found = merges(&view, &PlannerSettings::default()).actions;
+        assert_eq!(found[0].children(), 3, "120 % over 50 % each, not one");
     }
 
     #[test]
@@ -205,6 +231,6 @@ mod tests {
         settings.merge.partitions_min = 2;
         let found = merges(&quarters(0.05), &settings);
         assert_eq!(found.actions.len(), 1);
-        assert_eq!(found.actions[0].sources.len(), 3, "4 − 3 + 1 = 2 are left");
+        assert_eq!((found.actions[0].sources.len(), found.actions[0].children()), (4, 2));
     }
 }

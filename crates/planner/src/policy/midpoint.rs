@@ -9,12 +9,24 @@ use types::Units;
 /// Splits `partition` in two where the load of the last minutes is halved best; `None` if it has no
 /// place to be cut at.
 pub(crate) fn halve(partition: &PartitionView, reason: String) -> Option<Action> {
+    halve_at(partition, reason, |_| true)
+}
+
+/// The same among the cells whose beginnings may become the boundary.
+pub(crate) fn halve_at(
+    partition: &PartitionView,
+    reason: String,
+    may_begin: impl Fn(usize) -> bool,
+) -> Option<Action> {
     let loads: Vec<Units> = partition.cells.iter().map(|cell| cell.recent).collect();
     let total: Units = loads.iter().copied().sum();
     let mut left = Units::ZERO;
     let mut best: Option<(f64, Bytes, Units)> = None;
     for (i, load) in loads.iter().enumerate().take(loads.len().saturating_sub(1)) {
         left += *load;
+        if !may_begin(i + 1) {
+            continue;
+        }
         let boundary = partition.cells[i + 1].range.start.clone();
         let unevenness = unevenness(left, total, i + 1, loads.len());
         if best.as_ref().is_none_or(|(known, ..)| unevenness < *known) {

@@ -7,12 +7,14 @@
 
 use super::Policy;
 use super::merge::merges;
-use super::split::{Basis, Cut, action, cost, cut};
+use super::split::{Basis, Cut, action, cost, cut, fewest_parts, overload_ahead};
 use crate::load::{excess, utilisation};
 use crate::plan::{Action, Alternative, Plan, Trigger, summary};
 use crate::score::{Score, scores};
 use crate::settings::{FloorSettings, PlannerSettings};
 use crate::view::{PartitionView, TableView};
+use std::ops::Range;
+use std::slice;
 
 /// A cut made for another reason than overload must lower the fullest part at least this much.
 const IMPROVEMENT_MIN: f64 = 0.05;
@@ -76,24 +78,34 @@ impl Predictive {
     /// The reactive floor.
     fn react(&self, view: &TableView, floor: &FloorSettings) -> Plan {
         let mut plan = Plan::hold("no partition is overloaded now");
-        for partition in &view.partitions {
-            if !self.overloaded(view, partition, floor) {
-                continue;
+        let mut first = 0;
+        while first < view.partitions.len() {
+            let most = self.settings.merge.sources_max.max(1);
+            let rest = view.partitions[first..].iter().take(most);
+            let count =
+                rest.take_while(|partition| self.overloaded(view, partition, floor)).count();
+            let run = &view.partitions[first..first + count];
+            match self.relieve(view, run) {
+                Some(action) => plan.actions.push(action),
+                // Together they cannot be relieved, but perhaps those beside a hot key can.
+                None => run.chunks(1).for_each(|alone| match self.relieve(view, alone) {
+                    Some(action) => plan.actions.push(action),
+                    None => plan.alternatives.push(hopeless(alone)),
+                }),
             }
-            let full = utilisation(partition.load_now, partition.capacity);
-            let reason = format!(
-                "{} is {:.0} % full now and the forecast did not see it",
-                partition.id,
-                full * 100.0
-            );
-            match cut(view, partition, Basis::Observed, 2, &self.settings) {
-                Some(found) if !stuck(&found) => {
-                    plan.actions.push(action(partition, found, Trigger::Floor, reason));
-                }
-                found => plan.alternatives.push(hopeless(partition, found.as_ref())),
-            }
+            first += count.max(1);
         }
         self.cap(plan, view)
+    }
+
+    /// The cut that relieves adjacent partitions of the load of the last seconds.
+    fn relieve(&self, view: &TableView, sources: &[PartitionView]) -> Option<Action> {
+        let first = sources.first()?;
+        let found = cut(view, sources, Basis::Observed, sources.len().max(2), &self.settings)?;
+        let full = utilisation(first.load_now, first.capacity) * 100.0;
+        let reason =
+            format!("{} is {full:.0} % full now and the forecast did not see it", first.id);
+        (!stuck(&found)).then(|| action(sources, found, Trigger::Floor, reason))
     }
 
     /// Whether the last seconds alone are reason enough to act on a partition.
@@ -122,16 +134,28 @@ impl Predictive {
         )) <= ahead_s
     }
 
-    /// Cuts what the forecast says will be too full.
+    /// Cuts what the forecast says will be too full, neighbours together.
     fn foresee(&self, view: &TableView) -> Plan {
         let mut plan = Plan::hold("no partition's score asks for action");
-        for (partition, score) in view.partitions.iter().zip(scores(view, &self.settings.score)) {
-            if score.total < self.settings.score.threshold {
+        let scores = scores(view, &self.settings.score);
+        let mut done = 0;
+        for first in 0..view.partitions.len() {
+            if first < done || !self.asks(view, &scores[first]) {
                 continue;
             }
-            match self.weigh(view, partition, &score) {
+            let run = self.run(view, &scores, first, done);
+            done = run.end;
+            match self.weigh(view, &view.partitions[run.clone()], &scores[run.clone()]) {
                 Ok(action) => plan.actions.push(action),
-                Err(alternative) => plan.alternatives.push(alternative),
+                Err(alternative) if run.len() == 1 => plan.alternatives.push(alternative),
+                // One of them may spoil it for the others.
+                Err(_) => run.filter(|&at| self.asks(view, &scores[at])).for_each(|at| {
+                    let alone = slice::from_ref(&view.partitions[at]);
+                    match self.weigh(view, alone, &scores[at..=at]) {
+                        Ok(action) => plan.actions.push(action),
+                        Err(alternative) => plan.alternatives.push(alternative),
+                    }
+                }),
             }
         }
         plan.actions.sort_by(|a, b| b.benefit.total_cmp(&a.benefit));
@@ -141,38 +165,95 @@ impl Predictive {
         self.cap(plan, view)
     }
 
-    /// The cut that the score asks for, or why there is none.
+    /// Whether a score asks for action now: what is forecast for later than the lead can wait, and
+    /// will be known better then.
+    fn asks(&self, view: &TableView, score: &Score) -> bool {
+        let action = &self.settings.action;
+        let lead_ms = action.lead_ms + action.duration_ms * action.per_plan_max as i64;
+        let soon = score.crossing_ms.is_none_or(|crossing_ms| crossing_ms <= view.now_ms + lead_ms);
+        score.total >= self.settings.score.threshold && soon
+    }
+
+    /// The partitions that are cut together with `first`: the neighbours whose scores ask for it
+    /// too, and those beside them with so much room that taking them in saves a partition.
+    fn run(&self, view: &TableView, scores: &[Score], first: usize, done: usize) -> Range<usize> {
+        let most = self.settings.merge.sources_max.max(1);
+        let joins = |at: usize| scores[at].rate.fired() && view.partitions[at].has_forecast();
+        let mut run = first..first + 1;
+        if !joins(first) {
+            return run;
+        }
+        while run.len() < most
+            && run.end < scores.len()
+            && joins(run.end)
+            && self.asks(view, &scores[run.end])
+        {
+            run.end += 1;
+        }
+        let parts =
+            |run: &Range<usize>| fewest_parts(&view.partitions[run.clone()], &self.settings);
+        let mut needed = parts(&run);
+        let left = run.start.checked_sub(1).filter(|&left| left >= done);
+        let wider = [left.map(|left| left..run.end), Some(run.start..run.end + 1)];
+        for wider in wider.into_iter().flatten() {
+            let neighbour = if wider.start < run.start { wider.start } else { wider.end - 1 };
+            let known = view.partitions.get(neighbour).is_some_and(PartitionView::has_forecast);
+            if run.len() < most && known {
+                let wider = run.start.min(wider.start)..run.end.max(wider.end);
+                let needed_then = parts(&wider);
+                if needed_then <= needed {
+                    (run, needed) = (wider, needed_then);
+                }
+            }
+        }
+        run
+    }
+
+    /// The cut that the scores of adjacent partitions ask for, or why there is none.
     fn weigh(
         &self,
         view: &TableView,
-        partition: &PartitionView,
-        score: &Score,
+        sources: &[PartitionView],
+        scores: &[Score],
     ) -> Result<Action, Alternative> {
-        let basis = if partition.has_forecast() { Basis::Forecast } else { Basis::Observed };
-        let cost = cost(partition, &self.settings);
-        let found = match cut(view, partition, basis, 2, &self.settings) {
+        let known = sources.iter().any(PartitionView::has_forecast);
+        let basis = if known { Basis::Forecast } else { Basis::Observed };
+        let cost = cost(sources, &self.settings);
+        let fired = scores.iter().any(|score| score.rate.fired());
+        let too_dear = |benefit| Alternative {
+            what: names(sources),
+            rejected: "it avoids less overload than it costs".into(),
+            benefit,
+            cost,
+        };
+        // No cut avoids more than there is, and looking for the best one takes time.
+        let avoidable = overload_ahead(sources);
+        if fired && avoidable <= cost {
+            return Err(too_dear(avoidable));
+        }
+        let found = match cut(view, sources, basis, sources.len().max(2), &self.settings) {
             Some(found) if !stuck(&found) => found,
-            found => return Err(hopeless(partition, found.as_ref())),
+            Some(_) => return Err(hopeless(sources)),
+            None => return Err(nowhere(sources)),
         };
-        let pays = if score.rate.fired() {
-            found.benefit > cost
-        } else {
-            found.full_after < found.full_before * (1.0 - IMPROVEMENT_MIN)
-        };
-        if !pays {
+        if fired && found.benefit <= cost {
+            return Err(too_dear(found.benefit));
+        }
+        if !fired && found.full_after >= found.full_before * (1.0 - IMPROVEMENT_MIN) {
             return Err(Alternative {
-                what: format!("split {} into {}", partition.id, found.shares.len()),
-                rejected: if score.rate.fired() {
-                    "it avoids less overload than it costs".into()
-                } else {
-                    "no cut lowers the fullest part".into()
-                },
+                what: names(sources),
+                rejected: "no cut lowers the fullest part".into(),
                 benefit: found.benefit,
                 cost,
             });
         }
-        let action = action(partition, found, Trigger::Forecast, summary(partition, score));
-        Ok(Action { crossing_ms: score.crossing_ms, cost, ..action })
+        let asking =
+            sources.iter().zip(scores).max_by(|(_, a), (_, b)| a.total.total_cmp(&b.total));
+        let reason =
+            asking.map_or_else(String::new, |(partition, score)| summary(partition, score));
+        let action = action(sources, found, Trigger::Forecast, reason);
+        let crossing_ms = scores.iter().filter_map(|score| score.crossing_ms).min();
+        Ok(Action { crossing_ms, cost, ..action })
     }
 
     /// Merges what is idle.
@@ -193,7 +274,7 @@ impl Predictive {
         let mut room = self.settings.action.partitions_max.saturating_sub(view.partitions.len());
         let mut kept = Vec::new();
         for action in std::mem::take(&mut plan.actions) {
-            let more = action.children() - action.sources.len();
+            let more = action.children().saturating_sub(action.sources.len());
             let refused = if kept.len() == self.settings.action.per_plan_max {
                 "this plan has as many actions as it may have"
             } else if more > room {
@@ -204,7 +285,12 @@ impl Predictive {
                 continue;
             };
             plan.alternatives.push(Alternative {
-                what: format!("split {} into {}", action.sources[0], action.children()),
+                what: format!(
+                    "{} and {} more into {}",
+                    action.sources[0],
+                    action.sources.len() - 1,
+                    action.children()
+                ),
                 rejected: refused.into(),
                 benefit: action.benefit,
                 cost: action.cost,
@@ -223,17 +309,25 @@ fn stuck(found: &Cut) -> bool {
     found.unsplittable && found.full_after >= found.full_before * (1.0 - IMPROVEMENT_MIN)
 }
 
-fn hopeless(partition: &PartitionView, found: Option<&Cut>) -> Alternative {
-    let rejected = match found {
-        Some(_) => "a single key carries the load: no boundary divides it",
-        None => "there is no boundary that would relieve it",
-    };
-    Alternative {
-        what: format!("split {}", partition.id),
-        rejected: rejected.into(),
-        benefit: 0.0,
-        cost: 0.0,
+/// Adjacent partitions, for a reader.
+fn names(sources: &[PartitionView]) -> String {
+    match sources {
+        [] => String::new(),
+        [alone] => format!("split {}", alone.id),
+        [first, .., last] => format!("reslice {} to {}", first.id, last.id),
     }
+}
+
+fn hopeless(sources: &[PartitionView]) -> Alternative {
+    rejected(sources, "a single key carries the load: no boundary divides it")
+}
+
+fn nowhere(sources: &[PartitionView]) -> Alternative {
+    rejected(sources, "there is no boundary that would relieve it")
+}
+
+fn rejected(sources: &[PartitionView], why: &str) -> Alternative {
+    Alternative { what: names(sources), rejected: why.into(), benefit: 0.0, cost: 0.0 }
 }
 
 #[cfg(test)]

@@ -1,12 +1,15 @@
-//! Cutting one partition: from its cells to an action, by forecast or by what was observed.
+//! Cutting partitions anew: from their cells to an action, by forecast or by what was observed.
+//!
+//! Neighbours that will be too full at the same time are cut together: five of them at 105 % become
+//! seven at 75 %, not ten at 53 %.
 
 use crate::load::{larger, scale, utilisation};
 use crate::plan::{Action, Kind, Trigger, overload};
 use crate::settings::PlannerSettings;
-use crate::slice::{Constraints, LoadCell, Slice, slices};
+use crate::slice::{Constraints, LoadCell, Slice, fewest, slices};
 use crate::view::{PartitionView, TableView};
 use bytes::Bytes;
-use types::Units;
+use types::{KeyRange, Units};
 
 /// A cut that was found, before anybody decided on it.
 pub(crate) struct Cut {
@@ -33,41 +36,54 @@ pub(crate) enum Basis {
     Observed,
 }
 
-/// The best cut of `partition` into at least `children_min` parts; `None` if it has no place to be
-/// cut at.
+/// The best cut of adjacent partitions into at least `children_min` parts; `None` if there is no
+/// place to cut at, or if what comes out is what there is.
 pub(crate) fn cut(
     view: &TableView,
-    partition: &PartitionView,
+    sources: &[PartitionView],
     basis: Basis,
     children_min: usize,
     settings: &PlannerSettings,
 ) -> Option<Cut> {
-    let cells = load_cells(partition, basis);
-    let room = settings.action.partitions_max.saturating_sub(view.partitions.len()) + 1;
+    let cells: Vec<LoadCell> =
+        sources.iter().flat_map(|partition| load_cells(partition, basis)).collect();
+    let room = settings.action.partitions_max.saturating_sub(view.partitions.len());
+    let children_max = settings.slice.children_max.max(2 * sources.len());
+    let existing: Vec<Bytes> =
+        sources[1..].iter().map(|source| source.range.start.clone()).collect();
     let found = slices(
         &cells,
         &Constraints {
-            target: scale(partition.capacity, settings.slice.target_utilisation),
-            existing: &[],
+            target: scale(capacity(sources), settings.slice.target_utilisation),
+            existing: &existing,
             slices_min: children_min,
-            slices_max: settings.slice.children_max.min(room),
+            slices_max: children_max.min(room + sources.len()),
             balance_tolerance: settings.slice.balance_tolerance,
         },
     );
-    (found.len() >= 2).then(|| assess(partition, &cells, &found, basis))
+    let boundaries = found.iter().skip(1).map(|slice| &slice.range.start);
+    let as_it_is = boundaries.eq(&existing);
+    (found.len() >= 2 && !as_it_is).then(|| assess(sources, &found, basis))
+}
+
+/// The fewest parts that adjacent partitions could be cut into, by forecast.
+pub(crate) fn fewest_parts(sources: &[PartitionView], settings: &PlannerSettings) -> usize {
+    let cells: Vec<LoadCell> =
+        sources.iter().flat_map(|partition| load_cells(partition, Basis::Forecast)).collect();
+    fewest(&cells, scale(capacity(sources), settings.slice.target_utilisation))
 }
 
 /// The action that carries out a cut.
 pub(crate) fn action(
-    partition: &PartitionView,
+    sources: &[PartitionView],
     cut: Cut,
     trigger: Trigger,
     reason: String,
 ) -> Action {
     Action {
-        sources: vec![partition.id],
-        range: partition.range.clone(),
-        kind: Kind::of(1, cut.boundaries.len() + 1),
+        sources: sources.iter().map(|source| source.id).collect(),
+        range: range(sources),
+        kind: Kind::of(sources.len(), cut.boundaries.len() + 1),
         boundaries: cut.boundaries,
         trigger,
         shares: cut.shares,
@@ -78,35 +94,61 @@ pub(crate) fn action(
     }
 }
 
-/// What an action on `partition` costs, in unit-seconds.
-pub(crate) fn cost(partition: &PartitionView, settings: &PlannerSettings) -> f64 {
-    partition.capacity.total() * settings.action.cost_s
+/// The keys that adjacent partitions own together.
+pub(crate) fn range(sources: &[PartitionView]) -> KeyRange {
+    KeyRange {
+        start: sources[0].range.start.clone(),
+        end: sources[sources.len() - 1].range.end.clone(),
+    }
 }
 
-fn assess(partition: &PartitionView, cells: &[LoadCell], found: &[Slice], basis: Basis) -> Cut {
+/// What the least of them can serve.
+pub(crate) fn capacity(sources: &[PartitionView]) -> Units {
+    let least =
+        |a: Units, b: Units| Units { read: a.read.min(b.read), write: a.write.min(b.write) };
+    sources.iter().map(|source| source.capacity).reduce(least).unwrap_or(Units::ZERO)
+}
+
+/// What an action on `sources` costs, in unit-seconds.
+pub(crate) fn cost(sources: &[PartitionView], settings: &PlannerSettings) -> f64 {
+    sources.iter().map(|source| source.capacity.total()).sum::<f64>() * settings.action.cost_s
+}
+
+fn assess(sources: &[PartitionView], found: &[Slice], basis: Basis) -> Cut {
     let step_s = match basis {
-        Basis::Forecast => partition.step_seconds(),
+        Basis::Forecast => sources.iter().map(PartitionView::step_seconds).fold(0.0, f64::max),
         // An observed overload is taken to last as long as the shortest forecast step would.
         Basis::Observed => OBSERVED_LASTS_S,
     };
-    let steps = cells.iter().map(|cell| cell.load.len()).max().unwrap_or(0);
-    let whole: Vec<Units> = (0..steps)
-        .map(|step| cells.iter().filter_map(|cell| cell.load.get(step)).copied().sum())
-        .collect();
-    let after: f64 =
-        found.iter().map(|slice| overload(&slice.load, partition.capacity, step_s)).sum();
+    let before: Vec<Vec<Units>> = sources.iter().map(|source| whole(source, basis)).collect();
+    let over = |loads: &[Units]| overload(loads, capacity(sources), step_s);
+    let after: f64 = found.iter().map(|slice| over(&slice.load)).sum();
     let peak = |loads: &[Units]| loads.iter().copied().fold(Units::ZERO, larger);
+    let full = |loads: &[Units]| utilisation(peak(loads), capacity(sources));
     Cut {
         boundaries: found[1..].iter().map(|slice| slice.range.start.clone()).collect(),
         shares: found.iter().map(|slice| peak(&slice.load)).collect(),
-        benefit: overload(&whole, partition.capacity, step_s) - after,
-        full_after: found
-            .iter()
-            .map(|slice| utilisation(peak(&slice.load), partition.capacity))
-            .fold(0.0, f64::max),
-        full_before: utilisation(peak(&whole), partition.capacity),
+        benefit: before.iter().map(|loads| over(loads)).sum::<f64>() - after,
+        full_after: found.iter().map(|slice| full(&slice.load)).fold(0.0, f64::max),
+        full_before: before.iter().map(|loads| full(loads)).fold(0.0, f64::max),
         unsplittable: found.iter().any(|slice| slice.unsplittable),
     }
+}
+
+/// The overload that is forecast for partitions as they are, in unit-seconds.
+pub(crate) fn overload_ahead(sources: &[PartitionView]) -> f64 {
+    let ahead = |source: &PartitionView| {
+        overload(&whole(source, Basis::Forecast), source.capacity, source.step_seconds())
+    };
+    sources.iter().map(ahead).sum()
+}
+
+/// A partition's load in every step.
+fn whole(partition: &PartitionView, basis: Basis) -> Vec<Units> {
+    let cells = load_cells(partition, basis);
+    let steps = cells.iter().map(|cell| cell.load.len()).max().unwrap_or(0);
+    let step = |step| cells.iter().filter_map(|cell: &LoadCell| cell.load.get(step)).copied().sum();
+    (0..steps).map(step).collect()
 }
 
 /// How long an overload seen in the last seconds is assumed to go on.
@@ -147,7 +189,7 @@ fn observed_level(partition: &PartitionView) -> Units {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{partition, table};
+    use crate::testing::{partition, partition_in, range_between, table};
 
     fn settings() -> PlannerSettings {
         PlannerSettings::default()
@@ -156,7 +198,7 @@ mod tests {
     #[test]
     fn a_partition_twice_as_full_as_it_may_be_becomes_three() {
         let view = table(vec![partition(1, 2.0)]);
-        let cut = cut(&view, &view.partitions[0], Basis::Forecast, 2, &settings()).unwrap();
+        let cut = cut(&view, &view.partitions, Basis::Forecast, 2, &settings()).unwrap();
         assert_eq!(cut.shares.len(), 3, "200 % over 75 % each");
         assert!(cut.full_after <= 0.75 && cut.full_before == 2.0);
         // 100 units/s too many in each of 12 steps of 300 s.
@@ -168,8 +210,23 @@ mod tests {
         let mut surge = partition(1, 0.5);
         surge.load_now = Units::write(300.0);
         let view = table(vec![surge]);
-        let cut = cut(&view, &view.partitions[0], Basis::Observed, 2, &settings()).unwrap();
+        let cut = cut(&view, &view.partitions, Basis::Observed, 2, &settings()).unwrap();
         assert_eq!(cut.shares.len(), 4, "300 units/s over 75 each");
+    }
+
+    #[test]
+    fn neighbours_are_cut_together() {
+        let parts: Vec<PartitionView> = (0..5_u32)
+            .map(|i| {
+                let from = f64::from(i) / 5.0;
+                partition_in(u64::from(i) + 1, range_between(from, from + 0.2), 1.0)
+            })
+            .collect();
+        let view = table(parts);
+        let cut = cut(&view, &view.partitions, Basis::Forecast, 5, &settings()).unwrap();
+        assert_eq!(cut.shares.len(), 7, "500 % over 75 % each");
+        assert!(cut.full_after <= 0.75 + 1e-9 && cut.full_before > 0.99, "{}", cut.full_after);
+        assert_eq!(fewest_parts(&view.partitions, &settings()), 7);
     }
 
     #[test]
@@ -177,6 +234,6 @@ mod tests {
         let view = table(vec![partition(1, 2.0)]);
         let mut full = settings();
         full.action.partitions_max = 1;
-        assert!(cut(&view, &view.partitions[0], Basis::Forecast, 2, &full).is_none());
+        assert!(cut(&view, &view.partitions, Basis::Forecast, 2, &full).is_none());
     }
 }

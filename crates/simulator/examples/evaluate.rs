@@ -1,0 +1,94 @@
+//! What `foreshard simulate` prints, without building the store; and what each part of it costs.
+//!
+//! `cargo run --release -p simulator --example evaluate -- WORKLOADS|trace:FILE|rates:FILE [POLICIES [SEEDS [ACTION_S [BURST_S [FIRST_SEED]]]]]`
+//!
+//! With `TIMES` in the environment it prints the seconds per policy and week of one table instead, with
+//! (and with `DECISIONS` also every decision), with `COSTS` the advantage of predicting by action length.
+
+use simulator::evaluate::{Plan, Source, costs, evaluate, play_case};
+use simulator::minutes::PlaySettings;
+use simulator::policies::PolicyName;
+use simulator::recording::Recording;
+use simulator::report::html;
+use simulator::report::table::{GroupBy, tables};
+use simulator::workloads;
+use std::time::Instant;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let given = |at: usize, default: &str| {
+        arguments.get(at).cloned().unwrap_or_else(|| default.to_string())
+    };
+    let sources = sources(&given(0, "all"));
+    let mut settings = PlaySettings::default();
+    settings.action.duration_ms = (given(3, "1").parse::<f64>()? * 1000.0) as i64;
+    settings.burst_s = given(4, "300").parse()?;
+    let plan = Plan {
+        sources,
+        first_seed: given(5, "1").parse()?,
+        seeds: given(2, "1").parse()?,
+        policies: PolicyName::list(&given(1, "standard"))?,
+        settings,
+        threads: 1,
+    };
+    if let Some(file) = std::env::var_os("HTML") {
+        let case = plan.sources[0].case(plan.first_seed)?;
+        std::fs::write(file, html::page(&case, &plan.policies, &plan.settings, || ())?)?;
+        return Ok(());
+    }
+    if std::env::var_os("TIMES").is_some() {
+        return times(&plan);
+    }
+    if std::env::var_os("COSTS").is_some() {
+        print!("{}", costs::table(&costs::sweep(&plan, &|| ())?, &plan.policies, GroupBy::Stratum));
+        return Ok(());
+    }
+    let by = if plan.sources.len() > 3 { GroupBy::Stratum } else { GroupBy::Workload };
+    print!("{}", tables(&evaluate(&plan, &|| ())?, &plan.policies, by));
+    Ok(())
+}
+
+/// Workloads by name, or one file after `trace:` or `rates:`.
+fn sources(names: &str) -> Vec<Source> {
+    let recorded = |recording| vec![Source::Recorded(recording, 14)];
+    if let Some(file) = names.strip_prefix("trace:") {
+        return recorded(Recording::Trace(file.into()));
+    }
+    if let Some(file) = names.strip_prefix("rates:") {
+        return recorded(Recording::Rates(file.into()));
+    }
+    let wanted = |name: &&str| names == "all" || names.split(',').any(|given| given == *name);
+    let found = workloads::ALL.iter().filter(|generator| wanted(&generator.name));
+    found.map(Source::Generated).collect()
+}
+
+fn times(plan: &Plan) -> Result<(), Box<dyn std::error::Error>> {
+    for source in &plan.sources {
+        let begun = Instant::now();
+        let case = source.case(1)?;
+        println!("{}: generated in {:?}", case.workload, begun.elapsed());
+        let mut last = Instant::now();
+        let weeks = case.hours() / 168.0;
+        play_case(&case, &plan.policies, &plan.settings, |run| {
+            let seconds = last.elapsed().as_secs_f64() / weeks;
+            let what = run.map_or("the tuned rival's grid", |(policy, _)| policy.name());
+            println!("  {what:26} {seconds:8.3} s per week");
+            if let (Some((_, played)), true) = (run, std::env::var_os("DECISIONS").is_some()) {
+                for (decision, outcome) in &played.run.decisions {
+                    let action = &decision.action;
+                    println!(
+                        "    day {:5.2} {:?} {} to {} {:?}: {}",
+                        (decision.at_ms - case.start_ms) as f64 / 86_400_000.0,
+                        action.trigger,
+                        action.sources.len(),
+                        action.children(),
+                        outcome.judgement,
+                        action.reason
+                    );
+                }
+            }
+            last = Instant::now();
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,193 @@
+//! A case: one workload with one seed, and the table it is played on.
+//!
+//! **The table.** Generated workloads meet DynamoDB's partitions (1,000 write and 3,000 read units per
+//! second). A recording has whatever rate it has, so its partitions are sized by it, from its history
+//! alone: the [`PEAK_QUANTILE`] of the history's five-minute rates fills [`PEAK_PARTITIONS`] partitions,
+//! reads and writes each. Every policy that may change the table begins with what an operator would
+//! have chosen for the mean of the last week of history, in even parts.
+
+use crate::error::SimulatorError;
+use crate::matrix::{CELLS, HISTORY_BIN_MINUTES, Kind, LoadMatrix};
+use crate::workloads::{Generator, HISTORY_DAYS, Stratum};
+use ::workload::HISTORY_BIN_MS;
+use planner::load::utilisation;
+use std::ops::Range;
+use types::Units;
+
+/// What a partition of a generated workload serves: DynamoDB's limits.
+pub const DYNAMODB_CAPACITY: Units = Units { read: 3_000.0, write: 1_000.0 };
+/// Which of a recording's five-minute rates its partitions are sized by.
+pub const PEAK_QUANTILE: f64 = 0.99;
+/// How many partitions that rate fills.
+pub const PEAK_PARTITIONS: f64 = 8.0;
+/// How full an operator plans a partition.
+pub const PLANNED_UTILISATION: f64 = 0.75;
+/// What the mean of a kind of load is to a partition that has too little of it to matter.
+const CAPACITY_MIN: f64 = 1e-6;
+
+const DAY_MS: i64 = 24 * 3_600_000;
+
+/// A workload with its seed and its table.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The workload's name.
+    pub workload: String,
+    /// What kind of task it sets.
+    pub stratum: Stratum,
+    /// What it was made with.
+    pub seed: u64,
+    /// Demand, history included.
+    pub matrix: LoadMatrix,
+    /// The first moment that is played.
+    pub start_ms: i64,
+    /// The end.
+    pub end_ms: i64,
+    /// What each partition serves, per second.
+    pub capacity: Units,
+}
+
+impl Case {
+    /// A generated workload.
+    pub fn generated(generator: &Generator, seed: u64) -> Self {
+        let matrix = (generator.make)(seed);
+        Self {
+            workload: generator.name.into(),
+            stratum: generator.stratum,
+            seed,
+            start_ms: matrix.start_ms() + HISTORY_DAYS * DAY_MS,
+            end_ms: matrix.end_ms(),
+            capacity: DYNAMODB_CAPACITY,
+            matrix,
+        }
+    }
+
+    /// A recording: at most four weeks of it are history, at least half of it is played, and at most
+    /// `days_max` days are.
+    pub fn recorded(
+        workload: String,
+        seed: u64,
+        mut matrix: LoadMatrix,
+        days_max: i64,
+    ) -> Result<Self, SimulatorError> {
+        let length_ms = matrix.end_ms() - matrix.start_ms();
+        let history_ms = (length_ms / 2).min(HISTORY_DAYS * DAY_MS) / HISTORY_BIN_MS;
+        let start_ms = matrix.start_ms() + history_ms * HISTORY_BIN_MS;
+        let end_ms = matrix.end_ms().min(start_ms + days_max * DAY_MS);
+        if history_ms == 0 || end_ms <= start_ms {
+            return Err(SimulatorError::NoEvents("for ten minutes, five of them as history"));
+        }
+        matrix.cut(end_ms);
+        let capacity = capacity(&matrix, start_ms);
+        let stratum = Stratum::Real;
+        Ok(Self { workload, stratum, seed, matrix, start_ms, end_ms, capacity })
+    }
+
+    /// The same case played on the week before it, with the history that was there then: what a
+    /// policy may be tuned on. `None` if there is too little history.
+    pub fn earlier(&self) -> Option<Self> {
+        let played_ms = (self.end_ms - self.start_ms).min(7 * DAY_MS);
+        let start_ms = self.start_ms - played_ms;
+        if start_ms < self.matrix.start_ms() + HISTORY_BIN_MS {
+            return None;
+        }
+        let mut matrix = self.matrix.clone();
+        matrix.cut(self.start_ms);
+        Some(Self { matrix, start_ms, end_ms: self.start_ms, ..self.clone() })
+    }
+
+    /// How many hours are played.
+    pub fn hours(&self) -> f64 {
+        (self.end_ms - self.start_ms) as f64 / 3_600_000.0
+    }
+
+    /// The cells of each of `count` even partitions.
+    pub fn even(count: usize) -> Vec<Range<usize>> {
+        let count = count.clamp(1, CELLS);
+        (0..count).map(|i| i * CELLS / count..(i + 1) * CELLS / count).collect()
+    }
+
+    /// How many even partitions an operator would have chosen for the mean of the last week of
+    /// history.
+    pub fn partitions_for_mean(&self) -> usize {
+        let first = self.matrix.minute_at(self.start_ms - 7 * DAY_MS);
+        let end = self.matrix.minute_at(self.start_ms);
+        let sum: Units = (first..end).map(|minute| self.matrix.load(minute, 0..CELLS)).sum();
+        let mean = planner::load::scale(sum, 1.0 / (end - first).max(1) as f64);
+        let partitions = utilisation(mean, self.capacity) / PLANNED_UTILISATION;
+        (partitions.ceil() as usize).clamp(1, CELLS)
+    }
+
+    /// How many even partitions would have carried every five minutes of the history.
+    pub fn partitions_for_peak(&self) -> usize {
+        let bins = self.matrix.minute_at(self.start_ms) / HISTORY_BIN_MINUTES;
+        let carries = |count: usize| {
+            let fits = |cells: Range<usize>| {
+                (0..bins).all(|bin| {
+                    let single = cells.len() == 1;
+                    let load = self.matrix.history_load(bin, cells.clone());
+                    single || utilisation(load, self.capacity) <= 1.0
+                })
+            };
+            Self::even(count).into_iter().all(fits)
+        };
+        (self.partitions_for_mean()..CELLS).find(|&count| carries(count)).unwrap_or(CELLS)
+    }
+}
+
+/// What a recording's partitions serve.
+fn capacity(matrix: &LoadMatrix, start_ms: i64) -> Units {
+    let bins = matrix.minute_at(start_ms) / HISTORY_BIN_MINUTES;
+    let loads: Vec<Units> = (0..bins).map(|bin| matrix.history_load(bin, 0..CELLS)).collect();
+    let quantile = |kind: Kind| {
+        let mut rates: Vec<f64> = loads.iter().map(|&load| kind.of(load)).collect();
+        rates.sort_by(f64::total_cmp);
+        let at = PEAK_QUANTILE * rates.len().saturating_sub(1) as f64;
+        let rate = rates.get(at.round() as usize).copied().unwrap_or(0.0);
+        (rate / PEAK_PARTITIONS).max(CAPACITY_MIN)
+    };
+    Units { read: quantile(Kind::Read), write: quantile(Kind::Write) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(loads: &[f32]) -> LoadMatrix {
+        let minutes = loads.len() * HISTORY_BIN_MINUTES;
+        let mut matrix = LoadMatrix::new(0, minutes);
+        for minute in 0..minutes {
+            let load = loads[minute / HISTORY_BIN_MINUTES] / CELLS as f32;
+            matrix.row_mut(Kind::Write, minute).fill(load);
+        }
+        matrix
+    }
+
+    #[test]
+    fn a_recording_is_divided_into_history_and_play() {
+        let case = Case::recorded("r".into(), 1, steps(&[8.0, 16.0, 8.0, 4.0]), 100).unwrap();
+        assert_eq!((case.start_ms, case.end_ms), (600_000, 1_200_000));
+        // The history's highest rate, 16, fills eight partitions.
+        assert!((case.capacity.write - 2.0).abs() < 1e-6);
+        // Its mean is 12 and an operator plans partitions three quarters full.
+        assert_eq!(case.partitions_for_mean(), 8);
+        assert_eq!(case.partitions_for_peak(), 8);
+        assert!(Case::recorded("r".into(), 1, steps(&[8.0]), 100).is_err());
+    }
+
+    #[test]
+    fn the_peak_needs_more_partitions_than_the_mean() {
+        let generator = crate::workloads::find("diurnal").unwrap();
+        let case = Case::generated(generator, 1);
+        let (mean, peak) = (case.partitions_for_mean(), case.partitions_for_peak());
+        assert!((5..=6).contains(&mean), "4,000 units/s over 750: {mean}");
+        assert!((8..=12).contains(&peak), "6,800 units/s and noise over 1,000: {peak}");
+    }
+
+    #[test]
+    fn tuning_sees_nothing_of_what_is_played() {
+        let case = Case::generated(crate::workloads::find("diurnal").unwrap(), 1);
+        let earlier = case.earlier().unwrap();
+        assert_eq!((earlier.end_ms, earlier.matrix.end_ms()), (case.start_ms, case.start_ms));
+        assert_eq!(earlier.end_ms - earlier.start_ms, 7 * DAY_MS);
+    }
+}

@@ -1,0 +1,286 @@
+//! Playing a load matrix against a policy, minute by minute: weeks in a second.
+//!
+//! The other player ([`crate::simulation`]) sends every request through the service's own collector and
+//! controller; this one lets load flow ([`table`]) and makes the policies' views of the matrix
+//! ([`watch`]), with forecasts that all policies of a case share ([`bank`]). Policies, score, slicing,
+//! forecasters and the judgement of decisions are the service's code in both.
+//!
+//! A policy looks one second into every minute, again ten seconds into it while somebody is nearly
+//! full, and a second after each action. Actions of a plan are carried out one after the other; the
+//! old partitions serve until each is finished, the new ones begin with cold caches.
+
+mod bank;
+mod past;
+mod table;
+mod tally;
+mod watch;
+
+pub use bank::{Bank, HistoryBins};
+pub use watch::Sight;
+
+use crate::case::Case;
+use crate::error::SimulatorError;
+use crate::matrix::MINUTE_MS;
+use crate::report::{Report, Run};
+use planner::settings::MergeSettings;
+use planner::{ControllerSettings, Decision, Policy, decision, load};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::ops::Range;
+use table::{Table, Terms};
+use tally::Tally;
+use watch::Watch;
+
+/// When in a minute a policy looks.
+const LOOK_MS: i64 = 1_000;
+/// And again, while somebody is nearly full: what asks for ten seconds above a threshold.
+const LOOK_AGAIN_MS: i64 = 10_000;
+/// The most looks within one minute: whoever acts this often has lost control.
+const LOOKS_PER_MINUTE_MAX: usize = 16;
+
+/// What acting does to a table.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ActionCosts {
+    /// From the decision until the new partitions serve.
+    pub duration_ms: i64,
+    /// For how long new partitions serve less.
+    pub cold_ms: i64,
+    /// What they serve meanwhile, as a share of capacity.
+    pub cold_capacity: f64,
+}
+
+impl Default for ActionCosts {
+    /// A split within one node takes less than a second on this engine (docs/storage.md); that
+    /// caches are cold for a minute and cost a tenth of the capacity is assumed.
+    fn default() -> Self {
+        Self { duration_ms: 1_000, cold_ms: 60_000, cold_capacity: 0.9 }
+    }
+}
+
+/// How cases are played.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PlaySettings {
+    /// What acting costs.
+    pub action: ActionCosts,
+    /// How many seconds of unused capacity are kept.
+    pub burst_s: f64,
+    /// Attempts per invocation, the first included (3 in the AWS SDKs' standard mode).
+    pub attempts_max: u32,
+    /// By these it is judged how decisions turned out.
+    pub merge: MergeSettings,
+    /// How tables are watched: score interval, forecasts, shares.
+    pub controller: ControllerSettings,
+}
+
+impl Default for PlaySettings {
+    fn default() -> Self {
+        Self {
+            action: ActionCosts::default(),
+            burst_s: planner::BURST_S,
+            attempts_max: 3,
+            merge: MergeSettings::default(),
+            controller: ControllerSettings::default(),
+        }
+    }
+}
+
+impl PlaySettings {
+    fn check(&self) -> Result<(), SimulatorError> {
+        self.controller.validate()?;
+        let check = |ok: bool, name, value: String, expected| {
+            if ok { Ok(()) } else { Err(SimulatorError::Setting { name, value, expected }) }
+        };
+        let action = &self.action;
+        let duration_ms = action.duration_ms;
+        check(duration_ms >= 0, "action.duration_ms", duration_ms.to_string(), "0 or more")?;
+        let cold = action.cold_capacity;
+        let is_share = cold > 0.0 && cold <= 1.0;
+        check(is_share, "action.cold_capacity", cold.to_string(), "above 0 and at most 1")?;
+        let burst_s = self.burst_s;
+        check(burst_s >= 1.0, "burst_s", burst_s.to_string(), "at least 1")?;
+        check(self.attempts_max > 0, "attempts_max", "0".into(), "at least 1")
+    }
+}
+
+/// A run with what a picture of it needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Played {
+    /// Figures and decisions.
+    pub run: Run,
+    /// The partitions' first cells from each moment on at which they changed.
+    pub divisions: Vec<(i64, Vec<usize>)>,
+    /// Throttled invocations in each hour that was played.
+    pub throttled_hourly: Vec<f64>,
+}
+
+/// Plays `case` against `policy`, beginning with the partitions `initial`.
+pub fn play<P: Policy>(
+    case: &Case,
+    initial: &[Range<usize>],
+    settings: &PlaySettings,
+    bank: &Bank,
+    sight: Sight,
+    policy: P,
+) -> Result<Played, SimulatorError> {
+    settings.check()?;
+    let terms = Terms {
+        capacity: case.capacity,
+        burst_s: settings.burst_s,
+        attempts: f64::from(settings.attempts_max),
+        cold_ms: settings.action.cold_ms,
+        cold_capacity: settings.action.cold_capacity,
+        units_per_request: case.matrix.units_per_request(),
+    };
+    let controller = &settings.controller;
+    let (capacity, start_ms) = (case.capacity, case.start_ms);
+    let watch =
+        Watch::new(&case.workload, &case.matrix, bank, controller, sight, capacity, start_ms)?;
+    let table = Table::new(initial, terms, start_ms);
+    let mut player = Player {
+        case,
+        settings,
+        bank,
+        policy,
+        tally: Tally::new(start_ms, &table),
+        table,
+        watch,
+        running: VecDeque::new(),
+        decisions: Vec::new(),
+    };
+    let first = case.matrix.minute_at(start_ms);
+    for minute in first..case.matrix.minute_at(case.end_ms) {
+        player.minute(minute);
+    }
+    Ok(player.finish())
+}
+
+/// An action that is being carried out.
+struct Running {
+    finished_ms: i64,
+    decision: usize,
+}
+
+struct Player<'a, P> {
+    case: &'a Case,
+    settings: &'a PlaySettings,
+    bank: &'a Bank,
+    policy: P,
+    table: Table,
+    watch: Watch<'a>,
+    running: VecDeque<Running>,
+    /// Every decision, and when its action was finished.
+    decisions: Vec<(Decision, Option<i64>)>,
+    tally: Tally,
+}
+
+impl<P: Policy> Player<'_, P> {
+    fn minute(&mut self, minute: usize) {
+        let start_ms = self.case.matrix.start_ms() + minute as i64 * MINUTE_MS;
+        let end_ms = start_ms + MINUTE_MS;
+        self.table.set_loads(&self.case.matrix, minute);
+        let mut looks: VecDeque<i64> = VecDeque::from([start_ms + LOOK_MS]);
+        if self.is_nearly_full() {
+            looks.push_back(start_ms + LOOK_AGAIN_MS);
+        }
+        let mut looked = 0;
+        let mut now_ms = start_ms;
+        while now_ms < end_ms {
+            let finish_ms = self.running.front().map_or(i64::MAX, |running| running.finished_ms);
+            let look_ms = looks.front().copied().unwrap_or(i64::MAX);
+            let next_ms = finish_ms.min(look_ms).min(end_ms);
+            self.tally.flowed(self.table.flow(now_ms, next_ms), now_ms);
+            now_ms = next_ms;
+            if now_ms == end_ms {
+                break;
+            }
+            if finish_ms == now_ms {
+                self.finish_action(minute);
+                let again_ms = now_ms + LOOK_MS;
+                if self.running.is_empty() && looks.iter().all(|&look_ms| look_ms > again_ms) {
+                    looks.push_front(again_ms);
+                }
+            } else {
+                looks.pop_front();
+                looked += 1;
+                if looked <= LOOKS_PER_MINUTE_MAX {
+                    self.look(now_ms, minute);
+                }
+            }
+        }
+        self.table.close_minute(self.settings.controller.at_limit_utilisation, MINUTE_MS);
+        self.tally.close_minute();
+    }
+
+    fn is_nearly_full(&self) -> bool {
+        let hot = self.settings.controller.hot_utilisation;
+        let full = |load| load::utilisation(load, self.case.capacity) > hot;
+        self.table.partitions.iter().any(|partition| full(partition.load))
+    }
+
+    fn look(&mut self, now_ms: i64, minute: usize) {
+        let busy = !self.running.is_empty();
+        self.watch.look(now_ms, minute, &self.table, busy);
+        let plan = self.policy.decide(self.watch.view());
+        if plan.is_hold() {
+            return;
+        }
+        self.watch.planned();
+        let first_id = self.decisions.len() as u64;
+        let view = self.watch.view();
+        let scores = planner::score::scores(view, &self.settings.controller.score);
+        let made = Decision::of_plan(first_id, self.policy.name(), view, &scores, &plan);
+        for (i, decision) in (1..).zip(made) {
+            self.running.push_back(Running {
+                finished_ms: now_ms + (i * self.settings.action.duration_ms).max(1),
+                decision: self.decisions.len(),
+            });
+            self.decisions.push((decision, None));
+        }
+    }
+
+    fn finish_action(&mut self, minute: usize) {
+        let Some(Running { finished_ms, decision }) = self.running.pop_front() else {
+            return;
+        };
+        self.tally.count_partitions(finished_ms);
+        let (decision, finished) = &mut self.decisions[decision];
+        if self.table.apply(&decision.action, finished_ms) {
+            *finished = Some(finished_ms);
+            self.table.set_loads(&self.case.matrix, minute);
+            self.tally.changed(finished_ms, &self.table);
+        }
+    }
+
+    fn finish(mut self) -> Played {
+        self.tally.count_partitions(self.case.end_ms);
+        let judged = |decision: Decision, finished_ms: i64| {
+            let until_ms = decision.judged_until_ms(&self.settings.merge);
+            let actual = watch::demand(self.bank, &decision.action.range, decision.at_ms);
+            let outcome = decision::outcome(&decision, finished_ms, &actual, until_ms);
+            (decision, outcome)
+        };
+        // An action that was still running at the end has no outcome and is left out.
+        let decisions: Vec<_> = self
+            .decisions
+            .into_iter()
+            .filter_map(|(decision, finished_ms)| Some(judged(decision, finished_ms?)))
+            .collect();
+        let mut report = Report {
+            workload: self.case.workload.clone(),
+            seed: self.case.seed,
+            policy: self.policy.name().into(),
+            ..self.tally.report()
+        };
+        report.judge(&decisions);
+        Played {
+            run: Run { report, decisions },
+            divisions: self.tally.divisions,
+            throttled_hourly: self.tally.throttled_hourly,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
