@@ -205,7 +205,8 @@ mod tests {
     };
 
     fn table(write: f64) -> Table {
-        let mut table = Table::new(&[0..CELLS], TERMS, 0);
+        let whole = [Range { start: 0, end: CELLS }];
+        let mut table = Table::new(&whole, TERMS, 0);
         table.partitions[0].load = Units::write(write);
         table
     }
