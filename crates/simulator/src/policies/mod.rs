@@ -180,9 +180,9 @@ pub fn run(
         PolicyName::Static => fixed(mean),
         PolicyName::StaticPeak => fixed(case.partitions_for_peak()),
         PolicyName::StaticFine => fixed(CELLS),
-        PolicyName::ReactiveDynamodb => present(Box::new(ReactiveDynamoDb::default())),
+        PolicyName::ReactiveDynamodb => present(Box::<ReactiveDynamoDb>::default()),
         PolicyName::ReactiveCockroach => present(Box::new(Threshold::cockroach(case.seed))),
-        PolicyName::ReactiveFast => present(Box::new(ReactiveFast::default())),
+        PolicyName::ReactiveFast => present(Box::<ReactiveFast>::default()),
         PolicyName::ReactiveTuned => {
             let found = tuned::settings_on_earlier(case, settings, bank)?;
             present(Box::new(Threshold::new(name.name(), found)))
