@@ -1,11 +1,17 @@
 //! A workload, a policy and a virtual clock in; throttled requests and cost out.
 //!
-//! The simulator plays events through the collector, the controller and the token buckets that the
-//! service uses, with weeks of virtual time in seconds. What it adds is only what a service has
-//! around them: clients that retry, actions that take time, a clock. [`workload`] is what is
-//! played, [`amplify`] makes larger workloads of a trace (the live demo plays the same), [`scenario`]
-//! holds the demo's workload with all its parameters, [`simulation`] plays, [`report`] is what comes
-//! out. The same input and seed give the same report to the byte.
+//! There are two players. [`simulation`] sends every request through the collector, the controller and
+//! the token buckets that the service uses: exact, for days of a trace. [`minutes`] lets load flow
+//! minute by minute and makes the policies' views itself, with forecasts that all policies share: weeks
+//! in seconds, for comparisons. Policies, score, slicing, forecasters and the judgement of decisions
+//! are the service's in both, and a test plays one workload both ways.
+//!
+//! In reading order: [`workload`], [`amplify`], [`shuffle`], [`scenario`] (requests, and the demo's
+//! workload with all its parameters), [`simulation`]; [`matrix`], [`workloads`], [`recording`],
+//! [`case`] (load by minute and cell, generated or recorded, and the table it meets), [`minutes`],
+//! [`policies`], [`evaluate`] (all of it on many cases, with intervals), [`report`] (tables, JSON, a
+//! page). The same input and seed give the same report to the byte. What it is not: a model of the
+//! engine. What actions cost is told to it.
 
 pub mod amplify;
 pub mod case;

@@ -1,8 +1,8 @@
 //! Playing a load matrix against a policy, minute by minute: weeks in a second.
 //!
 //! The other player ([`crate::simulation`]) sends every request through the service's own collector and
-//! controller; this one lets load flow ([`table`]) and makes the policies' views of the matrix
-//! ([`watch`]), with forecasts that all policies of a case share ([`bank`]). Policies, score, slicing,
+//! controller; this one lets load flow (`table`) and makes the policies' views of the matrix
+//! (`watch`), with forecasts that all policies of a case share ([`Bank`]). Policies, score, slicing,
 //! forecasters and the judgement of decisions are the service's code in both.
 //!
 //! A policy looks one second into every minute, again ten seconds into it while somebody is nearly

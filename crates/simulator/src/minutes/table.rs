@@ -205,8 +205,7 @@ mod tests {
     };
 
     fn table(write: f64) -> Table {
-        let whole = [Range { start: 0, end: CELLS }];
-        let mut table = Table::new(&whole, TERMS, 0);
+        let mut table = Table::new(&crate::case::Case::even(1), TERMS, 0);
         table.partitions[0].load = Units::write(write);
         table
     }

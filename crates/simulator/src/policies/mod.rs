@@ -1,7 +1,7 @@
 //! All policies by name: ours, those of other stores, and those that know more than anybody can.
 //!
 //! What a service could run lives in `planner`; here are the policies that need a recording: the
-//! rival that is [`tuned`] on it, the [`last_week`] look-up, the [`oracle`] that sees the future. All
+//! rival that is tuned on it, the [`LastWeek`] look-up, the [`Oracle`] that sees the future. All
 //! are played on the same table with the same costs, and begin with the same partitions, but for the
 //! static ones, whose partitions are all they have.
 
