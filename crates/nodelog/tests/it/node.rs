@@ -172,6 +172,7 @@ async fn a_segment_that_only_its_end_makes_unneeded_goes_without_another_mark() 
     writer.append(1, vec![7; 20_000]).await.unwrap();
     writer.settle().await.unwrap();
     log.mark_stored(&name(1), 1);
+    writer.settle().await.unwrap();
     writer.append(2, b"ends the segment".to_vec()).await.unwrap();
     // The second one is answered after everything that the first group brought about.
     writer.settle().await.unwrap();
@@ -185,16 +186,19 @@ async fn a_segment_that_only_its_end_makes_unneeded_goes_without_another_mark() 
 async fn one_segment_is_never_full_because_nobody_could_empty_it() {
     let log = open_on(Arc::new(SimulatedDisk::new(1)));
     let (writer, _) = start(&log, 1, 1).await;
-    writer.append(1, vec![7; 150_000]).await.unwrap();
+    writer.append(1, vec![7; 20_000]).await.unwrap();
     writer.settle().await.unwrap();
-    writer.settle().await.unwrap();
-    assert!(!log.is_full());
-    writer.append(2, b"ends it".to_vec()).await.unwrap();
-    writer.settle().await.unwrap();
-    writer.settle().await.unwrap();
-    assert!(log.is_full());
-    assert_eq!(log.status().borrow().holders, [name(1)]);
     log.mark_stored(&name(1), 1);
+    writer.append(2, vec![7; 150_000]).await.unwrap();
+    for (id, full) in [(3, false), (4, true)] {
+        // The second one is answered after everything that the group before brought about.
+        writer.settle().await.unwrap();
+        writer.settle().await.unwrap();
+        assert_eq!(log.is_full(), full);
+        writer.append(id, b"ends the segment".to_vec()).await.unwrap();
+    }
+    assert_eq!(log.status().borrow().holders, [name(1)]);
+    log.mark_stored(&name(1), 2);
     log.room().await.unwrap();
     log.close();
 }
