@@ -3,6 +3,7 @@
 //! It can be cloned: one failure of the disk is told to every database of the process.
 
 use crate::name::DatabaseName;
+use std::any::Any;
 use std::io;
 use std::sync::Arc;
 
@@ -43,6 +44,10 @@ pub enum LogError {
         /// Which, and how that is known.
         reason: String,
     },
+    /// The log's thread panicked, here or in what it told somebody. What it had in hand may be
+    /// written or not.
+    #[error("the log's thread panicked: {0}")]
+    Panicked(String),
     /// The log failed before; it takes no more writes until a restart.
     #[error("the log takes no more writes until a restart, because of: {0}")]
     Failed(Arc<LogError>),
@@ -62,6 +67,13 @@ impl LogError {
     pub(crate) fn io(file: &str, action: &'static str) -> impl FnOnce(io::Error) -> Self {
         let file = file.to_owned();
         move |source| Self::Io { file, action, source: Arc::new(source) }
+    }
+
+    /// What a panic said.
+    pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        Self::Panicked(text.unwrap_or_else(|| "it did not say why".to_owned()))
     }
 
     pub(crate) fn damaged(file: &str, offset: u64, reason: impl Into<String>) -> Self {

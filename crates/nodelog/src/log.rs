@@ -161,6 +161,11 @@ impl Log {
         LogSize { bytes, segments: self.segments.len(), newest }
     }
 
+    /// Whether the log has ever heard of a database, and not dropped it since.
+    pub fn knows(&self, name: &DatabaseName) -> bool {
+        self.databases.contains_key(name)
+    }
+
     /// What the log has of a database, read from the files; `None` if it does not know it.
     pub fn locate(&self, name: &DatabaseName) -> Result<Option<Recovered>> {
         let numbers: Vec<u64> = self.segments.iter().map(|segment| segment.number).collect();
@@ -171,6 +176,11 @@ impl Log {
     /// Reads rows.
     pub fn read(&self, location: &Location) -> Result<Vec<u8>> {
         location.read(&*self.disk)
+    }
+
+    /// Takes nothing more, because of something that happened outside.
+    pub(crate) fn fail(&mut self, error: &LogError) {
+        self.failed.get_or_insert_with(|| Arc::new(error.clone()));
     }
 
     fn newest(&mut self) -> &mut Segment {

@@ -84,7 +84,12 @@ pub(crate) fn replay(disk: &dyn Disk) -> Result<Replayed> {
     let mut numbers: Vec<u64> = names.iter().filter_map(|name| format::number_in(name)).collect();
     numbers.sort_unstable();
     let replayed = read_all(disk, &numbers)?;
-    if let Some(newest) = replayed.segments.last() {
+    if let Some((newest, others)) = replayed.segments.split_last() {
+        // They were forced when they ended, but perhaps not by a process that does force.
+        for other in others {
+            let file = file_name(other.number);
+            disk.sync(&file).map_err(LogError::io(&file, "syncing"))?;
+        }
         make_safe(disk, newest)?;
     }
     Ok(replayed)
@@ -162,6 +167,11 @@ fn read_segment(
     while let Some(frame) = frame_at(bytes, at, header.salt).filter(|f| f.number == expected) {
         frames.push(frame.payload.clone());
         (at, expected) = (frame.end.min(bytes.len()), expected + 1);
+    }
+    if frames.is_empty() {
+        let reason = "its first frame is not intact, which was on the disk before the file had its \
+                      name. Restore the data directory from a backup";
+        return Err(LogError::damaged(file, at as u64, reason));
     }
     let torn = bytes[at..].iter().any(|byte| *byte != 0);
     if torn && let Some((behind, frame)) = intact_frame_after(bytes, at, header.salt, expected) {

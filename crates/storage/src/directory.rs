@@ -70,6 +70,16 @@ impl DataDirectory {
         sync_directories(&path).map_err(StorageError::io(path.display().to_string()))
     }
 
+    /// Makes the entries of one directory survive a power cut. Blocks.
+    pub(crate) fn sync_directory(&self, path: &str) -> Result<()> {
+        if !self.fsync {
+            return Ok(());
+        }
+        let path = self.root.join(path);
+        let synced = File::open(&path).and_then(|directory| directory.sync_all());
+        synced.map_err(StorageError::io(path.display().to_string()))
+    }
+
     /// Removes the directories below `path`, from which all files have been deleted.
     pub(crate) fn remove_empty(&self, path: &str) -> Result<()> {
         let path = self.root.join(path);

@@ -23,6 +23,7 @@ use slatedb::config::{
 use slatedb::db_cache::moka::{MokaCache, MokaCacheOptions};
 use slatedb::db_cache::{DbCache, SplitCache};
 use slatedb::{CheckpointCreateResult, CloneSourceSpec, Db, VersionedManifest};
+use slatedb_common::clock::{DefaultSystemClock, SystemClock};
 use std::collections::HashMap;
 use std::ops::Bound;
 use std::sync::{Arc, Weak};
@@ -38,6 +39,8 @@ use flushed_wal::FlushedWal;
 pub(crate) const DATA: &str = "data";
 /// Where a database keeps a log of its own, relative to its path.
 const OWN_LOG: &str = "wal";
+/// Where a database keeps its manifests, relative to its path.
+pub(crate) const MANIFESTS: &str = "manifest";
 /// All databases share one scope of the cache: its keys are file numbers that are unique in the
 /// world, and a child finds the blocks warm that its parent has read.
 const CACHE_SCOPE: u64 = 1;
@@ -63,6 +66,9 @@ pub(crate) struct Engine {
     store: Arc<dyn ObjectStore>,
     cache: Arc<dyn DbCache>,
     settings: Settings,
+    /// One for all databases, which goes on evenly from the start of the process: a database refuses
+    /// to write, and closes, if its clock is behind a stamp that it has got from its parent.
+    clock: Arc<dyn SystemClock>,
     /// The log of all databases; `None` if each has its own.
     wal: Option<NodeWal>,
     /// Those that are open with the node log, for its [keeper](crate::wal::keeper).
@@ -110,7 +116,8 @@ impl Engine {
             .build();
         let cache = Arc::new(cache);
         let settings = engine_settings(settings, wal.is_some());
-        Self { store, cache, settings, wal, open: Mutex::default() }
+        let clock = Arc::new(DefaultSystemClock::new());
+        Self { store, cache, settings, clock, wal, open: Mutex::default() }
     }
 
     /// The log of all databases, if they share one.
@@ -128,6 +135,7 @@ impl Engine {
     pub(crate) async fn open(&self, path: &Path) -> Result<Arc<Db>> {
         let mut builder = Db::builder(path.clone(), self.store.clone())
             .with_settings(self.settings.clone())
+            .with_system_clock(self.clock.clone())
             .with_db_cache(self.cache.clone(), CACHE_SCOPE);
         if let Some(wal) = &self.wal {
             self.refuse_own_log(path).await?;
@@ -283,7 +291,8 @@ impl Engine {
     }
 
     fn admin(&self, path: &Path) -> Admin {
-        AdminBuilder::new(path.clone(), self.store.clone()).build()
+        let builder = AdminBuilder::new(path.clone(), self.store.clone());
+        builder.with_system_clock(self.clock.clone()).build()
     }
 }
 

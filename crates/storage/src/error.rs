@@ -74,6 +74,18 @@ pub enum StorageError {
     /// The node log failed, or is not what was written.
     #[error(transparent)]
     Log(#[from] nodelog::LogError),
+    /// The node log was at its bound for too long. Nothing was written; try again when the partitions
+    /// that hold its oldest segment could be flushed.
+    #[error(
+        "the log is full, and was for {wait_ms} ms: {holders} must be flushed first, and cannot be \
+         or not fast enough; the service's log says why"
+    )]
+    LogFull {
+        /// The paths of the databases whose rows are in the oldest segment.
+        holders: String,
+        /// How long the write has waited.
+        wait_ms: u64,
+    },
     /// A persisted object is not what we wrote.
     #[error("{path} is damaged: {reason}")]
     Corrupt {

@@ -171,13 +171,11 @@ impl Partition {
     }
 
     /// Waits for the turn to write `key`; `None` if the partition was replaced meanwhile.
-    pub(crate) async fn writer(self: &Arc<Self>, key: &[u8]) -> Result<Option<KeyWriter>> {
-        if let Some(wal) = &self.wal {
-            wal.room().await?;
-        }
-        let Some(usage) = self.enter() else {
-            return Ok(None);
-        };
+    pub(crate) async fn writer(
+        self: &Arc<Self>,
+        usage: Usage,
+        key: &[u8],
+    ) -> Result<Option<KeyWriter>> {
         let latch = self.latches.lock(key).await;
         let gate = self.gate.clone().read_owned().await;
         match &*gate {

@@ -32,6 +32,8 @@ pub struct StorageSettings {
     pub log_release_bytes: u64,
     /// When the node log is larger all the same, writers wait.
     pub log_bytes_max: u64,
+    /// A write that has waited for that longer than this fails.
+    pub log_wait_ms_max: u64,
     /// Memory for cached blocks and indexes of all partitions together.
     pub cache_bytes: u64,
     /// A partition's memtable is written to disk as a sorted file when it is this large.
@@ -73,6 +75,7 @@ impl Default for StorageSettings {
             log_segment_bytes: 32 << 20,
             log_release_bytes: 256 << 20,
             log_bytes_max: 512 << 20,
+            log_wait_ms_max: 10_000,
             cache_bytes: 256 << 20,
             memtable_bytes: 32 << 20,
             unflushed_bytes_max: 128 << 20,

@@ -19,7 +19,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::sync::{OwnedMutexGuard, watch};
+use tokio::sync::{Notify, OwnedMutexGuard, watch};
 use types::{Clock, KeyRange, PartitionId, TableId};
 
 pub(crate) mod open;
@@ -76,6 +76,8 @@ pub struct Table {
     routes: ArcSwap<Routes>,
     map: watch::Sender<Arc<PartitionMap>>,
     state: ArcSwap<Life>,
+    /// Wakes those who wait for something else when the table does not answer any more.
+    ended: Notify,
     /// Set for good when it cannot be found out whether a new map was published.
     undecided: AtomicBool,
     /// Held by whatever changes the table's partitions.
@@ -167,8 +169,9 @@ impl Table {
     ) -> Result<R> {
         check_key(key)?;
         let writer = loop {
-            let (partition, _usage) = self.enter(|map| map.index_of(key))?;
-            if let Some(writer) = partition.writer(key).await? {
+            self.room().await?;
+            let (partition, usage) = self.enter(|map| map.index_of(key))?;
+            if let Some(writer) = partition.writer(usage, key).await? {
                 break writer;
             }
         };
@@ -181,7 +184,11 @@ impl Table {
             Decision::Put(value, answer) => (Change::Put(value), answer),
             Decision::Delete(answer) => (Change::Delete, answer),
         };
-        check_change(&change)?;
+        if let Err(refused) = check_change(&change) {
+            // What was judged may not be durable yet, or never.
+            writer.keep().await?;
+            return Err(refused);
+        }
         writer.write(Bytes::copy_from_slice(key), change).await?;
         Ok(answer)
     }
@@ -205,6 +212,25 @@ impl Table {
                 return Ok((partition.clone(), usage));
             }
             // It was replaced after the route was read: the new route is there already.
+        }
+    }
+
+    /// Waits while the log is full, and until the table is closed at the most. The caller holds nothing:
+    /// what it waits for may be a partition that waits for it.
+    async fn room(&self) -> Result<()> {
+        let Some(wal) = self.shared.engine.wal() else {
+            return Ok(());
+        };
+        if !wal.is_full() {
+            return wal.check();
+        }
+        let mut ended = std::pin::pin!(self.ended.notified());
+        ended.as_mut().enable();
+        self.check_alive()?;
+        tokio::select! {
+            biased;
+            room = wal.room(self.shared.settings.log_wait_ms_max) => room,
+            () = ended => self.check_alive(),
         }
     }
 
@@ -249,6 +275,7 @@ impl Table {
         {
             let _defining = self.defining.lock().await;
             self.state.store(Arc::new(why));
+            self.ended.notify_waiters();
         }
         let routes = self.routes.load_full();
         let closes = routes.partitions.iter().map(|partition| partition.close());

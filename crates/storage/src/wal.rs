@@ -20,7 +20,7 @@
 //! own is refused here.
 
 use crate::directory::DataDirectory;
-use crate::engine::DATA;
+use crate::engine::{DATA, MANIFESTS};
 use crate::error::{Result, StorageError};
 use crate::settings::{Components, StorageSettings};
 use nodelog::{DatabaseName, Files, LogSettings, NodeLog, Start, Sync};
@@ -30,7 +30,9 @@ use slatedb::wal::WriterInit;
 use std::io;
 use std::path::Path as FilePath;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 
 mod faults;
 pub(crate) mod keeper;
@@ -43,10 +45,15 @@ mod writer;
 /// Where the log's segments are, relative to the store's root.
 pub(crate) const LOG: &str = "log";
 
+/// How many databases an error names.
+const HOLDERS_NAMED: usize = 4;
+
 /// The node log of an open store.
 #[derive(Clone, Debug)]
 pub(crate) struct NodeWal {
     log: NodeLog,
+    /// Where the databases are, if that is a local directory.
+    directory: Option<Arc<DataDirectory>>,
 }
 
 impl NodeWal {
@@ -68,9 +75,10 @@ impl NodeWal {
         let sync = if settings.fsync { Sync::Forced } else { Sync::Skipped };
         let disk = Files::open(&directory, sync);
         let disk = disk.map_err(in_context())?;
-        let hooks = faults::FaultHooks::new(components.faults.clone(), runtime, store);
+        let hooks = faults::FaultHooks::new(components.faults.clone(), runtime, store.clone());
         let start = Start { disk: Arc::new(disk), hooks: Arc::new(hooks), seed: components.seed };
-        Ok(Self { log: NodeLog::open(start, log_settings(settings))? })
+        let log = NodeLog::open(start, log_settings(settings))?;
+        Ok(Self { log, directory: Some(store) })
     }
 
     /// For the opening of the database at `path`.
@@ -78,11 +86,25 @@ impl NodeWal {
         Ok(Box::new(writer::Init::new(self.log.clone(), name(path)?)))
     }
 
-    /// Says that the *stored* manifest of a database has all writes up to `seq` in sorted files.
+    /// Says that the *stored* manifest of a database has all writes up to `seq` in sorted files. The
+    /// caller knows that its name is on the disk, because it has written it.
     pub(crate) fn mark_stored(&self, path: &Path, seq: u64) {
         if let Ok(name) = name(path) {
             self.log.mark_stored(&name, seq);
         }
+    }
+
+    /// The same of a manifest that was merely read. It may have been named a moment ago by somebody who
+    /// is still waiting for the directory: without that, a power cut could leave a log that has
+    /// forgotten more than the manifest knows of, and the next start would refuse both.
+    pub(crate) async fn mark_read(&self, path: &Path, seq: u64) -> Result<()> {
+        if let Some(directory) = self.directory.clone() {
+            let manifests = path.clone().join(MANIFESTS);
+            let force = move || directory.sync_directory(manifests.as_ref());
+            tokio::task::spawn_blocking(force).await.map_err(|_| StorageError::Closed)??;
+        }
+        self.mark_stored(path, seq);
+        Ok(())
     }
 
     /// Forgets a database for good. Its path is never used again.
@@ -95,11 +117,31 @@ impl NodeWal {
         self.log.databases().iter().map(|name| Path::from(name.as_str())).collect()
     }
 
-    /// Waits while the log is at its bound: until idle databases have been flushed. An error if it
-    /// has failed.
-    pub(crate) async fn room(&self) -> Result<()> {
-        self.log.room().await?;
+    /// Waits while the log is at its bound: until idle databases have been flushed, but not for ever.
+    /// An error if it has failed. Whoever waits here may hold nothing that a flush, or the closing of
+    /// anything, waits for.
+    pub(crate) async fn room(&self, wait_ms_max: u64) -> Result<()> {
+        if self.log.is_full() {
+            let room = timeout(Duration::from_millis(wait_ms_max), self.log.room()).await;
+            room.map_err(|_| self.full(wait_ms_max))??;
+        }
         self.check()
+    }
+
+    /// Whether writers have to wait.
+    pub(crate) fn is_full(&self) -> bool {
+        self.log.is_full()
+    }
+
+    fn full(&self, wait_ms: u64) -> StorageError {
+        let holders = self.log.status().borrow().holders.clone();
+        let named: Vec<&str> =
+            holders.iter().take(HOLDERS_NAMED).map(|name| name.as_str()).collect();
+        let holders = match holders.len() - named.len() {
+            0 => named.join(", "),
+            more => format!("{} and {more} more", named.join(", ")),
+        };
+        StorageError::LogFull { holders, wait_ms }
     }
 
     /// An error if the log has failed: from then on a version that is not durable may be in memory

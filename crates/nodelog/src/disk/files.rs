@@ -29,11 +29,11 @@ pub struct Files {
 impl Files {
     /// Uses a directory, and makes it if it does not exist.
     pub fn open(directory: &Path, sync: Sync) -> io::Result<Self> {
-        if !directory.exists() {
-            fs::create_dir_all(directory)?;
-            if let (Sync::Forced, Some(parent)) = (sync, directory.parent()) {
-                File::open(parent)?.sync_all()?;
-            }
+        fs::create_dir_all(directory)?;
+        // Also if it was there: whoever made it may have died before its name was on the disk.
+        if let (Sync::Forced, Some(parent)) = (sync, directory.parent()) {
+            let here = parent.as_os_str().is_empty();
+            File::open(if here { Path::new(".") } else { parent })?.sync_all()?;
         }
         Ok(Self { directory: directory.to_owned(), sync, open: Mutex::default() })
     }

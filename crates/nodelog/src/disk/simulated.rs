@@ -83,6 +83,11 @@ impl SimulatedDisk {
         disk
     }
 
+    /// Whether it lies from now on.
+    pub fn set_lying(&self, lies: bool) {
+        self.state.lock().lies = lies;
+    }
+
     /// Lets something go wrong at the operation with this number.
     pub fn plan(&self, operation: u64, fault: Fault) {
         self.state.lock().fault = Some((operation, fault));

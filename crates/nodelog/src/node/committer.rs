@@ -3,11 +3,12 @@
 use super::LogStatus;
 use super::queue::{Request, Shared, Work};
 use super::writer::Session;
-use crate::error::Result;
+use crate::error::{LogError, Result};
 use crate::log::{Entry, Log, LogSize};
 use crate::name::DatabaseName;
 use crate::replay::Recovered;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 /// Owns the log.
@@ -42,10 +43,12 @@ impl Committer {
 
     pub(super) fn run(mut self) {
         loop {
-            let Work { requests, closing } = self.shared.take();
-            if let Err(error) = self.handle(requests) {
+            let Work { mut requests, closing } = self.shared.take();
+            if let Err(error) = self.handle_or_fail(&mut requests) {
                 self.shared.fail(&error);
             }
+            // After a panic some are left. Whoever sees that nobody answers sees that the log failed.
+            drop(requests);
             if closing {
                 // What it costs to lose this is nothing.
                 let _ = self.log.seal();
@@ -54,25 +57,38 @@ impl Committer {
         }
     }
 
+    /// A panic is a failure like any other: without this thread everybody would wait for ever. Those
+    /// who are told of a group run on it, too.
+    fn handle_or_fail(&mut self, requests: &mut VecDeque<Request>) -> Result<()> {
+        let handled = panic::catch_unwind(AssertUnwindSafe(|| self.handle(requests)));
+        handled.unwrap_or_else(|panic| {
+            let error = LogError::panicked(&*panic);
+            self.log.fail(&error);
+            Err(error)
+        })
+    }
+
     /// Commits a group and does what else was asked for, in this order: the group is told of as
     /// soon as it is on the disk.
-    fn handle(&mut self, requests: Vec<Request>) -> Result<()> {
+    fn handle(&mut self, requests: &mut VecDeque<Request>) -> Result<()> {
         let entries: Vec<Entry<'_>> = requests.iter().filter_map(entry).collect();
         let committed = match entries.is_empty() {
             true => Ok(()),
             false => self.log.commit(&entries),
         };
         match &committed {
-            Ok(()) => tell(&requests),
+            Ok(()) => tell(requests),
             // Before anybody is answered: whoever sees a failure sees that the log has failed.
             Err(error) => self.shared.fail(error),
         }
         let mut release = false;
-        for request in requests {
+        while let Some(request) = requests.pop_front() {
             release |= self.answer(request, &committed);
         }
         committed?;
-        if release {
+        // What was the newest segment may have been unneeded for long; no mark may ever come.
+        let rolled = self.log.size().newest != self.size.newest;
+        if release || rolled {
             self.log.release()?;
         }
         self.publish_size();
@@ -117,13 +133,23 @@ impl Committer {
         }
     }
 
-    /// Everything that was appended before is on the disk: says what the log has.
+    /// Everything that was appended before is on the disk: says what the log has. Nothing is read for
+    /// a database that the log does not know: it is the child of a reslice, which holds writes, and
+    /// everybody waits for this thread.
     fn claim(&mut self, name: &DatabaseName) -> Result<Option<Recovered>> {
-        self.log.pin(name);
-        match self.unclaimed.remove(name) {
-            Some(recovered) => Ok(Some(recovered)),
-            None => self.log.locate(name),
+        if !self.log.knows(name) {
+            return Ok(None);
         }
+        self.log.pin(name);
+        if let Some(recovered) = self.unclaimed.remove(name) {
+            return Ok(Some(recovered));
+        }
+        let located = self.log.locate(name);
+        // Whoever gets an error has nothing to give back.
+        if !matches!(located, Ok(Some(_))) {
+            self.log.unpin(name);
+        }
+        located
     }
 
     /// Tells those who follow it, if a segment was begun or removed.
@@ -140,7 +166,8 @@ impl Committer {
             size,
             holders: self.log.holders(),
             wants_release: size.bytes > settings.release_bytes,
-            full: size.bytes > settings.log_bytes_max,
+            // One segment has no holders; the next group ends it, and then it has.
+            full: size.bytes > settings.log_bytes_max && size.segments > 1,
             ended: false,
             generation: self.generation,
         });
@@ -158,7 +185,7 @@ fn entry(request: &Request) -> Option<Entry<'_>> {
 }
 
 /// Tells each writer of the group once.
-fn tell(requests: &[Request]) {
+fn tell(requests: &VecDeque<Request>) {
     let mut told: Vec<Told> = Vec::new();
     for request in requests {
         let Request::Rows { session, id, rows, .. } = request else {

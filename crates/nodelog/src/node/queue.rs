@@ -93,7 +93,7 @@ struct Appending {
 
 /// A group, and whether the log is to be closed after it.
 pub(super) struct Work {
-    pub(super) requests: Vec<Request>,
+    pub(super) requests: VecDeque<Request>,
     pub(super) closing: bool,
 }
 
@@ -176,7 +176,7 @@ impl Shared {
         };
         // Told without the lock: what they do is theirs.
         if let Some(old) = old {
-            old.listener.closed(&LogError::Fenced(name.clone()));
+            old.tell_closed(&LogError::Fenced(name.clone()));
         }
         Ok(())
     }
@@ -207,7 +207,7 @@ impl Shared {
         let old = queue.databases.get_mut(name).and_then(|database| database.session.take());
         drop(queue);
         if let Some(old) = old {
-            old.listener.closed(&LogError::Closed);
+            old.tell_closed(&LogError::Closed);
         }
     }
 
@@ -275,13 +275,13 @@ impl Shared {
         while queue.requests.is_empty() && !queue.closing {
             self.work.wait(&mut queue);
         }
-        let mut requests = Vec::new();
+        let mut requests = VecDeque::new();
         let mut bytes = 0;
         while bytes < self.settings.group_bytes_max
             && let Some(request) = queue.requests.pop_front()
         {
             bytes += request.bytes();
-            requests.push(request);
+            requests.push_back(request);
         }
         queue.bytes -= bytes;
         let closing = queue.closing && queue.requests.is_empty();
@@ -298,7 +298,7 @@ impl Shared {
             self.ended.store(true, Ordering::SeqCst);
             queue.take_sessions()
         };
-        sessions.iter().for_each(|session| session.listener.closed(error));
+        sessions.iter().for_each(|session| session.tell_closed(error));
         self.wake_all();
     }
 
@@ -310,7 +310,7 @@ impl Shared {
             self.work.notify_one();
             queue.take_sessions()
         };
-        sessions.iter().for_each(|session| session.listener.closed(&LogError::Closed));
+        sessions.iter().for_each(|session| session.tell_closed(&LogError::Closed));
         self.wake_all();
     }
 

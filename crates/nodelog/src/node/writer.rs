@@ -2,9 +2,10 @@
 
 use super::Claim;
 use super::queue::{Request, Shared};
-use crate::error::Result;
+use crate::error::{LogError, Result};
 use crate::name::DatabaseName;
 use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -14,13 +15,21 @@ pub trait Listener: Send + Sync {
     fn durable(&self, id: u64, appends: usize, bytes: usize);
 
     /// Nothing more will become durable, because of this. Called once at most.
-    fn closed(&self, why: &crate::LogError);
+    fn closed(&self, why: &LogError);
 }
 
 /// A writer as the log knows it.
 pub(super) struct Session {
     pub(super) name: DatabaseName,
     pub(super) listener: Arc<dyn Listener>,
+}
+
+impl Session {
+    /// Tells the listener that nothing more will become durable. If it panics, that is its loss: the
+    /// others are still to be told.
+    pub(super) fn tell_closed(&self, why: &LogError) {
+        let _ = panic::catch_unwind(AssertUnwindSafe(|| self.listener.closed(why)));
+    }
 }
 
 impl fmt::Debug for Session {

@@ -95,6 +95,31 @@ fn a_bad_header_is_damage_even_in_the_newest_segment() {
     }
 }
 
+/// A process that does not force its writes may be killed, and followed by one that does.
+#[test]
+fn a_start_forces_what_an_earlier_process_has_not() {
+    for seed in 0..20 {
+        let disk = Arc::new(SimulatedDisk::that_lies(seed));
+        let mut log = open(&disk).unwrap();
+        (1..=30).for_each(|id| append(&mut log, id - 1, id));
+        disk.set_lying(false);
+        open(&disk).unwrap();
+        disk.power_cycle();
+        open(&disk).unwrap_or_else(|lost| panic!("seed {seed}: {lost}"));
+    }
+}
+
+/// The frame with the databases is on the disk before the segment has its name.
+#[test]
+fn a_bad_first_frame_is_damage_even_in_the_newest_segment() {
+    for groups in [0, 3] {
+        let disk = written(groups);
+        let first = HEADER_BYTES as u64;
+        disk.damage(FIRST, first + 17, 1);
+        assert_eq!(refused(&disk), (FIRST.to_owned(), first));
+    }
+}
+
 #[test]
 fn a_missing_segment_is_noticed() {
     use nodelog::Disk;

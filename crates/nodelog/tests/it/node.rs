@@ -6,7 +6,7 @@ use nodelog::{
 };
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Remembers what it was told.
@@ -166,6 +166,130 @@ async fn one_row_of_an_idle_database_is_named_as_the_holder_until_it_is_stored()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_segment_that_only_its_end_makes_unneeded_goes_without_another_mark() {
+    let log = open_on(Arc::new(SimulatedDisk::new(1)));
+    let (writer, _) = start(&log, 1, 1).await;
+    writer.append(1, vec![7; 20_000]).await.unwrap();
+    writer.settle().await.unwrap();
+    log.mark_stored(&name(1), 1);
+    writer.settle().await.unwrap();
+    writer.append(2, b"ends the segment".to_vec()).await.unwrap();
+    // The second one is answered after everything that the first group brought about.
+    writer.settle().await.unwrap();
+    writer.settle().await.unwrap();
+    let size = log.status().borrow().size;
+    assert_eq!((size.segments, size.newest), (1, 2));
+    log.close();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_segment_is_never_full_because_nobody_could_empty_it() {
+    let log = open_on(Arc::new(SimulatedDisk::new(1)));
+    let (writer, _) = start(&log, 1, 1).await;
+    writer.append(1, vec![7; 20_000]).await.unwrap();
+    writer.settle().await.unwrap();
+    log.mark_stored(&name(1), 1);
+    writer.append(2, vec![7; 150_000]).await.unwrap();
+    for (id, full) in [(3, false), (4, true)] {
+        // The second one is answered after everything that the group before brought about.
+        writer.settle().await.unwrap();
+        writer.settle().await.unwrap();
+        assert_eq!(log.is_full(), full);
+        writer.append(id, b"ends the segment".to_vec()).await.unwrap();
+    }
+    assert_eq!(log.status().borrow().holders, [name(1)]);
+    log.mark_stored(&name(1), 2);
+    log.room().await.unwrap();
+    log.close();
+}
+
+/// A disk on which reading can be made to fail, and is counted.
+#[derive(Debug)]
+struct Reads {
+    disk: SimulatedDisk,
+    count: AtomicU64,
+    fail: AtomicBool,
+}
+
+impl Disk for Reads {
+    fn list(&self) -> io::Result<Vec<String>> {
+        self.disk.list()
+    }
+    fn length(&self, file: &str) -> io::Result<u64> {
+        self.disk.length(file)
+    }
+    fn read(&self, file: &str, offset: u64, into: &mut [u8]) -> io::Result<()> {
+        self.count.fetch_add(1, Ordering::SeqCst);
+        match self.fail.load(Ordering::SeqCst) {
+            true => Err(io::Error::other("as asked")),
+            false => self.disk.read(file, offset, into),
+        }
+    }
+    fn create(&self, file: &str) -> io::Result<()> {
+        self.disk.create(file)
+    }
+    fn write(&self, file: &str, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.disk.write(file, offset, bytes)
+    }
+    fn truncate(&self, file: &str, length: u64) -> io::Result<()> {
+        self.disk.truncate(file, length)
+    }
+    fn sync(&self, file: &str) -> io::Result<()> {
+        self.disk.sync(file)
+    }
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.disk.rename(from, to)
+    }
+    fn remove(&self, file: &str) -> io::Result<()> {
+        self.disk.remove(file)
+    }
+    fn sync_directory(&self) -> io::Result<()> {
+        self.disk.sync_directory()
+    }
+}
+
+fn counting() -> Arc<Reads> {
+    let (count, fail) = (AtomicU64::new(0), AtomicBool::new(false));
+    Arc::new(Reads { disk: SimulatedDisk::new(1), count, fail })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claiming_what_the_log_does_not_know_reads_nothing() {
+    let disk = counting();
+    let log = open_on(disk.clone());
+    let (writer, _) = start(&log, 1, 1).await;
+    writer.append(1, b"rows".to_vec()).await.unwrap();
+    writer.settle().await.unwrap();
+    let before = disk.count.load(Ordering::SeqCst);
+    let claim = log.claim(&name(2), 1).await.unwrap();
+    assert_eq!(claim.recovered, None);
+    assert_eq!(disk.count.load(Ordering::SeqCst), before);
+    // One that it knows is read.
+    let again = log.claim(&name(1), 2).await.unwrap();
+    assert_eq!(again.recovered.as_ref().unwrap().last_id, 1);
+    assert!(disk.count.load(Ordering::SeqCst) > before);
+    log.close();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_fails_keeps_nothing() {
+    let disk = counting();
+    let log = open_on(disk.clone());
+    let (writer, _) = start(&log, 1, 1).await;
+    writer.append(1, vec![7; 20_000]).await.unwrap();
+    writer.settle().await.unwrap();
+    disk.fail.store(true, Ordering::SeqCst);
+    assert!(log.claim(&name(1), 2).await.is_err());
+    let (other, _) = start(&log, 2, 1).await;
+    other.append(1, b"ends the segment".to_vec()).await.unwrap();
+    log.mark_stored(&name(1), 1);
+    other.settle().await.unwrap();
+    other.settle().await.unwrap();
+    assert_eq!(log.status().borrow().size.segments, 1);
+    log.close();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_claim_may_still_read_is_not_removed() {
     let directory = tempfile::tempdir().unwrap();
     let log = open(directory.path());
@@ -211,6 +335,44 @@ async fn a_sync_that_fails_is_told_to_everybody_and_nothing_is_written_any_more(
     assert_eq!(disk.operations(), operations, "it is not tried again");
     let log = open_on(disk);
     assert!(log.claim(&name(1), 2).await.unwrap().recovered.as_ref().unwrap().last_id >= 1);
+    log.close();
+}
+
+/// Panics whenever it is told something.
+#[derive(Debug)]
+struct Panics;
+
+impl Listener for Panics {
+    fn durable(&self, _id: u64, _appends: usize, _bytes: usize) {
+        panic!("as asked");
+    }
+
+    fn closed(&self, _why: &LogError) {
+        panic!("as asked");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_on_the_logs_thread_is_told_to_everybody() {
+    let disk = Arc::new(SimulatedDisk::new(1));
+    let log = open_on(disk.clone());
+    let (other, told) = start(&log, 2, 1).await;
+    other.append(1, b"kept".to_vec()).await.unwrap();
+    other.settle().await.unwrap();
+    let claim = log.claim(&name(1), 1).await.unwrap();
+    let writer = claim.start(0, Arc::new(Panics)).unwrap();
+    writer.append(1, b"kept".to_vec()).await.unwrap();
+    for error in [writer.settle().await.unwrap_err(), log.ended().await] {
+        assert!(error.to_string().contains("panicked: as asked"), "{error}");
+    }
+    assert!(matches!(*told.closed.lock().unwrap(), Some(LogError::Panicked(_))));
+    let operations = disk.operations();
+    assert!(matches!(other.append(2, Vec::new()).await, Err(LogError::Failed(_))));
+    assert!(matches!(log.claim(&name(3), 1).await, Err(LogError::Failed(_))));
+    log.close();
+    assert_eq!(disk.operations(), operations, "nothing is written any more");
+    let log = open_on(disk);
+    assert_eq!(log.claim(&name(1), 2).await.unwrap().recovered.as_ref().unwrap().last_id, 1);
     log.close();
 }
 

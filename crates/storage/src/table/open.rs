@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use futures::StreamExt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use types::TableId;
 
 /// How many partitions are opened at once: opening waits for the disk, mostly.
@@ -47,6 +47,7 @@ impl Table {
             map: watch::Sender::new(routes.map.clone()),
             routes: ArcSwap::from_pointee(routes),
             state: ArcSwap::from_pointee(Life::Serving),
+            ended: Notify::new(),
             undecided: AtomicBool::new(false),
             workflow: Arc::default(),
             closing: Arc::default(),

@@ -17,6 +17,8 @@ use tokio::time::timeout;
 
 /// How many databases are flushed at once.
 const FLUSH_CONCURRENCY: usize = 4;
+/// How long a flush is waited for; it goes on without us.
+const FLUSH_TIME_MAX: Duration = Duration::from_secs(30);
 /// How long after a flush that did not help it is tried again.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
@@ -69,13 +71,29 @@ async fn keep(wal: NodeWal, engine: Weak<Engine>) {
 /// if that goes on, writers wait.
 async fn let_go(wal: &NodeWal, engine: &Engine, path: &Path, flush: bool) {
     if let Some(db) = engine.open_database(path).filter(|_| flush)
-        && let Err(error) = flush_memtable(&db).await
+        && let Err(error) = in_time(flush_memtable(&db)).await
     {
-        tracing::debug!(%path, %error, "a flush for the log's sake failed");
+        tracing::warn!(
+            %path, error,
+            "a partition that holds the oldest part of the log cannot be flushed: when the log is \
+             full, writes to all partitions wait for it and then fail"
+        );
     }
-    match engine.manifest(path).await {
-        Ok(Some(stored)) => wal.mark_stored(path, stored.last_l0_seq()),
-        Ok(None) => {}
-        Err(error) => tracing::debug!(%path, %error, "the log cannot let go of a database"),
+    let marked = match engine.manifest(path).await {
+        Ok(Some(stored)) => wal.mark_read(path, stored.last_l0_seq()).await,
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = marked {
+        tracing::warn!(%path, %error, "the log cannot let go of a database");
+    }
+}
+
+/// Waits for a flush, but not for ever: the engine tries again and again if files cannot be written, and
+/// there may be others to flush.
+async fn in_time(flush: impl Future<Output = Result<(), slatedb::Error>>) -> Result<(), String> {
+    match timeout(FLUSH_TIME_MAX, flush).await {
+        Ok(flushed) => flushed.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("it takes longer than {} s", FLUSH_TIME_MAX.as_secs())),
     }
 }

@@ -1,8 +1,13 @@
 //! SlateDB on the node log, without a store around it: the facts that the log relies on.
 
-use super::NodeWal;
+use super::session::Session;
+use super::{NodeWal, name};
+use crate::directory::DataDirectory;
+use crate::error::StorageError;
 use bytes::Bytes;
-use nodelog::{Fault, Hooks, LogPoint, LogSettings, NoHooks, NodeLog, SimulatedDisk, Start};
+use nodelog::{
+    Fault, Hooks, LogError, LogPoint, LogSettings, NoHooks, NodeLog, SimulatedDisk, Start,
+};
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -22,7 +27,7 @@ const PATH: &str = "data/t1/p1";
 
 fn wal(disk: &Arc<SimulatedDisk>, hooks: Arc<dyn Hooks>) -> NodeWal {
     let start = Start { disk: disk.clone(), hooks, seed: 1 };
-    NodeWal { log: NodeLog::open(start, LogSettings::default()).unwrap() }
+    NodeWal { log: NodeLog::open(start, LogSettings::default()).unwrap(), directory: None }
 }
 
 async fn open(wal: &NodeWal, files: &Arc<dyn ObjectStore>) -> Result<Db, slatedb::Error> {
@@ -168,4 +173,59 @@ async fn a_log_that_lost_rows_is_refused() {
     assert!(durable(&db, "b").await.is_some());
     db.close().await.unwrap();
     again.close().await;
+}
+
+/// A log of one database that is full: its first segment holds the database's only rows up to 2.
+async fn full(directory: Option<Arc<DataDirectory>>) -> (NodeWal, nodelog::Writer) {
+    let start = Start { disk: Arc::new(SimulatedDisk::new(1)), hooks: Arc::new(NoHooks), seed: 1 };
+    let small = LogSettings {
+        segment_bytes: 1_000,
+        release_bytes: 1_000,
+        log_bytes_max: 2_000,
+        ..LogSettings::default()
+    };
+    let wal = NodeWal { log: NodeLog::open(start, small).unwrap(), directory };
+    let claim = wal.log.claim(&name(&Path::from(PATH)).unwrap(), 1).await.unwrap();
+    let writer = claim.start(0, Session::new(0)).unwrap();
+    for id in 1..=2 {
+        writer.append(id, vec![7; 2_000]).await.unwrap();
+        settle(&writer).await;
+    }
+    assert!(wal.is_full());
+    (wal, writer)
+}
+
+/// The second one is answered after all that the first group brought about.
+async fn settle(writer: &nodelog::Writer) {
+    writer.settle().await.unwrap();
+    writer.settle().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waited_too_long_for_a_full_log_is_told_who_holds_it() {
+    let (wal, _writer) = full(None).await;
+    let told = wal.room(1).await.unwrap_err();
+    assert!(matches!(&told, StorageError::LogFull { holders, wait_ms: 1 } if holders == PATH));
+    assert!(told.to_string().contains(PATH), "{told}");
+    wal.mark_stored(&Path::from(PATH), 2);
+    wal.room(u64::MAX).await.unwrap();
+    wal.close().await;
+    assert!(matches!(wal.room(1).await, Err(StorageError::Log(LogError::Closed))));
+}
+
+/// Whoever cannot force a manifest's name does not know that the manifest will be there.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_keeps_what_a_manifest_says_whose_name_may_not_be_on_the_disk() {
+    let root = tempfile::tempdir().unwrap();
+    let directory = Arc::new(DataDirectory::open(root.path(), true).unwrap());
+    let (wal, writer) = full(Some(directory)).await;
+    let path = Path::from(PATH);
+    assert!(wal.mark_read(&path, 2).await.is_err(), "there is no such directory");
+    settle(&writer).await;
+    assert_eq!(wal.log.status().borrow().holders.len(), 1);
+    std::fs::create_dir_all(root.path().join(PATH).join("manifest")).unwrap();
+    wal.mark_read(&path, 2).await.unwrap();
+    settle(&writer).await;
+    assert!(wal.log.status().borrow().holders.is_empty());
+    wal.close().await;
 }

@@ -33,7 +33,9 @@ async fn open_with(settings: StorageSettings) -> storage::Result<Arc<Storage>> {
 /// The bytes and the number of the log's segments.
 fn log_size(root: &Path) -> (u64, usize) {
     let files = std::fs::read_dir(root.join("log")).unwrap();
-    let lengths: Vec<u64> = files.map(|file| file.unwrap().metadata().unwrap().len()).collect();
+    // One may be renamed or removed meanwhile.
+    let lengths: Vec<u64> =
+        files.filter_map(|file| Some(file.unwrap().metadata().ok()?.len())).collect();
     (lengths.iter().sum(), lengths.len())
 }
 
@@ -164,6 +166,81 @@ async fn retired_parents_and_dropped_tables_hold_nothing() {
     storage.close().await.unwrap();
 }
 
+/// What is there in place of a partition's sorted files, so that it cannot be flushed.
+struct Blocked(std::path::PathBuf);
+
+impl Blocked {
+    fn new(root: &Path, database: &str) -> Self {
+        let files = root.join(database).join("compacted");
+        let _ = std::fs::rename(&files, files.with_extension("hidden"));
+        std::os::unix::fs::symlink(&files, &files).unwrap();
+        Self(files)
+    }
+
+    fn end(self) {
+        std::fs::remove_file(&self.0).unwrap();
+        let _ = std::fs::rename(self.0.with_extension("hidden"), &self.0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_partition_that_cannot_be_flushed_is_named_and_hangs_nobody() {
+    let root = tempfile::tempdir().unwrap();
+    let impatient = StorageSettings { log_wait_ms_max: 1, ..small_log(root.path()) };
+    let storage = open_with(impatient).await.unwrap();
+    let orders = table(&storage, "orders", &["m"]).await;
+    let stuck = table(&storage, "stuck", &[]).await;
+    put(&stuck, "a", "1").await;
+    let blocked = Blocked::new(root.path(), "data/t2/p1");
+    let told = loop {
+        let value = Bytes::from(vec![b'x'; 10_000]);
+        match orders.read_modify_write(b"a", |_| Decision::Put(value, ())).await {
+            Ok(()) => {}
+            // Others may hold the log, too, until they are flushed.
+            Err(StorageError::LogFull { holders, .. }) if holders == "data/t2/p1" => break holders,
+            Err(StorageError::LogFull { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert_eq!(told, "data/t2/p1");
+    assert_eq!(get(&stuck, "a").await.as_deref(), Some("1"), "reads go on");
+    storage.drop_table("orders").await.unwrap();
+    blocked.end();
+    storage.close().await.unwrap();
+    let storage = open(root.path()).await;
+    assert_eq!(get(&storage.table("stuck").unwrap(), "a").await.as_deref(), Some("1"));
+    storage.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_does_not_wait_for_those_who_wait_for_the_log() {
+    let root = tempfile::tempdir().unwrap();
+    let patient = StorageSettings { log_wait_ms_max: u64::MAX, ..small_log(root.path()) };
+    let storage = open_with(patient).await.unwrap();
+    let orders = table(&storage, "orders", &[]).await;
+    let stuck = table(&storage, "stuck", &[]).await;
+    put(&stuck, "a", "1").await;
+    let blocked = Blocked::new(root.path(), "data/t2/p1");
+    let writing = {
+        let orders = orders.clone();
+        tokio::spawn(async move {
+            loop {
+                let value = Bytes::from(vec![b'x'; 10_000]);
+                let put = |_: Option<&Bytes>| Decision::Put(value, ());
+                if let Err(error) = orders.read_modify_write(b"a", put).await {
+                    return error;
+                }
+            }
+        })
+    };
+    wait_until("the log is full", || log_size(root.path()).0 > 1 << 20).await;
+    let dropping = tokio::time::timeout(Duration::from_secs(30), storage.drop_table("orders"));
+    dropping.await.expect("nobody who waits holds the table").unwrap();
+    assert!(matches!(writing.await.unwrap(), StorageError::NoSuchTable(_)));
+    blocked.end();
+    storage.close().await.unwrap();
+}
+
 /// Fails once at a point.
 #[derive(Debug)]
 struct FailAt(FaultPoint, std::sync::atomic::AtomicBool);
@@ -197,6 +274,10 @@ async fn after_a_failure_of_the_log_nothing_is_acknowledged_until_a_restart() {
     assert_eq!(keys(&orders, KeyRange::full(), Direction::Forward).await, ["a"]);
     let kept = orders.read_modify_write(b"a", |seen| Decision::Keep(seen.cloned())).await;
     assert!(matches!(kept, Err(StorageError::Log(_))), "{kept:?}");
+    // So does the refusal of a value that was made of what was shown.
+    let huge = Bytes::from(vec![0; storage::VALUE_BYTES_MAX + 1]);
+    let refused = orders.read_modify_write(b"a", |_| Decision::Put(huge, ())).await;
+    assert!(matches!(refused, Err(StorageError::Log(_))), "{refused:?}");
     // What is on the disk then is found out by the next start; here it was written.
     let _ = storage.close().await;
     let storage = open(root.path()).await;
