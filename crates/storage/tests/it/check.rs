@@ -146,10 +146,7 @@ async fn a_log_of_another_time_is_found() {
     copy(&root.path().join("log"), older.path());
     let orders = storage.table("orders").unwrap();
     put(&orders, "z", "3").await;
-    storage.close().await.unwrap();
-    // What is in files by now has been written after this copy of the log.
-    let storage = Storage::open(settings(root.path()), components()).await.unwrap();
-    reslice(&storage.table("orders").unwrap(), &[2], &["p"]).await.unwrap();
+    // Its database knows by now of more than the copy of the log.
     storage.close().await.unwrap();
     std::fs::remove_dir_all(root.path().join("log")).unwrap();
     std::fs::create_dir(root.path().join("log")).unwrap();
