@@ -1,10 +1,11 @@
 //! The binary `foreshard`: command lines in, exit codes out.
 //!
 //! Every command lives in a module of its own; this one only parses, dispatches and reports. Exit
-//! codes: 0 done, 1 failed, 2 wrong usage. An error is one line on stderr.
+//! codes: 0 done, 1 failed (of `check`: damaged), 2 wrong usage. An error is one line on stderr.
 
 mod admin;
 mod bench;
+mod check;
 mod client;
 mod clock;
 mod config;
@@ -34,6 +35,8 @@ enum Command {
     Simulate(simulate::Args),
     /// Make load on any DynamoDB endpoint
     Bench(bench::Args),
+    /// Verify a stopped store: log, catalog, every partition. Changes nothing
+    Check(check::Args),
     /// Tables, through the admin API
     #[command(subcommand)]
     Table(admin::TableCommand),
@@ -65,7 +68,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     init_logging();
     match run(cli.command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             eprintln!("foreshard: {failure}");
             ExitCode::FAILURE
@@ -73,7 +76,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<(), Failure> {
+fn run(command: Command) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -84,11 +87,12 @@ fn run(command: Command) -> Result<(), Failure> {
             Command::Demo(args) => demo::run(args).await?,
             Command::Simulate(args) => simulate::run(args)?,
             Command::Bench(args) => bench::run(args).await?,
+            Command::Check(args) => return Ok(check::run(args).await),
             Command::Table(command) => admin::table(command).await?,
             Command::Partition(command) => admin::partition(command).await?,
             Command::Plan(args) => admin::plan(args).await?,
         }
-        Ok(())
+        Ok(ExitCode::SUCCESS)
     })
 }
 

@@ -14,6 +14,8 @@
 //!   disk write the same bytes;
 //! - [`NodeLog`]: a queue and the one thread that commits.
 //!
+//! [`inspect`] looks at the files of a log that nobody has open.
+//!
 //! The crate knows bytes, ids and names of databases. What the bytes mean, when a database has its
 //! rows elsewhere, and what an id is, are the caller's business (in `storage`, `wal`). It does not
 //! lock the directory either: the caller makes sure that one process has it.
@@ -22,6 +24,7 @@ mod disk;
 mod error;
 mod format;
 mod hooks;
+mod inspect;
 mod log;
 mod name;
 mod node;
@@ -35,6 +38,7 @@ pub use disk::simulated::{Fault, SimulatedDisk};
 pub use error::{LogError, Result};
 pub use format::HEADER_BYTES;
 pub use hooks::{Hooks, LogPoint, NoHooks};
+pub use inspect::{Inspection, TornEnd, inspect};
 pub use log::{Entry, Log, LogSize};
 pub use name::DatabaseName;
 pub use node::{Claim, Listener, LogStatus, NodeLog, Start, Writer};

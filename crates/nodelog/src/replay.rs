@@ -36,7 +36,7 @@ impl Location {
     }
 
     /// Reads them.
-    pub(crate) fn read(&self, disk: &dyn Disk) -> Result<Vec<u8>> {
+    pub fn read(&self, disk: &dyn Disk) -> Result<Vec<u8>> {
         let file = file_name(self.segment);
         let mut rows = vec![0; self.bytes()];
         disk.read(&file, self.offset, &mut rows).map_err(LogError::io(&file, "reading"))?;
@@ -61,6 +61,10 @@ pub(crate) struct ReadSegment {
     pub(crate) number: u64,
     /// The end of its last intact frame.
     pub(crate) end: u64,
+    /// Whether something other than zeros is behind it.
+    pub(crate) torn: bool,
+    /// How many frames it holds.
+    pub(crate) frames: u64,
     length: u64,
     last_frame: Option<Range<usize>>,
     /// The newest id of each database that has rows in it.
@@ -189,7 +193,8 @@ fn read_segment(
     }
     let last_frame = frames.last().map(|payload| payload.start - format::FRAME_BYTES..at);
     let (number, end, length) = (header.number, at as u64, bytes.len() as u64);
-    Ok((ReadSegment { number, end, length, last_frame, holds }, expected))
+    let frames = frames.len() as u64;
+    Ok((ReadSegment { number, end, torn, frames, length, last_frame, holds }, expected))
 }
 
 /// A segment whose frames are being read.

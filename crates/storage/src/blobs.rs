@@ -11,7 +11,8 @@ use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-const BLOBS: &str = "blobs";
+/// Where they are, relative to the store's root.
+pub(crate) const BLOBS: &str = "blobs";
 /// The longest name, all segments together.
 const NAME_BYTES_MAX: usize = 512;
 

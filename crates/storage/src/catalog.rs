@@ -16,8 +16,8 @@ use types::TableId;
 
 /// Where the catalog's objects are, relative to the store's root.
 pub(crate) const CATALOG: &str = "catalog";
-const STORE: &str = "catalog/store";
-const TABLES: &str = "catalog/tables";
+pub(crate) const STORE: &str = "catalog/store";
+pub(crate) const TABLES: &str = "catalog/tables";
 /// The longest name of a table; the limit of DynamoDB.
 const NAME_BYTES_MAX: usize = 255;
 

@@ -3,6 +3,7 @@
 //! Everything below it is reached through `object_store`, so that a bucket can take its place; what
 //! is special about local files (the lock, leftovers of a kill, syncing directories) is here.
 
+use crate::catalog::CATALOG;
 use crate::error::{Result, StorageError};
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
@@ -98,6 +99,21 @@ impl Drop for DataDirectory {
     }
 }
 
+/// Locks a directory that holds a store, to look at it; nobody can open it meanwhile.
+pub(crate) fn lock_stopped(root: &Path) -> Result<File> {
+    let path = root.join(LOCK_FILE);
+    if !path.exists() && !root.join(CATALOG).exists() {
+        let reason = format!("{} is not a data directory: there is no catalog", root.display());
+        return Err(StorageError::Refused(reason));
+    }
+    // A copy may be on a medium that cannot be written, or have no lock file.
+    let file = match File::open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return lock(root),
+        file => file.map_err(StorageError::io(path.display().to_string()))?,
+    };
+    try_lock(file, root)
+}
+
 fn lock(root: &Path) -> Result<File> {
     let path = root.join(LOCK_FILE);
     let file = OpenOptions::new()
@@ -106,6 +122,11 @@ fn lock(root: &Path) -> Result<File> {
         .write(true)
         .open(&path)
         .map_err(StorageError::io(path.display().to_string()))?;
+    try_lock(file, root)
+}
+
+fn try_lock(file: File, root: &Path) -> Result<File> {
+    let path = root.join(LOCK_FILE);
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StorageError::Locked(root.to_owned())),
@@ -133,17 +154,26 @@ fn require_hard_links(root: &Path) -> Result<()> {
 
 /// Removes the `name#1` files in which `object_store` prepares its writes.
 fn sweep_staging_files(directory: &Path) -> io::Result<u64> {
-    let mut swept = 0;
+    for_staging_files(directory, &|path| fs::remove_file(path))
+}
+
+/// How many of them there are.
+pub(crate) fn count_staging_files(directory: &Path) -> io::Result<u64> {
+    for_staging_files(directory, &|_| Ok(()))
+}
+
+fn for_staging_files(directory: &Path, act: &dyn Fn(&Path) -> io::Result<()>) -> io::Result<u64> {
+    let mut count = 0;
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
-            swept += sweep_staging_files(&entry.path())?;
+            count += for_staging_files(&entry.path(), act)?;
         } else if entry.file_name().to_str().is_some_and(is_staging_name) {
-            fs::remove_file(entry.path())?;
-            swept += 1;
+            act(&entry.path())?;
+            count += 1;
         }
     }
-    Ok(swept)
+    Ok(count)
 }
 
 fn is_staging_name(name: &str) -> bool {

@@ -157,17 +157,14 @@ impl Engine {
     /// A database that was ever opened without the node log may have written what the log does not
     /// know, under sequence numbers that the log knows for other writes.
     async fn refuse_own_log(&self, path: &Path) -> Result<()> {
-        let own = path.clone().join(OWN_LOG);
-        let mut files = self.store.list(Some(&own));
-        let found = files.try_next().await;
-        match found.map_err(StorageError::store(format!("listing {own}")))? {
+        match own_log_file(&self.store, path).await? {
             None => Ok(()),
             Some(file) => Err(StorageError::Corrupt {
                 path: path.to_string(),
                 reason: format!(
                     "it was opened without the log of this store, and has a log of its own ({}): \
                      its newest writes may be there or in the store's log",
-                    file.location
+                    file
                 ),
             }),
         }
@@ -294,6 +291,17 @@ impl Engine {
         let builder = AdminBuilder::new(path.clone(), self.store.clone());
         builder.with_system_clock(self.clock.clone()).build()
     }
+}
+
+/// A file of the log that the database at `path` has for itself.
+pub(crate) async fn own_log_file(
+    store: &Arc<dyn ObjectStore>,
+    path: &Path,
+) -> Result<Option<Path>> {
+    let own = path.clone().join(OWN_LOG);
+    let found = store.list(Some(&own)).try_next().await;
+    let found = found.map_err(StorageError::store(format!("listing {own}")))?;
+    Ok(found.map(|file| file.location))
 }
 
 /// When a flush would have to wait for a compaction.

@@ -11,6 +11,7 @@
 
 mod blobs;
 mod catalog;
+mod check;
 mod directory;
 mod engine;
 mod error;
@@ -32,6 +33,7 @@ mod versioned;
 mod wal;
 
 pub use blobs::Blobs;
+pub use check::{CheckCounts, CheckReport, Finding, Severity};
 pub use error::{Result, StorageError};
 pub use faults::{FaultPoint, Faults, KillAt, NoFaults, Verdict};
 pub use maintain::MaintainReport;

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How many versions of an object are kept, the newest included.
-const VERSIONS_KEPT: u64 = 4;
+pub(crate) const VERSIONS_KEPT: u64 = 4;
 /// The first pause before an unknown outcome is asked for again; doubles up to the second.
 const DECIDE_PAUSE_MS: u64 = 5;
 const DECIDE_PAUSE_MS_MAX: u64 = 500;

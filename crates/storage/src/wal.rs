@@ -42,6 +42,9 @@ mod session;
 mod tests;
 mod writer;
 
+pub(crate) use rows::decode as decode_rows;
+pub(crate) use writer::Facts;
+
 /// Where the log's segments are, relative to the store's root.
 pub(crate) const LOG: &str = "log";
 
@@ -167,7 +170,7 @@ impl NodeWal {
 }
 
 /// Whether there is a log. One that was ever opened has a segment, always.
-fn has_segments(directory: &FilePath) -> io::Result<bool> {
+pub(crate) fn has_segments(directory: &FilePath) -> io::Result<bool> {
     if !directory.exists() {
         return Ok(false);
     }

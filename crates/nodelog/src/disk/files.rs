@@ -23,6 +23,7 @@ pub enum Sync {
 pub struct Files {
     directory: PathBuf,
     sync: Sync,
+    writable: bool,
     open: Mutex<HashMap<String, Arc<File>>>,
 }
 
@@ -35,7 +36,21 @@ impl Files {
             let here = parent.as_os_str().is_empty();
             File::open(if here { Path::new(".") } else { parent })?.sync_all()?;
         }
-        Ok(Self { directory: directory.to_owned(), sync, open: Mutex::default() })
+        let directory = directory.to_owned();
+        Ok(Self { directory, sync, writable: true, open: Mutex::default() })
+    }
+
+    /// Only reads: makes nothing, and whatever would change a file fails.
+    pub fn read_only(directory: &Path) -> Self {
+        let directory = directory.to_owned();
+        Self { directory, sync: Sync::Skipped, writable: false, open: Mutex::default() }
+    }
+
+    fn check_writable(&self) -> io::Result<()> {
+        match self.writable {
+            true => Ok(()),
+            false => Err(io::ErrorKind::ReadOnlyFilesystem.into()),
+        }
     }
 
     fn path(&self, file: &str) -> PathBuf {
@@ -47,7 +62,7 @@ impl Files {
         if let Some(found) = open.get(file) {
             return Ok(found.clone());
         }
-        let opened = OpenOptions::new().read(true).write(true).open(self.path(file))?;
+        let opened = OpenOptions::new().read(true).write(self.writable).open(self.path(file))?;
         let opened = Arc::new(opened);
         open.insert(file.to_owned(), opened.clone());
         Ok(opened)
@@ -72,6 +87,7 @@ impl Disk for Files {
     }
 
     fn create(&self, file: &str) -> io::Result<()> {
+        self.check_writable()?;
         let made =
             OpenOptions::new().create_new(true).read(true).write(true).open(self.path(file))?;
         self.open.lock().insert(file.to_owned(), Arc::new(made));
@@ -79,10 +95,12 @@ impl Disk for Files {
     }
 
     fn write(&self, file: &str, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.check_writable()?;
         self.file(file)?.write_all_at(bytes, offset)
     }
 
     fn truncate(&self, file: &str, length: u64) -> io::Result<()> {
+        self.check_writable()?;
         self.file(file)?.set_len(length)
     }
 
@@ -94,6 +112,7 @@ impl Disk for Files {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.check_writable()?;
         let mut open = self.open.lock();
         fs::rename(self.path(from), self.path(to))?;
         if let Some(file) = open.remove(from) {
@@ -103,6 +122,7 @@ impl Disk for Files {
     }
 
     fn remove(&self, file: &str) -> io::Result<()> {
+        self.check_writable()?;
         self.open.lock().remove(file);
         fs::remove_file(self.path(file))
     }

@@ -1,7 +1,8 @@
 //! Rot: damage that is no unfinished write is refused, with file and offset.
 
 use nodelog::{
-    DatabaseName, Entry, HEADER_BYTES, Log, LogError, LogSettings, NoHooks, SimulatedDisk,
+    DatabaseName, Entry, HEADER_BYTES, Log, LogError, LogSettings, NoHooks, SimulatedDisk, TornEnd,
+    inspect,
 };
 use std::sync::Arc;
 
@@ -141,4 +142,30 @@ fn a_segment_that_was_not_finished_counts_for_nothing() {
     disk.write("0000000000000002.log.new", 0, b"half a header").unwrap();
     open(&disk).unwrap();
     assert!(!disk.snapshot().contains_key("0000000000000002.log.new"));
+}
+
+#[test]
+fn an_inspection_sees_what_a_start_would_and_changes_nothing() {
+    use nodelog::Disk;
+    let disk = written(12);
+    disk.create("0000000000000009.log.new").unwrap();
+    disk.create("notes.txt").unwrap();
+    let last = *frames(&disk, SECOND).last().unwrap();
+    let before = disk.snapshot();
+    let seen = inspect(&*disk).unwrap();
+    assert_eq!((seen.segments, seen.frames, seen.torn), (2, 14, None));
+    assert_eq!(seen.unfinished, ["0000000000000009.log.new"]);
+    assert_eq!(seen.strangers, ["notes.txt"]);
+    let database = &seen.databases[&DatabaseName::new("data/t1/p1").unwrap()];
+    assert_eq!((database.last_id, database.records.len()), (12, 12));
+
+    disk.damage(SECOND, last + 30, 1);
+    let seen = inspect(&*disk).unwrap();
+    assert_eq!(seen.torn, Some(TornEnd { file: SECOND.to_owned(), offset: last }));
+    disk.damage(SECOND, last + 30, 1);
+    assert_eq!(disk.snapshot(), before);
+
+    disk.damage(FIRST, 57, 1);
+    let refused = inspect(&*disk).unwrap_err();
+    assert!(matches!(refused, LogError::Damaged { offset: 40, .. }), "{refused}");
 }

@@ -444,3 +444,25 @@ async fn appends_wait_while_the_queue_is_full() {
     assert_eq!(told.durable.load(Ordering::SeqCst), 100);
     log.close();
 }
+
+#[test]
+fn files_that_are_only_read_cannot_be_changed() {
+    let directory = tempfile::tempdir().unwrap();
+    let writable = Files::open(directory.path(), Sync::Skipped).unwrap();
+    writable.create("a").unwrap();
+    writable.write("a", 0, b"bytes").unwrap();
+    let files = Files::read_only(directory.path());
+    assert_eq!(files.length("a").unwrap(), 5);
+    let tried = [
+        files.create("b"),
+        files.write("a", 0, b"x"),
+        files.truncate("a", 0),
+        files.rename("a", "b"),
+        files.remove("a"),
+    ];
+    assert!(tried.iter().all(Result::is_err), "{tried:?}");
+    assert_eq!(std::fs::read(directory.path().join("a")).unwrap(), b"bytes");
+    let nowhere = directory.path().join("missing");
+    assert!(Files::read_only(&nowhere).list().is_err());
+    assert!(!nowhere.exists());
+}

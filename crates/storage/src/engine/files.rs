@@ -9,11 +9,14 @@ use crate::error::{Result, StorageError};
 use bytes::{BufMut, Bytes, BytesMut};
 use object_store::ObjectStore;
 use object_store::path::Path;
-use slatedb::manifest::{SsTableId, SsTableView};
+use slatedb::manifest::{SsTableHandle, SsTableId, SsTableView};
 use slatedb::{SstReader, VersionedManifest};
 use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 use types::KeyRange;
+
+/// Where the engine keeps a database's sorted files, relative to its path.
+const COMPACTED: &str = "compacted";
 
 /// One file as far as a database shows it.
 #[derive(Clone, Debug)]
@@ -41,6 +44,16 @@ impl ShownFile {
             Self { id, shown, in_part, owner: owner(&id), view: view.clone() }
         };
         manifest.all_sst_views().map(file).collect()
+    }
+
+    /// Where the file is.
+    pub(crate) fn path(&self) -> Path {
+        self.owner.clone().join(COMPACTED).join(format!("{}.sst", self.id.value()))
+    }
+
+    /// What the manifest says about it.
+    pub(crate) fn handle(&self) -> &SsTableHandle {
+        &self.view.sst
     }
 
     /// About how many bytes are shown. Reads the file's index if it is shown in part.

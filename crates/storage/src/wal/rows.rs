@@ -54,7 +54,7 @@ fn encode_bytes(bytes: &Bytes, into: &mut Vec<u8>) {
 }
 
 /// Decodes a batch; `None` if it is none.
-pub(super) fn decode(batch: &[u8], seq: u64) -> Option<Vec<RowEntry>> {
+pub(crate) fn decode(batch: &[u8], seq: u64) -> Option<Vec<RowEntry>> {
     let (version, mut rest) = batch.split_first()?;
     let mut rows = Vec::new();
     while !rest.is_empty() {

@@ -4,11 +4,11 @@ use super::rows;
 use super::session::{Observer, Session, wal_error};
 use async_trait::async_trait;
 use nodelog::{Claim, DatabaseName, Location, LogError, NodeLog, Recovered};
-use slatedb::RowEntry;
 use slatedb::wal::{
     WalError, WalFlushResult, WalIterator, WalObserver, WalRows, WalStatus, WalWriter, WriterInit,
     WriterInitResult, WriterManifest,
 };
+use slatedb::{RowEntry, VersionedManifest};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -38,11 +38,7 @@ impl WriterInit for Init {
     ) -> Result<WriterInitResult, WalError> {
         let claim = self.log.claim(&self.name, manifest.epoch()).await.map_err(wal_error)?;
         manifest.refresh().await?;
-        let stored = manifest.manifest();
-        let facts = Facts {
-            stored_seq: stored.last_l0_seq(),
-            seen_id: stored.next_wal_sst_id().saturating_sub(1),
-        };
+        let facts = Facts::of(&manifest.manifest());
         let last_id = facts
             .last_id(claim.recovered.as_ref())
             .map_err(|reason| wal_error(LogError::Lost { database: self.name.clone(), reason }))?;
@@ -60,7 +56,7 @@ impl WriterInit for Init {
 
 /// What a stored manifest says about the database's log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Facts {
+pub(crate) struct Facts {
     /// All writes up to this one are in sorted files.
     stored_seq: u64,
     /// When it was stored, this was in the log; 0 for a database that never wrote.
@@ -68,8 +64,15 @@ struct Facts {
 }
 
 impl Facts {
+    pub(crate) fn of(stored: &VersionedManifest) -> Self {
+        Self {
+            stored_seq: stored.last_l0_seq(),
+            seen_id: stored.next_wal_sst_id().saturating_sub(1),
+        }
+    }
+
     /// The id that the next rows follow; an error if rows are missing.
-    fn last_id(&self, found: Option<&Recovered>) -> Result<u64, String> {
+    pub(crate) fn last_id(&self, found: Option<&Recovered>) -> Result<u64, String> {
         let Self { stored_seq, seen_id } = *self;
         let Some(found) = found else {
             // New, a clone, or at rest since its last write.

@@ -15,7 +15,7 @@ use ledger::Ledger;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::time::Duration;
-use storage::FaultPoint;
+use storage::{FaultPoint, Storage};
 use victim::Victim;
 
 /// How many times a process is killed at random.
@@ -43,6 +43,7 @@ async fn killed_at_random_while_reslicing_under_load() {
         }
         std::thread::sleep(Duration::from_millis(random.random_range(0..LAST_MS_MAX)));
         ledger.add(victim.kill());
+        is_whole(root.path(), &format!("round {round}")).await;
         let storage = open(root.path()).await;
         let table = storage.table(TABLE).unwrap();
         ledger.check(&table).await;
@@ -50,6 +51,12 @@ async fn killed_at_random_while_reslicing_under_load() {
         storage.close().await.unwrap();
     }
     assert!(ledger.acknowledged > 1_000 && ledger.reslices > 10, "{ledger}");
+}
+
+/// What a kill leaves behind is no damage.
+async fn is_whole(root: &std::path::Path, context: &str) {
+    let report = Storage::check(root).await.unwrap();
+    assert!(report.is_whole(), "{context}: {:?}", report.findings);
 }
 
 fn seed() -> u64 {
@@ -152,6 +159,7 @@ async fn check_after_reslice(root: &std::path::Path, work: Work, job: &Job, publ
     victim.wait_for_the_point();
     let mut ledger = Ledger::default();
     ledger.add(victim.kill());
+    is_whole(root, &context).await;
     let storage = open(root).await;
     let table = storage.table(TABLE).unwrap();
     ledger.check(&table).await;
@@ -186,6 +194,7 @@ async fn killed_while_making_a_table() {
         let mut victim = Victim::start(&Job::new(root.path(), Work::Create).kill_at(point, nth));
         victim.wait_for_the_point();
         victim.kill();
+        is_whole(root.path(), &format!("{point}")).await;
         let storage = open(root.path()).await;
         assert_eq!(storage.table("second").is_some(), exists, "{point}");
         assert_eq!(get(&storage.table(TABLE).unwrap(), "kept").await.as_deref(), Some("1"));
@@ -210,6 +219,7 @@ async fn killed_while_dropping_a_table() {
         let mut victim = Victim::start(&Job::new(root.path(), Work::Drop).kill_at(point, nth));
         victim.wait_for_the_point();
         victim.kill();
+        is_whole(root.path(), &format!("{point}")).await;
         let storage = open(root.path()).await;
         let found = storage.table(TABLE);
         assert_eq!(found.is_some(), exists, "{point}");
@@ -235,6 +245,7 @@ async fn killed_while_letting_go_of_parents() {
         victim.wait_for_the_point();
         let mut ledger = Ledger::default();
         ledger.add(victim.kill());
+        is_whole(root.path(), &format!("{point}")).await;
         let storage = open(root.path()).await;
         ledger.check(&storage.table(TABLE).unwrap()).await;
         storage.maintain().await.unwrap();

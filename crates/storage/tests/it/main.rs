@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod basics;
+mod check;
 mod concurrency;
 mod crash;
 mod engine_facts;
