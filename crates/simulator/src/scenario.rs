@@ -21,7 +21,8 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 use types::Units;
 
-const DAY_MS: i64 = 24 * 3_600_000;
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
 const BIN_MS: i64 = 300_000;
 
 /// The parameters of the demo.
@@ -134,6 +135,9 @@ impl Scenario {
     pub fn planner_settings(&self) -> PlannerSettings {
         let mut settings = PlannerSettings::default();
         settings.action.duration_ms = self.parameters.action_ms;
+        // This trace's peaks are single large orders: they come earlier than forecast as often as
+        // later, so what the coming hour shows is acted on at once.
+        settings.action.lead_ms = HOUR_MS;
         settings.merge.partitions_min = self.parameters.partitions as usize;
         settings
     }
