@@ -8,6 +8,7 @@
 //! record   = 1 | local 4 | last id 8 | stored id 8 | name length 2 | name              (database)
 //!          | 2 | local 4 | previous id 8 | id 8 | length 4 | bytes                     (rows)
 //!          | 3 | local 4                                                               (drop)
+//!          | 4 | zero 4 | segment 8                                                    (next)
 //! ```
 //!
 //! - A frame is a group: written by one write, forced by one sync, and intact or not as a whole. Its
@@ -21,7 +22,12 @@
 //! - The rows of a database are a chain: each names the id before it.
 //! - `stored id`: all rows up to it are in other files of their database.
 //!
-//! Version 1. A new version gets a new header magic.
+//! - `next`: the segment goes on in another file, whose name is on the disk; so a newest file that is
+//!   missing is missed. It is the last record, in a frame of its own, which has the number of the
+//!   frame that the next segment begins with and does not count: if it is torn or lost, the segment
+//!   says nothing.
+//!
+//! Version 2. A new version gets a new header magic. Version 1, which had no `next`, is read, too.
 
 mod frame;
 mod header;
@@ -31,7 +37,7 @@ mod tests;
 
 pub(crate) use frame::{FRAME_BYTES, FrameBuffer, PAYLOAD_BYTES_MAX, frame_at, intact_frame_after};
 pub use header::HEADER_BYTES;
-pub(crate) use header::Header;
+pub(crate) use header::{Header, VERSION};
 pub(crate) use record::{Record, Records};
 
 /// The ending of a segment's name, and of one that is being made.

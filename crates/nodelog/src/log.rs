@@ -12,7 +12,8 @@
 use crate::disk::Disk;
 use crate::error::{LogError, Result};
 use crate::format::{
-    FrameBuffer, HEADER_BYTES, Header, PAYLOAD_BYTES_MAX, Record, file_name, unfinished_name,
+    FrameBuffer, HEADER_BYTES, Header, PAYLOAD_BYTES_MAX, Record, VERSION, file_name,
+    unfinished_name,
 };
 use crate::hooks::{Hooks, LogPoint};
 use crate::name::DatabaseName;
@@ -50,6 +51,7 @@ pub struct Log {
 struct Segment {
     number: u64,
     file: String,
+    version: u8,
     salt: u64,
     /// The end of its last frame.
     length: u64,
@@ -101,7 +103,8 @@ impl Log {
         let segment = |read: replay::ReadSegment| Segment {
             number: read.number,
             file: file_name(read.number),
-            salt: 0,
+            version: read.version,
+            salt: read.salt,
             length: read.end,
             holds: read.holds,
         };
@@ -133,7 +136,7 @@ impl Log {
     pub fn commit(&mut self, group: &[Entry<'_>]) -> Result<()> {
         self.all_or_fail(|log| {
             if log.newest().length >= log.settings.segment_bytes {
-                log.roll()?;
+                log.begin_segment()?;
             }
             let before = log.frame.payload().len();
             group.iter().try_for_each(|entry| log.encode(entry))?;
@@ -286,25 +289,14 @@ impl Log {
         (end + self.settings.zero_ahead_bytes).min(self.settings.segment_bytes.max(end))
     }
 
-    /// Ends the newest segment and begins the next.
-    fn roll(&mut self) -> Result<()> {
-        let zeroed = self.zeroed;
-        let newest = self.newest();
-        let (file, length) = (newest.file.clone(), newest.length);
-        if zeroed > length {
-            self.disk.truncate(&file, length).map_err(LogError::io(&file, "cutting"))?;
-            self.disk.sync(&file).map_err(LogError::io(&file, "syncing"))?;
-        }
-        self.begin_segment()
-    }
-
-    /// Begins a segment with a record of each database. It gets its name when all that is on the
-    /// disk, and its first frame when the name is.
+    /// Begins a segment with a record of each database, and ends the one before it. It gets its name
+    /// when all that is on the disk, and its first frame when the name is.
     fn begin_segment(&mut self) -> Result<()> {
         let number = self.segments.back().map_or(1, |newest| newest.number + 1);
         let salt = salt(self.seed, number);
         let (file, unfinished) = (file_name(number), unfinished_name(number));
-        let mut bytes = Header { number, first_frame: self.next_frame, salt }.encode();
+        let first_frame = self.next_frame;
+        let mut bytes = Header { version: VERSION, number, first_frame, salt }.encode();
         self.encode_databases();
         bytes.extend(self.frame.finish(salt, self.next_frame));
         let length = bytes.len() as u64;
@@ -318,8 +310,28 @@ impl Log {
         self.disk.rename(&unfinished, &file).map_err(LogError::io(&unfinished, "renaming"))?;
         self.disk.sync_directory().map_err(LogError::io("directory", "syncing"))?;
         self.next_frame += 1;
-        self.segments.push_back(Segment { number, file, salt, length, holds: BTreeMap::new() });
-        self.reached(LogPoint::SegmentRolled)
+        let (version, holds) = (VERSION, BTreeMap::new());
+        self.segments.push_back(Segment { number, file, version, salt, length, holds });
+        self.reached(LogPoint::SegmentRolled)?;
+        self.end_segment_before(number, first_frame)
+    }
+
+    /// Says in a segment that it goes on in this one, which has its name by now, and gives back the
+    /// zeros behind it.
+    fn end_segment_before(&mut self, number: u64, first_frame: u64) -> Result<()> {
+        let ended = self.segments.iter_mut().rev().nth(1);
+        let Some(ended) = ended.filter(|ended| ended.version == VERSION) else {
+            return Ok(());
+        };
+        let mut frame = FrameBuffer::default();
+        Record::Next { segment: number }.encode(frame.payload());
+        let (file, bytes) = (&ended.file, frame.finish(ended.salt, first_frame));
+        let end = ended.length + bytes.len() as u64;
+        self.disk.write(file, ended.length, &bytes).map_err(LogError::io(file, "writing"))?;
+        self.disk.truncate(file, end).map_err(LogError::io(file, "cutting"))?;
+        self.disk.sync(file).map_err(LogError::io(file, "syncing"))?;
+        ended.length = end;
+        Ok(())
     }
 
     /// Fills the frame with a record of each database, numbering them anew.

@@ -66,6 +66,10 @@ pub(crate) struct ReadSegment {
     /// How many frames it holds.
     pub(crate) frames: u64,
     length: u64,
+    pub(crate) version: u8,
+    pub(crate) salt: u64,
+    /// It says that the log goes on in the next one.
+    continued: bool,
     last_frame: Option<Range<usize>>,
     /// The newest id of each database that has rows in it.
     pub(crate) holds: BTreeMap<DatabaseName, u64>,
@@ -117,6 +121,14 @@ pub(crate) fn read_all(disk: &dyn Disk, numbers: &[u64]) -> Result<Replayed> {
         next_frame = Some(next);
         segments.push(segment);
     }
+    if let Some(last) = segments.last().filter(|last| last.continued) {
+        let reason = format!(
+            "it is missing, but {} goes on in it: acknowledged writes are lost. Restore the data \
+             directory from a backup",
+            file_name(last.number)
+        );
+        return Err(LogError::damaged(&file_name(last.number + 1), 0, reason));
+    }
     let databases = index.finish()?;
     Ok(Replayed { segments, databases, next_frame: next_frame.unwrap_or(1) })
 }
@@ -167,10 +179,16 @@ fn read_segment(
     index: &mut Index,
 ) -> Result<(ReadSegment, u64)> {
     let mut frames = Vec::new();
-    let (mut at, mut expected) = (HEADER_BYTES, header.first_frame);
-    while let Some(frame) = frame_at(bytes, at, header.salt).filter(|f| f.number == expected) {
-        frames.push(frame.payload.clone());
-        (at, expected) = (frame.end.min(bytes.len()), expected + 1);
+    let (mut at, mut expected, mut continued) = (HEADER_BYTES, header.first_frame, false);
+    while !continued
+        && let Some(frame) = frame_at(bytes, at, header.salt).filter(|f| f.number == expected)
+    {
+        at = frame.end.min(bytes.len());
+        continued = says_next(&bytes[frame.payload.clone()], header.number + 1);
+        if !continued {
+            frames.push(frame.payload);
+            expected += 1;
+        }
     }
     if frames.is_empty() {
         let reason = "its first frame is not intact, which was on the disk before the file had its \
@@ -192,9 +210,27 @@ fn read_segment(
         reading.frame(bytes, payload, &mut holds)?;
     }
     let last_frame = frames.last().map(|payload| payload.start - format::FRAME_BYTES..at);
-    let (number, end, length) = (header.number, at as u64, bytes.len() as u64);
-    let frames = frames.len() as u64;
-    Ok((ReadSegment { number, end, torn, frames, length, last_frame, holds }, expected))
+    let Header { version, number, salt, .. } = header;
+    let (end, length, frames) = (at as u64, bytes.len() as u64, frames.len() as u64);
+    let segment = ReadSegment {
+        number,
+        end,
+        torn,
+        frames,
+        length,
+        version,
+        salt,
+        continued,
+        last_frame,
+        holds,
+    };
+    Ok((segment, expected))
+}
+
+/// Whether a frame says that the log goes on in segment `next`.
+fn says_next(payload: &[u8], next: u64) -> bool {
+    let first = Records::new(payload).next();
+    matches!(first, Some(Ok((Record::Next { segment }, _))) if segment == next)
 }
 
 /// A segment whose frames are being read.
@@ -251,6 +287,9 @@ impl Reading<'_> {
                 self.index.drop(&name);
                 self.locals.remove(&local);
                 holds.remove(&name);
+            }
+            Record::Next { segment } => {
+                return Err(format!("it cannot go on in {}", file_name(segment)));
             }
         }
         Ok(())

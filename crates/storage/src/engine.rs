@@ -32,6 +32,8 @@ use types::{KeyRange, PartitionId, TableId};
 
 pub(crate) mod files;
 mod flushed_wal;
+#[cfg(test)]
+mod tests;
 
 use flushed_wal::FlushedWal;
 

@@ -221,15 +221,17 @@ impl Table {
         let Some(wal) = self.shared.engine.wal() else {
             return Ok(());
         };
+        // The log of a closed store is closed, too; that is not what its callers are told.
+        let or_ended = |error| self.check_alive().and(Err(error));
         if !wal.is_full() {
-            return wal.check();
+            return wal.check().or_else(or_ended);
         }
         let mut ended = std::pin::pin!(self.ended.notified());
         ended.as_mut().enable();
         self.check_alive()?;
         tokio::select! {
             biased;
-            room = wal.room(self.shared.settings.log_wait_ms_max) => room,
+            room = wal.room(self.shared.settings.log_wait_ms_max) => room.or_else(or_ended),
             () = ended => self.check_alive(),
         }
     }

@@ -6,6 +6,7 @@ use std::ops::Range;
 const DATABASE: u8 = 1;
 const ROWS: u8 = 2;
 const DROP: u8 = 3;
+const NEXT: u8 = 4;
 
 /// One record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub(crate) enum Record<'a> {
     Rows { local: u32, previous_id: u64, id: u64, rows: &'a [u8] },
     /// All of this database in the log so far counts for nothing.
     Drop { local: u32 },
+    /// The log goes on in this segment. Nothing follows.
+    Next { segment: u64 },
 }
 
 impl Record<'_> {
@@ -50,6 +53,11 @@ impl Record<'_> {
             Self::Drop { local } => {
                 into.push(DROP);
                 into.extend_from_slice(&local.to_le_bytes());
+            }
+            Self::Next { segment } => {
+                into.push(NEXT);
+                into.extend_from_slice(&0_u32.to_le_bytes());
+                into.extend_from_slice(&segment.to_le_bytes());
             }
         }
     }
@@ -96,6 +104,10 @@ impl<'a> Records<'a> {
                 (Record::Rows { local, previous_id, id, rows }, rest)
             }
             DROP => (Record::Drop { local }, rest),
+            NEXT => {
+                let (segment, rest) = split_u64(rest)?;
+                (Record::Next { segment }, rest)
+            }
             _ => return None,
         };
         Some((record, self.payload.len() - rest.len()))

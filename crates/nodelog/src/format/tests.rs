@@ -7,6 +7,7 @@ enum Owned {
     Database { local: u32, name: String, last_id: u64, stored_id: u64 },
     Rows { local: u32, previous_id: u64, id: u64, rows: Vec<u8> },
     Drop { local: u32 },
+    Next { segment: u64 },
 }
 
 impl Owned {
@@ -19,6 +20,7 @@ impl Owned {
                 Record::Rows { local: *local, previous_id: *previous_id, id: *id, rows }
             }
             Self::Drop { local } => Record::Drop { local: *local },
+            Self::Next { segment } => Record::Next { segment: *segment },
         }
     }
 }
@@ -36,6 +38,7 @@ fn owned() -> impl Strategy<Value = Owned> {
                 rows
             }),
         any::<u32>().prop_map(|local| Owned::Drop { local }),
+        any::<u64>().prop_map(|segment| Owned::Next { segment }),
     ]
 }
 
@@ -54,7 +57,7 @@ fn frame(payload: &[u8], salt: u64, number: u64) -> Vec<u8> {
 proptest! {
     #[test]
     fn headers_round_trip(number: u64, first_frame: u64, salt: u64) {
-        let header = Header { number, first_frame, salt };
+        let header = Header { version: VERSION, number, first_frame, salt };
         let bytes = header.encode();
         prop_assert_eq!(bytes.len(), HEADER_BYTES);
         prop_assert_eq!(Header::decode(&bytes), Ok(header));
@@ -62,7 +65,7 @@ proptest! {
 
     #[test]
     fn no_bit_of_a_header_can_flip_unnoticed(number: u64, salt: u64, bit in 0..HEADER_BYTES * 8) {
-        let mut bytes = Header { number, first_frame: 7, salt }.encode();
+        let mut bytes = Header { version: VERSION, number, first_frame: 7, salt }.encode();
         bytes[bit / 8] ^= 1 << (bit % 8);
         prop_assert!(Header::decode(&bytes).is_err());
     }
@@ -145,23 +148,30 @@ proptest! {
     }
 }
 
-/// The first version, byte by byte: a change of it would make existing logs unreadable.
+/// The versions, byte by byte: a change of one would make existing logs unreadable.
 #[test]
-fn version_1_stays_as_it_is() {
-    let header = Header { number: 3, first_frame: 17, salt: 0x0102_0304_0506_0708 };
+fn versions_stay_as_they_are() {
     let records = [
         Owned::Database { local: 1, name: "data/t1/p1".into(), last_id: 5, stored_id: 4 },
         Owned::Rows { local: 1, previous_id: 5, id: 7, rows: b"rows".to_vec() },
         Owned::Drop { local: 1 },
+        Owned::Next { segment: 4 },
     ];
-    let mut segment = header.encode();
-    segment.extend(frame(&payload(&records), header.salt, header.first_frame));
-    let fixture = include_bytes!("../../fixtures/segment.v1");
-    assert_eq!(segment, fixture, "{segment:02x?}");
-    assert_eq!(Header::decode(fixture), Ok(header));
-    let found = frame_at(fixture, HEADER_BYTES, header.salt).unwrap();
-    let read: Vec<_> = Records::new(&fixture[found.payload]).map(|read| read.unwrap().0).collect();
-    assert_eq!(read, records.iter().map(Owned::record).collect::<Vec<_>>());
+    for (version, records, fixture) in [
+        (1, &records[..3], &include_bytes!("../../fixtures/segment.v1")[..]),
+        (2, &records[..], &include_bytes!("../../fixtures/segment.v2")[..]),
+    ] {
+        let header = Header { version, number: 3, first_frame: 17, salt: 0x0102_0304_0506_0708 };
+        let mut segment = header.encode();
+        segment.extend(frame(&payload(records), header.salt, header.first_frame));
+        assert_eq!(segment, fixture, "{segment:02x?}");
+        assert_eq!(Header::decode(fixture), Ok(header));
+        let found = frame_at(fixture, HEADER_BYTES, header.salt).unwrap();
+        let read = Records::new(&fixture[found.payload]).map(|read| read.unwrap().0);
+        assert!(read.eq(records.iter().map(Owned::record)));
+    }
+    let newer = Header { version: VERSION + 1, number: 3, first_frame: 17, salt: 5 };
+    assert!(Header::decode(&newer.encode()).unwrap_err().contains("another log format"));
 }
 
 #[test]

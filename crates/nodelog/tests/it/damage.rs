@@ -1,8 +1,8 @@
 //! Rot: damage that is no unfinished write is refused, with file and offset.
 
 use nodelog::{
-    DatabaseName, Entry, HEADER_BYTES, Log, LogError, LogSettings, NoHooks, SimulatedDisk, TornEnd,
-    inspect,
+    DatabaseName, Disk, Entry, HEADER_BYTES, Log, LogError, LogSettings, NoHooks, SimulatedDisk,
+    TornEnd, inspect,
 };
 use std::sync::Arc;
 
@@ -59,9 +59,14 @@ fn a_flipped_bit_before_an_intact_frame_is_refused_with_its_place() {
 #[test]
 fn damage_at_the_end_of_a_segment_that_is_not_the_newest_is_refused() {
     let disk = written(12);
-    let last = *frames(&disk, FIRST).last().unwrap();
+    let frames = frames(&disk, FIRST);
+    let [.., last, next] = frames[..] else { panic!("{frames:?}") };
     disk.damage(FIRST, last + 30, 1);
     assert_eq!(refused(&disk), (FIRST.to_owned(), last));
+    disk.damage(FIRST, last + 30, 1);
+    // That it goes on is said by its last frame, which nobody was told of.
+    disk.damage(FIRST, next + 30, 1);
+    open(&disk).unwrap();
 }
 
 #[test]
@@ -123,10 +128,19 @@ fn a_bad_first_frame_is_damage_even_in_the_newest_segment() {
 
 #[test]
 fn a_missing_segment_is_noticed() {
-    use nodelog::Disk;
     let disk = written(30);
     disk.remove(SECOND).unwrap();
     assert_eq!(refused(&disk), ("0000000000000003.log".to_owned(), 0));
+    // The newest, too: of one process, or of one that only began it.
+    for groups in [12, 30] {
+        for starts in 0..3 {
+            let disk = written(groups);
+            (0..starts).for_each(|_| drop(open(&disk).unwrap()));
+            let newest = disk.list().unwrap().pop().unwrap();
+            disk.remove(&newest).unwrap();
+            assert_eq!(refused(&disk), (newest, 0));
+        }
+    }
     let disk = written(12);
     disk.remove(FIRST).unwrap();
     let lost = open(&disk).map(|_| ()).unwrap_err();
@@ -135,8 +149,19 @@ fn a_missing_segment_is_noticed() {
 }
 
 #[test]
+fn a_segment_of_the_first_version_is_read_and_left_as_it_is() {
+    let v1 = include_bytes!("../../fixtures/segment.v1");
+    let (disk, file) = (Arc::new(SimulatedDisk::new(1)), "0000000000000003.log");
+    disk.create(file).unwrap();
+    disk.write(file, 0, v1).unwrap();
+    open(&disk).unwrap();
+    append(&mut open(&disk).unwrap(), 0, 1);
+    assert_eq!(disk.snapshot()[file], v1);
+    open(&disk).unwrap();
+}
+
+#[test]
 fn a_segment_that_was_not_finished_counts_for_nothing() {
-    use nodelog::Disk;
     let disk = written(3);
     disk.create("0000000000000002.log.new").unwrap();
     disk.write("0000000000000002.log.new", 0, b"half a header").unwrap();

@@ -42,6 +42,8 @@ impl WriterInit for Init {
         let last_id = facts
             .last_id(claim.recovered.as_ref())
             .map_err(|reason| wal_error(LogError::Lost { database: self.name.clone(), reason }))?;
+        // Storing the manifest with our epoch has forced its name and those before it, and nobody but the
+        // database's writer raises what a manifest has in sorted files.
         self.log.mark_stored(&self.name, facts.stored_seq);
         let session = Session::new(last_id);
         let writer = claim.start(last_id, session.clone()).map_err(wal_error)?;
