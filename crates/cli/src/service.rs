@@ -93,8 +93,10 @@ impl Service {
         )
         .await?;
         manager.set_credit_source(server.credit_source());
-        let metrics = Arc::new(MetricsExport::new(server.metrics().clone(), recorder));
-        let components = AdminComponents { manager: manager.clone(), metrics };
+        let metrics =
+            Arc::new(MetricsExport::new(server.metrics().clone(), recorder, Some(storage.clone())));
+        let components =
+            AdminComponents { manager: manager.clone(), metrics, storage: storage.clone() };
         let admin = Admin::start(config.admin.clone(), components).await?;
         admin.set_ready(true);
         Ok(Self { storage, manager, server, admin })

@@ -12,6 +12,7 @@ use crate::disk::Disk;
 use crate::error::{LogError, Result};
 use crate::hooks::Hooks;
 use crate::log::{Log, LogSize};
+use crate::metrics::{Counters, LogMetrics, Timed};
 use crate::name::DatabaseName;
 use crate::replay::{Location, Recovered};
 use crate::settings::LogSettings;
@@ -92,8 +93,10 @@ impl NodeLog {
     /// Reads what is there, makes it safe, and starts the thread.
     pub fn open(start: Start, settings: LogSettings) -> Result<Self> {
         let Start { disk, hooks, seed } = start;
+        let counters = Arc::new(Counters::default());
+        let disk: Arc<dyn Disk> = Arc::new(Timed { disk, counters: counters.clone() });
         let (log, recovered) = Log::open(disk.clone(), settings.clone(), seed, hooks)?;
-        let shared = Arc::new(Shared::new(disk, settings, &recovered));
+        let shared = Arc::new(Shared::new(disk, settings, counters, &recovered));
         let committer = Committer::new(shared.clone(), log, recovered);
         let handle = std::thread::Builder::new()
             .name("node-log".to_owned())
@@ -143,6 +146,20 @@ impl NodeLog {
     /// Follows size and holders: a new value when a segment was begun or removed.
     pub fn status(&self) -> watch::Receiver<LogStatus> {
         self.shared.status.subscribe()
+    }
+
+    /// What it has counted, and how it is.
+    pub fn metrics(&self) -> LogMetrics {
+        let (segments, holders) = {
+            let status = self.shared.status.borrow();
+            (status.size.segments, status.holders.len())
+        };
+        let failure = match self.check() {
+            Err(LogError::Failed(why)) => Some(why.to_string()),
+            _ => None,
+        };
+        let queued_bytes = self.queued_bytes();
+        LogMetrics { segments, holders, queued_bytes, failure, ..self.shared.counters.now() }
     }
 
     /// How much waits for the disk.

@@ -38,6 +38,7 @@ pub use error::{Result, StorageError};
 pub use faults::{FaultPoint, Faults, KillAt, NoFaults, Verdict};
 pub use maintain::MaintainReport;
 pub use map::{AXIS_END, PartitionInfo, PartitionMap};
+pub use nodelog::{LogMetrics, Powers};
 pub use reslice::{PauseParts, Reslice, ResliceReport};
 pub use scan::{Direction, Scan};
 pub use settings::{Components, LogKind, StorageSettings};

@@ -15,6 +15,7 @@ use crate::versioned::CatalogContext;
 use crate::wal::NodeWal;
 use crate::wal::keeper::Keeper;
 use bytes::Bytes;
+use nodelog::LogMetrics;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::sync::{MutexGuard, watch};
@@ -145,6 +146,12 @@ impl Storage {
     /// Follows the list of tables: a new value when one is made or dropped.
     pub fn subscribe(&self) -> watch::Receiver<Arc<Vec<Arc<Table>>>> {
         self.tables.subscribe()
+    }
+
+    /// What the node log has counted since the start, and whether it has failed: then every write
+    /// is refused until a restart. `None` if each partition has a log of its own.
+    pub fn log_metrics(&self) -> Option<LogMetrics> {
+        self.shared.engine.wal().map(NodeWal::metrics)
     }
 
     /// Small named objects for the crates above.

@@ -23,7 +23,7 @@ use crate::directory::DataDirectory;
 use crate::engine::{DATA, MANIFESTS};
 use crate::error::{Result, StorageError};
 use crate::settings::{Components, StorageSettings};
-use nodelog::{DatabaseName, Files, LogSettings, NodeLog, Start, Sync};
+use nodelog::{DatabaseName, Files, LogMetrics, LogSettings, NodeLog, Start, Sync};
 use object_store::path::Path;
 use slatedb::WriteHandle;
 use slatedb::wal::WriterInit;
@@ -151,6 +151,11 @@ impl NodeWal {
     /// and stay there, so nothing may be derived from what is not known to be durable.
     pub(crate) fn check(&self) -> Result<()> {
         Ok(self.log.check()?)
+    }
+
+    /// What the log has counted, and how it is.
+    pub(crate) fn metrics(&self) -> LogMetrics {
+        self.log.metrics()
     }
 
     /// Waits for a write to become durable, or for the log to fail.

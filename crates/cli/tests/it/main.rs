@@ -4,6 +4,7 @@
 
 mod bench;
 mod check;
+mod forced;
 mod http;
 mod kill;
 mod lifecycle;

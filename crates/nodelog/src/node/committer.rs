@@ -77,7 +77,12 @@ impl Committer {
             false => self.log.commit(&entries),
         };
         match &committed {
-            Ok(()) => tell(requests),
+            Ok(()) => {
+                if !entries.is_empty() {
+                    self.shared.counters.committed(entries.len());
+                }
+                tell(requests);
+            }
             // Before anybody is answered: whoever sees a failure sees that the log has failed.
             Err(error) => self.shared.fail(error),
         }
@@ -155,6 +160,7 @@ impl Committer {
     /// Tells those who follow it, if a segment was begun or removed.
     fn publish_size(&mut self) {
         let size = self.log.size();
+        self.shared.counters.size(size.bytes);
         let same = (size.segments, size.newest) == (self.size.segments, self.size.newest);
         if same && self.generation > 0 {
             return;

@@ -8,6 +8,7 @@ use super::writer::Session;
 use crate::disk::Disk;
 use crate::error::{LogError, Result};
 use crate::format::Record;
+use crate::metrics::Counters;
 use crate::name::DatabaseName;
 use crate::replay::Recovered;
 use crate::settings::LogSettings;
@@ -62,6 +63,7 @@ impl Request {
 pub(crate) struct Shared {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) settings: LogSettings,
+    pub(super) counters: Arc<Counters>,
     queue: Mutex<Queue>,
     /// Wakes the thread.
     work: Condvar,
@@ -101,6 +103,7 @@ impl Shared {
     pub(super) fn new(
         disk: Arc<dyn Disk>,
         settings: LogSettings,
+        counters: Arc<Counters>,
         recovered: &BTreeMap<DatabaseName, Recovered>,
     ) -> Self {
         let appending =
@@ -110,6 +113,7 @@ impl Shared {
         Self {
             disk,
             settings,
+            counters,
             queue: Mutex::new(queue),
             work: Condvar::new(),
             room: Notify::new(),

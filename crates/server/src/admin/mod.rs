@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use manager::Manager;
 use serde::{Deserialize, Serialize};
+use storage::Storage;
 
 use crate::error::ServerError;
 use crate::metrics::MetricsExport;
@@ -52,6 +53,8 @@ pub struct AdminComponents {
     pub manager: Arc<Manager>,
     /// The server's metrics.
     pub metrics: Arc<MetricsExport>,
+    /// Where items are: a service that cannot write is not ready.
+    pub storage: Arc<Storage>,
 }
 
 impl std::fmt::Debug for AdminComponents {

@@ -77,14 +77,25 @@ impl Routes {
         match path {
             "/" | "/index.html" => Ok(Document::new(HTML, PAGE)),
             "/healthz" => Ok(Document::new(TEXT, "ok\n")),
-            "/readyz" if self.ready.load(Ordering::Relaxed) => Ok(Document::new(TEXT, "ready\n")),
-            "/readyz" => Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "not ready")),
+            "/readyz" => self.readiness(),
             "/metrics" => {
                 let text = self.components.metrics.render();
                 let text = text.map_err(|error| Refusal::internal(error.to_string()))?;
                 Ok(Document::new(MetricsExport::CONTENT_TYPE, text))
             }
             _ => Err(Refusal::not_found(path)),
+        }
+    }
+
+    /// Whether requests should come here. A service whose log has failed still reads.
+    fn readiness(&self) -> Answer {
+        let unavailable = |why| Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why));
+        if !self.ready.load(Ordering::Relaxed) {
+            return unavailable("not ready".to_owned());
+        }
+        match self.components.storage.log_metrics().and_then(|log| log.failure) {
+            Some(why) => unavailable(format!("writes are refused until a restart: {why}")),
+            None => Ok(Document::new(TEXT, "ready\n")),
         }
     }
 

@@ -8,9 +8,10 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
+use storage::Storage;
 use workload::Recorder;
 
-use super::{Metrics, OperationCounts};
+use super::{Metrics, OperationCounts, log};
 
 /// Renders what a server counts.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub struct MetricsExport {
 struct Scrape {
     metrics: Arc<Metrics>,
     recorder: Arc<Recorder>,
+    storage: Option<Arc<Storage>>,
 }
 
 impl MetricsExport {
@@ -30,10 +32,14 @@ impl MetricsExport {
     pub const CONTENT_TYPE: &'static str =
         "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-    /// An export of one server's metrics and its recorder's.
-    pub fn new(metrics: Arc<Metrics>, recorder: Arc<Recorder>) -> Self {
+    /// An export of one server's metrics, its recorder's, and, if given, its storage's.
+    pub fn new(
+        metrics: Arc<Metrics>,
+        recorder: Arc<Recorder>,
+        storage: Option<Arc<Storage>>,
+    ) -> Self {
         let mut registry = Registry::with_prefix("foreshard");
-        registry.register_collector(Box::new(Scrape { metrics, recorder }));
+        registry.register_collector(Box::new(Scrape { metrics, recorder, storage }));
         Self { registry }
     }
 
@@ -72,7 +78,11 @@ impl Collector for Scrape {
                 None,
                 MetricType::Gauge,
             )?
-            .encode_gauge(&(self.recorder.waiting() as u64))
+            .encode_gauge(&(self.recorder.waiting() as u64))?;
+        match self.storage.as_ref().and_then(|storage| storage.log_metrics()) {
+            Some(log) => log::encode(&mut encoder, &log),
+            None => Ok(()),
+        }
     }
 }
 
@@ -143,7 +153,7 @@ mod tests {
         );
         metrics.count(None, Duration::ZERO, None);
         let recorder = Arc::new(Recorder::new(&RecorderSettings { vectors_max: 8, shards: 1 }));
-        let text = MetricsExport::new(metrics, recorder).render().unwrap();
+        let text = MetricsExport::new(metrics, recorder, None).render().unwrap();
         let name = operation.name();
         for line in [
             format!("foreshard_requests_total{{operation=\"{name}\"}} 2"),

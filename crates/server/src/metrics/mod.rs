@@ -5,6 +5,7 @@
 
 mod export;
 mod latency;
+mod log;
 
 pub use export::MetricsExport;
 pub use latency::{LatencyHistogram, LatencySnapshot};

@@ -1,13 +1,16 @@
 //! The admin listener in front of a real manager.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use async_trait::async_trait;
 use http::{Method, StatusCode};
 use manager::{Manager, ManagerSettings, PolicyFactory};
 use planner::policy::Static;
 use serde_json::{Value, json};
 use server::metrics::MetricsExport;
 use server::{Admin, AdminComponents, AdminHandle, AdminSettings};
+use storage::{FaultPoint, Faults, Verdict};
 use types::Units;
 use workload::WorkloadSettings;
 
@@ -29,7 +32,10 @@ struct Administered {
 
 impl Administered {
     async fn start() -> Self {
-        let server = TestServer::start().await;
+        Self::start_on(TestServer::start().await).await
+    }
+
+    async fn start_on(server: TestServer) -> Self {
         let parts = server.components();
         let policy: PolicyFactory = Arc::new(|| Box::new(Static));
         let components = manager::Components {
@@ -49,10 +55,14 @@ impl Administered {
         let metrics = MetricsExport::new(
             Arc::clone(server.handle.metrics()),
             Arc::clone(server.handle.recorder()),
+            Some(Arc::clone(server.storage())),
         );
         let settings = AdminSettings { listen: ([127, 0, 0, 1], 0).into(), ..Default::default() };
-        let components =
-            AdminComponents { manager: Arc::clone(&manager), metrics: Arc::new(metrics) };
+        let components = AdminComponents {
+            manager: Arc::clone(&manager),
+            metrics: Arc::new(metrics),
+            storage: Arc::clone(server.storage()),
+        };
         let admin = Admin::start(settings, components).await.unwrap();
         let raw = RawClient::new(admin.addr());
         Self { server, manager, admin, raw }
@@ -117,6 +127,9 @@ async fn page_health_and_metrics_are_served() {
     for line in [
         "foreshard_requests_total{operation=\"CreateTable\"} 1",
         "foreshard_errors_total{operation=\"GetItem\",kind=\"client\"} 1",
+        "foreshard_log_segments 1",
+        "foreshard_log_failed 0",
+        "foreshard_log_queued_bytes 0",
         "# EOF",
     ] {
         assert!(text.lines().any(|l| l == line), "{line} in\n{text}");
@@ -204,4 +217,40 @@ async fn unknown_tables_paths_and_windows_are_refused() {
     let reply = admin.raw.get("/api/v1/tables/things/workload?window=3w").await;
     assert!(refusal(&reply, StatusCode::BAD_REQUEST).contains("5m, 1h or 1d"));
     admin.stop().await;
+}
+
+/// Fails the node log once it is armed.
+#[derive(Debug, Default)]
+struct LogFails(AtomicBool);
+
+#[async_trait]
+impl Faults for LogFails {
+    async fn reached(&self, point: FaultPoint) -> Verdict {
+        match self.0.load(Ordering::SeqCst) && point == FaultPoint::LogFrameWritten {
+            true => Verdict::Fail,
+            false => Verdict::Proceed,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_whose_log_has_failed_is_not_ready_and_says_why() {
+    let faults = Arc::new(LogFails::default());
+    let directory = tempfile::tempdir().unwrap();
+    let server = TestServer::start_on(directory, Arc::clone(&faults) as _, |_| ()).await;
+    let admin = Administered::start_on(server).await;
+    admin.admin.set_ready(true);
+    admin.server.table("things", false).await;
+    assert_eq!(admin.raw.get("/readyz").await.status, StatusCode::OK);
+
+    faults.0.store(true, Ordering::SeqCst);
+    let put = json!({"TableName": "things", "Item": {"pk": {"S": "a"}}});
+    let refused = admin.server.raw.operation("PutItem", put).await;
+    assert_eq!(refused.status, StatusCode::INTERNAL_SERVER_ERROR, "{:?}", refused.body);
+    let why = refusal(&admin.raw.get("/readyz").await, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(why.starts_with("writes are refused until a restart: "), "{why}");
+    assert_eq!(admin.raw.get("/healthz").await.status, StatusCode::OK);
+    let metrics = admin.raw.get("/metrics").await;
+    let text = String::from_utf8(metrics.body.to_vec()).unwrap();
+    assert!(text.lines().any(|line| line == "foreshard_log_failed 1"), "{text}");
 }

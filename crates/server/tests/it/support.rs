@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use server::{Components, Server, ServerHandle, ServerSettings};
-use storage::{Storage, StorageSettings};
+use storage::{Faults, NoFaults, Storage, StorageSettings};
 use tempfile::TempDir;
 use types::{Clock, ManualClock};
 use workload::{ClientNames, Recorder, Vector, WorkloadSettings};
@@ -44,10 +44,20 @@ impl TestServer {
         directory: TempDir,
         change: impl FnOnce(&mut ServerSettings),
     ) -> Self {
+        Self::start_on(directory, Arc::new(NoFaults), change).await
+    }
+
+    /// A server whose storage fails where `faults` says.
+    pub(crate) async fn start_on(
+        directory: TempDir,
+        faults: Arc<dyn Faults>,
+        change: impl FnOnce(&mut ServerSettings),
+    ) -> Self {
         let clock = Arc::new(ManualClock::new(START_MS));
         let shared: Arc<dyn Clock> = Arc::clone(&clock) as _;
         let settings = StorageSettings::at(directory.path());
         let parts = storage::Components::new(Arc::clone(&shared), SEED);
+        let parts = storage::Components { faults, ..parts };
         let storage = Storage::open(settings, parts).await.unwrap();
         let workload = WorkloadSettings::default();
         let recorder = Arc::new(Recorder::new(&workload.recorder));

@@ -260,7 +260,13 @@ async fn after_a_failure_of_the_log_nothing_is_acknowledged_until_a_restart() {
     let with_hook = Components { faults: hook.clone(), ..components() };
     let storage = Storage::open(settings(root.path()), with_hook).await.unwrap();
     let orders = table(&storage, "orders", &["m"]).await;
+    let before = storage.log_metrics().unwrap();
     put(&orders, "a", "1").await;
+    let after = storage.log_metrics().unwrap();
+    assert_eq!(after.commits, before.commits + 1);
+    assert_eq!(after.group_appends.sum, before.group_appends.sum + 1);
+    assert_eq!(after.sync_us.count(), before.sync_us.count() + 1);
+    assert!(after.bytes >= before.bytes && after.segments == 1 && after.failure.is_none());
     hook.1.store(true, std::sync::atomic::Ordering::SeqCst);
     for key in ["a", "z"] {
         let value = Bytes::from("2");
@@ -269,6 +275,8 @@ async fn after_a_failure_of_the_log_nothing_is_acknowledged_until_a_restart() {
         assert!(failed.contains("injected fault at log-frame-written"), "{failed}");
         assert!(failed.contains("until a restart"), "{failed}");
     }
+    let metrics = storage.log_metrics().unwrap();
+    assert!(metrics.failure.unwrap().contains("injected fault"));
     // Reads go on, and show what is durable; a reply that follows from more than that does not come.
     assert_eq!(get(&orders, "a").await.as_deref(), Some("1"));
     assert_eq!(keys(&orders, KeyRange::full(), Direction::Forward).await, ["a"]);
