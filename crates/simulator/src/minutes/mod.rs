@@ -6,7 +6,7 @@
 //! forecasters and the judgement of decisions are the service's code in both.
 //!
 //! A policy looks one second into every minute, again ten seconds into it while somebody is nearly
-//! full, and a second after each action. Actions of a plan are carried out one after the other; the
+//! full, when burst credit is about to run out, and a second after each action. Actions of a plan are carried out one after the other; the
 //! old partitions serve until each is finished, the new ones begin with cold caches.
 
 mod bank;
@@ -22,7 +22,7 @@ use crate::case::Case;
 use crate::error::SimulatorError;
 use crate::matrix::MINUTE_MS;
 use crate::report::{Report, Run};
-use planner::settings::MergeSettings;
+use planner::settings::{FloorSettings, MergeSettings};
 use planner::{ControllerSettings, Decision, Policy, decision, load};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -183,6 +183,8 @@ impl<P: Policy> Player<'_, P> {
         let mut looks: VecDeque<i64> = VecDeque::from([start_ms + LOOK_MS]);
         if self.is_nearly_full() {
             looks.push_back(start_ms + LOOK_AGAIN_MS);
+            looks.extend(self.last_moments(start_ms));
+            looks.make_contiguous().sort_unstable();
         }
         let mut looked = 0;
         let mut now_ms = start_ms;
@@ -217,6 +219,27 @@ impl<P: Policy> Player<'_, P> {
         let hot = self.settings.controller.hot_utilisation;
         let full = |load| load::utilisation(load, self.case.capacity) > hot;
         self.table.partitions.iter().any(|partition| full(partition.load))
+    }
+
+    /// When a policy that waits for burst credit to run out would see that it must wait no longer:
+    /// the service looks every second, and a minute's step must not make it late.
+    fn last_moments(&self, start_ms: i64) -> impl Iterator<Item = i64> + use<P> {
+        let ahead_ms =
+            FloorSettings::default().durations_ahead * self.settings.action.duration_ms as f64;
+        let capacity = self.case.capacity;
+        let moment = move |lasts_s: f64| {
+            start_ms.saturating_add((lasts_s * 1000.0 - ahead_ms).max(0.0) as i64)
+        };
+        let within = start_ms + LOOK_MS..start_ms + MINUTE_MS - LOOK_MS;
+        let moments: Vec<i64> = self
+            .table
+            .partitions
+            .iter()
+            .map(|partition| moment(partition.lasts_s(capacity)))
+            .filter(|at_ms| within.contains(at_ms))
+            .map(|at_ms| (at_ms - start_ms).div_euclid(1_000) * 1_000 + start_ms + LOOK_MS)
+            .collect();
+        moments.into_iter()
     }
 
     fn look(&mut self, now_ms: i64, minute: usize) {

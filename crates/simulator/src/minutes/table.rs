@@ -30,6 +30,17 @@ pub(super) struct Partition {
     pub(super) throttled: f64,
 }
 
+impl Partition {
+    /// For how many seconds its burst credit lasts at this minute's load.
+    pub(super) fn lasts_s(&self, capacity: Units) -> f64 {
+        let lasts = |kind: Kind| {
+            let excess = kind.of(self.load) - kind.of(capacity);
+            if excess > 0.0 { kind.of(self.level).max(0.0) / excess } else { f64::INFINITY }
+        };
+        lasts(Kind::Read).min(lasts(Kind::Write))
+    }
+}
+
 /// What a table is and costs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terms {

@@ -63,6 +63,18 @@ fn who_cannot_split_throttles_and_who_can_does_not() {
     assert_eq!(fixed.requests, fast.requests);
 }
 
+#[test]
+fn a_floor_that_waits_for_credit_to_run_out_is_not_late() {
+    let case = surge();
+    let mut settings = PlaySettings { burst_s: 30.0, ..PlaySettings::default() };
+    settings.action.cold_ms = 0;
+    let policy = Predictive::new(PlannerSettings::default());
+    let played = play(&case, &Case::even(2), &settings, &bank(&case), Sight::Past, policy).unwrap();
+    // 30 s of 50 units/s last 100 s at 15 too many: the middle of a minute.
+    assert_eq!(played.run.report.actions.split, 1, "{:?}", played.run.report);
+    assert_eq!(played.run.report.throttled, 0);
+}
+
 /// Requests one by one, as many in each minute and cell as the matrix says, at drawn moments.
 fn requests_of(matrix: &crate::matrix::LoadMatrix, random: Random) -> Workload {
     let mut workload = Workload::default();
