@@ -120,7 +120,7 @@ async fn a_flipped_bit_in_the_log_is_found_and_an_unfinished_write_is_harmless()
     let root = killed_store().await;
     let log = root.path().join("log/0000000000000001.log");
     flip(&log, 57);
-    find(root.path(), &[("0000000000000001.log at offset 40", "frame 1 is damaged")]).await;
+    find(root.path(), &[("0000000000000001.log at offset 40", "first frame is not intact")]).await;
     flip(&log, 57);
     let mut content = std::fs::read(&log).unwrap();
     let end = content.iter().rposition(|byte| *byte != 0).unwrap().next_multiple_of(8);
