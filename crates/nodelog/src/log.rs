@@ -186,15 +186,18 @@ impl Log {
         self.failed.get_or_insert_with(|| Arc::new(error.clone()));
     }
 
+    /// The failure after which nothing is written any more, if there was one.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.failed.as_ref().map_or(Ok(()), |failed| Err(LogError::Failed(failed.clone())))
+    }
+
     fn newest(&mut self) -> &mut Segment {
         self.segments.back_mut().expect("a log has a segment from the beginning")
     }
 
     /// Does something of which no half may be followed by anything.
     fn all_or_fail<T>(&mut self, act: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        if let Some(failed) = &self.failed {
-            return Err(LogError::Failed(failed.clone()));
-        }
+        self.check()?;
         let done = act(self);
         if let Err(error) = &done {
             self.failed = Some(Arc::new(error.clone()));

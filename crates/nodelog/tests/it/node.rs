@@ -338,12 +338,16 @@ async fn a_sync_that_fails_is_told_to_everybody_and_nothing_is_written_any_more(
     log.close();
 }
 
-/// Panics whenever it is told something.
-#[derive(Debug)]
-struct Panics;
+/// Panics whenever it is told something; before that it says that it was told, and waits.
+struct Panics {
+    told: std::sync::mpsc::SyncSender<()>,
+    go_on: Mutex<std::sync::mpsc::Receiver<()>>,
+}
 
 impl Listener for Panics {
     fn durable(&self, _id: u64, _appends: usize, _bytes: usize) {
+        self.told.send(()).unwrap();
+        self.go_on.lock().unwrap().recv().unwrap();
         panic!("as asked");
     }
 
@@ -360,9 +364,20 @@ async fn a_panic_on_the_logs_thread_is_told_to_everybody() {
     other.append(1, b"kept".to_vec()).await.unwrap();
     other.settle().await.unwrap();
     let claim = log.claim(&name(1), 1).await.unwrap();
-    let writer = claim.start(0, Arc::new(Panics)).unwrap();
+    let (told_panics, was_told) = std::sync::mpsc::sync_channel(1);
+    let (release, go_on) = std::sync::mpsc::channel();
+    let panics = Panics { told: told_panics, go_on: Mutex::new(go_on) };
+    let writer = claim.start(0, Arc::new(panics)).unwrap();
     writer.append(1, b"kept".to_vec()).await.unwrap();
-    for error in [writer.settle().await.unwrap_err(), log.ended().await] {
+    was_told.recv().unwrap();
+    // What is asked for before the log has failed, and answered after it, is not told that all is well.
+    let mut settled = std::pin::pin!(writer.settle());
+    tokio::select! {
+        biased;
+        early = &mut settled => panic!("{early:?} before the listener was told"),
+        () = std::future::ready(()) => release.send(()).unwrap(),
+    }
+    for error in [settled.await.unwrap_err(), log.ended().await] {
         assert!(error.to_string().contains("panicked: as asked"), "{error}");
     }
     assert!(matches!(*told.closed.lock().unwrap(), Some(LogError::Panicked(_))));
