@@ -20,6 +20,7 @@ mod history;
 mod linalg;
 mod models;
 mod outlook;
+mod random;
 mod scoreboard;
 mod seasons;
 mod series;

@@ -31,6 +31,10 @@ pub enum ModelKind {
     Combination,
     /// Constant quantiles of the last week: knows nothing about timing.
     Climatology,
+    /// Exponential smoothing, chosen by information criterion: a rival, never on trial.
+    AutoEts,
+    /// The same after taking the seasons away: a rival, never on trial.
+    MstlEts,
 }
 
 impl ModelKind {
@@ -44,7 +48,10 @@ impl ModelKind {
 
     /// Whether it can say when load comes, not only how much there is now.
     pub fn knows_time(self) -> bool {
-        !matches!(self, ModelKind::LastValue | ModelKind::Ewma | ModelKind::Climatology)
+        !matches!(
+            self,
+            ModelKind::LastValue | ModelKind::Ewma | ModelKind::Climatology | ModelKind::AutoEts
+        )
     }
 
     /// The name used in JSON and in tables.
@@ -60,6 +67,8 @@ impl ModelKind {
             ModelKind::Gru => "gru",
             ModelKind::Combination => "combination",
             ModelKind::Climatology => "climatology",
+            ModelKind::AutoEts => "auto_ets",
+            ModelKind::MstlEts => "mstl_ets",
         }
     }
 }

@@ -10,6 +10,7 @@ use forecast::{ForecastSettings, Series};
 fn backtest(values: Vec<f64>) -> Report {
     run("made up", &series(values), &settings(), &BacktestSettings::default(), None)
         .expect("long enough")
+        .report
 }
 
 fn row<'a>(report: &'a Report, name: &str) -> &'a ModelReport {
@@ -87,7 +88,7 @@ fn hourly_bins_have_the_same_seasons() {
     let settings =
         ForecastSettings { bin_ms: 3_600_000, horizon_steps: 6, ..ForecastSettings::default() };
     let report =
-        run("hourly", &series, &settings, &BacktestSettings::default(), None).expect("long");
+        run("hourly", &series, &settings, &BacktestSettings::default(), None).expect("long").report;
     let (ridge, naive) = (row(&report, "ridge"), row(&report, "seasonal_naive_week"));
     assert!(ridge.mase < 0.8 * naive.mase, "{} against {}", ridge.mase, naive.mase);
     assert_eq!((report.bin_seconds, report.horizon_seconds), (3600.0, 21_600.0));

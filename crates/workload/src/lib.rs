@@ -56,7 +56,7 @@ pub use clients::{ClientNames, client_hash};
 pub use collector::{Collector, CollectorStats, HotKey};
 pub use demand::{Attempt, Demand};
 pub use error::WorkloadError;
-pub use rates::{Rates, read_rates};
+pub use rates::{Rates, read_rate_series, read_rates};
 pub use recorder::Recorder;
 pub use series::RateSeries;
 pub use settings::{CollectorSettings, DemandSettings, RecorderSettings, WorkloadSettings};

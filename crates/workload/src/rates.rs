@@ -3,12 +3,16 @@
 //! ```text
 //! timestamp_unix_s,requests
 //! ```
+//!
+//! With a column `series` a file holds several, whose lines may be mixed.
 
 use crate::WorkloadError;
 use crate::tabular::{TIME_COLUMN, Table};
+use std::collections::HashMap;
 use std::path::Path;
 
 const REQUESTS_COLUMN: &str = "requests";
+const SERIES_COLUMN: &str = "series";
 
 /// A series read from a rates file.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,38 +25,63 @@ pub struct Rates {
     pub values: Vec<f64>,
 }
 
-/// Reads a rates file; its steps must be regular and without gaps.
+/// Reads a rates file of one series; its steps must be regular and without gaps.
 pub fn read_rates(path: &Path) -> Result<Rates, WorkloadError> {
+    let (table, mut series) = read(path)?;
+    match (series.pop(), series.is_empty()) {
+        (Some((_, rates)), true) => Ok(rates),
+        _ => Err(table.error("the file holds several series", "leave the lines of one")),
+    }
+}
+
+/// Reads all series of a rates file, each with its name, in the order in which they begin. A file
+/// without the column `series` holds one, without a name.
+pub fn read_rate_series(path: &Path) -> Result<Vec<(String, Rates)>, WorkloadError> {
+    read(path).map(|(_, series)| series)
+}
+
+fn read(path: &Path) -> Result<(Table, Vec<(String, Rates)>), WorkloadError> {
     let mut table = Table::open(path)?;
     let (time, requests) = (table.column(TIME_COLUMN)?, table.column(REQUESTS_COLUMN)?);
-    let mut times = [0; 2];
-    let mut values = Vec::new();
+    let name = table.column(SERIES_COLUMN).ok();
+    let mut all: Vec<(String, Rates)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     while table.next_line()? {
-        let time_ms = table.milliseconds(time)?;
-        match values.len() {
-            seen @ (0 | 1) => times[seen] = time_ms,
-            seen => {
-                let expected = times[0] + (times[1] - times[0]) * seen as i64;
-                if time_ms != expected {
-                    let problem = format!(
-                        "the step is not regular: {} s too late",
-                        (time_ms - expected) / 1_000
-                    );
-                    return Err(
-                        table.error(problem, "fill gaps so that all steps are equally long")
-                    );
-                }
+        let (time_ms, value) = (table.milliseconds(time)?, count(&table, requests)?);
+        let name = name.map_or("", |column| table.field(column));
+        match places.get(name) {
+            Some(&place) => all[place].1.take(time_ms, value, &table)?,
+            None => {
+                places.insert(name.to_owned(), all.len());
+                let rates = Rates { start_ms: time_ms, bin_ms: 0, values: vec![value] };
+                all.push((name.to_owned(), rates));
             }
         }
-        if values.len() == 1 && times[1] <= times[0] {
-            return Err(table.error("time does not go forward", "sort the lines by their time"));
-        }
-        values.push(count(&table, requests)?);
     }
-    if values.len() < 2 {
+    if all.is_empty() || all.iter().any(|(_, rates)| rates.values.len() < 2) {
         return Err(table.error("there are fewer than two steps", "give a series"));
     }
-    Ok(Rates { start_ms: times[0], bin_ms: times[1] - times[0], values })
+    Ok((table, all))
+}
+
+impl Rates {
+    /// Takes the next step.
+    fn take(&mut self, time_ms: i64, value: f64, table: &Table) -> Result<(), WorkloadError> {
+        if self.bin_ms == 0 {
+            self.bin_ms = time_ms - self.start_ms;
+            if self.bin_ms <= 0 {
+                return Err(table.error("time does not go forward", "sort the lines by their time"));
+            }
+        }
+        let expected_ms = self.start_ms + self.bin_ms * self.values.len() as i64;
+        if time_ms != expected_ms {
+            let late_s = (time_ms - expected_ms) / 1_000;
+            let problem = format!("the step is not regular: {late_s} s too late");
+            return Err(table.error(problem, "fill gaps so that all steps are equally long"));
+        }
+        self.values.push(value);
+        Ok(())
+    }
 }
 
 fn count(table: &Table, column: usize) -> Result<f64, WorkloadError> {
@@ -82,6 +111,25 @@ mod tests {
         let rates = read("timestamp_unix_s,requests\n600,1\n900,2.5\n1200,0\n").unwrap();
         let expected = Rates { start_ms: 600_000, bin_ms: 300_000, values: vec![1.0, 2.5, 0.0] };
         assert_eq!(rates, expected);
+    }
+
+    #[test]
+    fn a_file_may_hold_several_series() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("rates.csv");
+        let text = "timestamp_unix_s,series,requests\n0,b,1\n0,a,5\n60,b,2\n120,b,3\n300,a,6\n";
+        std::fs::write(&path, text).unwrap();
+        let rates = |bin_ms, values: &[f64]| Rates { start_ms: 0, bin_ms, values: values.to_vec() };
+        let expected = [
+            ("b".to_owned(), rates(60_000, &[1.0, 2.0, 3.0])),
+            ("a".to_owned(), rates(300_000, &[5.0, 6.0])),
+        ];
+        assert_eq!(read_rate_series(&path).unwrap(), expected);
+        let error = read_rates(&path).unwrap_err().to_string();
+        assert!(
+            error.ends_with("the file holds several series; leave the lines of one"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -3,10 +3,13 @@
 //! Nothing announces a flash crowd, so it cannot be forecast; it can be noticed within minutes. Each
 //! minute's load is compared with the level some minutes ago, so that a rise is not taken into its
 //! own yardstick; the difference, over the root of the level (the spread of counts grows like it),
-//! becomes a robust z-score by the median and the median absolute deviation of the last day's
-//! differences (F. R. Hampel, *The influence curve and its role in robust estimation*, 1974). Two
-//! minutes in a row beyond the threshold, in the same direction, are an anomaly. It lasts until the
-//! load is back near the level before it, or so long that it has become the level.
+//! becomes a robust z-score by the median and the median absolute deviation of the differences of
+//! the last day's minutes with load (F. R. Hampel, *The influence curve and its role in robust
+//! estimation*, 1974). What the scores exceed a slack by is added up in each direction, and begins
+//! anew at zero (E. S. Page, *Continuous inspection schemes*, 1954), so that a large crowd is noticed
+//! at once and a smaller one minutes later; no minute counts for more than half of what is needed, so
+//! that one alone is never enough. An anomaly lasts until the load is back near the level before
+//! it, or so long that it has become the level.
 //!
 //! What a forecast had announced is no anomaly: with each minute the caller may say between which
 //! loads it was expected to lie. This module compares a series with its own past; which client or
@@ -23,12 +26,16 @@ use std::collections::VecDeque;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AnomalySettings {
-    /// Minutes beyond this many robust standard deviations are odd.
-    pub z_min: f64,
-    /// Odd minutes in a row that make an anomaly.
-    pub hits_min: u32,
-    /// A crowd must be this many times the level, a drop this part of it.
+    /// So many robust standard deviations are usual; what is beyond is added up.
+    pub z_slack: f64,
+    /// A minute counts for at most this many.
+    pub z_max: f64,
+    /// So much in a row is an anomaly.
+    pub evidence_min: f64,
+    /// A crowd must be this many times the level, a drop this part of it, in the mean of its minutes.
     pub ratio_min: f64,
+    /// A crowd must reach this load, a drop must come from it: below, nobody minds.
+    pub load_min: f64,
     /// How many minutes old the level is that a minute is compared with.
     pub level_age_minutes: usize,
     /// Minutes of differences that must have been seen before anything is judged.
@@ -40,9 +47,11 @@ pub struct AnomalySettings {
 impl Default for AnomalySettings {
     fn default() -> Self {
         Self {
-            z_min: 5.0,
-            hits_min: 2,
+            z_slack: 2.0,
+            z_max: 6.0,
+            evidence_min: 7.0,
             ratio_min: 1.5,
+            load_min: 1.0,
             level_age_minutes: 12,
             seen_minutes_min: 180,
             lasts_minutes_max: 180,
@@ -93,8 +102,9 @@ const Z_CALM: f64 = 2.5;
 /// Calm minutes in a row that end an anomaly.
 const CALM_MINUTES: u32 = 3;
 const MINUTE_MS: i64 = 60_000;
-/// The spread of differences never counts for less than that of counts of one per minute.
-const SCALE_MIN: f64 = 0.05;
+/// The spread of differences never counts for less than that of requests that come one by one (A minute
+/// of a rate λ per second has λ · 60 ± √(λ · 60) of them, the level's five minutes are as uncertain.)
+const SCALE_MIN: f64 = 0.14;
 
 /// Watches one series, minute by minute.
 #[derive(Clone, Debug)]
@@ -102,9 +112,43 @@ pub struct Detector {
     settings: AnomalySettings,
     recent: VecDeque<f64>,
     scale: Scale,
-    /// Odd minutes up to now: since when, how many, which way.
-    streak: Option<(i64, u32, AnomalyKind)>,
+    /// What speaks for a crowd, and for a drop.
+    evidence: [Evidence; 2],
     present: Option<Present>,
+}
+
+/// What minutes in a row say.
+#[derive(Clone, Copy, Debug, Default)]
+struct Evidence {
+    sum: f64,
+    since_ms: i64,
+    minutes: u32,
+    load: f64,
+    extreme_z: f64,
+    extreme: f64,
+}
+
+impl Evidence {
+    /// Adds a minute whose z-score counts in this direction.
+    fn add(&mut self, z: f64, load: f64, start_ms: i64, settings: &AnomalySettings) {
+        let sum = self.sum + z.min(settings.z_max) - settings.z_slack;
+        if sum <= 0.0 {
+            *self = Self::default();
+            return;
+        }
+        if self.minutes == 0 {
+            self.since_ms = start_ms;
+        }
+        if z > self.extreme_z {
+            (self.extreme_z, self.extreme) = (z, load);
+        }
+        (self.sum, self.minutes, self.load) = (sum, self.minutes + 1, self.load + load);
+    }
+
+    /// The load of its minutes.
+    fn mean(&self) -> f64 {
+        self.load / f64::from(self.minutes.max(1))
+    }
 }
 
 /// An anomaly that goes on.
@@ -122,7 +166,7 @@ impl Detector {
             settings: settings.clone(),
             recent: VecDeque::new(),
             scale: Scale::default(),
-            streak: None,
+            evidence: [Evidence::default(); 2],
             present: None,
         }
     }
@@ -165,32 +209,43 @@ impl Detector {
         let level = self.level()?;
         let difference = difference(load, level);
         let z = self.scale.z(difference);
-        let odd = self.scale.seen() >= self.settings.seen_minutes_min
-            && z.abs() > self.settings.z_min
-            && self.is_far(load, level)
-            && !expected.is_some_and(|(low, high)| (low..=high).contains(&load));
-        if !odd {
-            self.streak = None;
+        // A minute in which nothing came, nor before it, says nothing about how much load varies.
+        if load > 0.0 || level > 0.0 {
             self.scale.push(difference);
+        }
+        let announced = expected.is_some_and(|(low, high)| (low..=high).contains(&load));
+        if self.scale.seen() < self.settings.seen_minutes_min || announced {
+            self.evidence = Default::default();
             return None;
         }
-        let kind = if z > 0.0 { AnomalyKind::FlashCrowd } else { AnomalyKind::Drop };
-        let (since_ms, hits) = match self.streak {
-            Some((since_ms, hits, same)) if same == kind => (since_ms, hits + 1),
-            _ => (start_ms, 1),
+        for (evidence, z) in self.evidence.iter_mut().zip([z, -z]) {
+            evidence.add(z, load, start_ms, &self.settings);
+        }
+        let enough = |evidence: &Evidence| {
+            evidence.sum > self.settings.evidence_min && self.matters(evidence.mean(), level)
         };
-        self.streak = Some((since_ms, hits, kind));
-        if hits < self.settings.hits_min {
-            return None;
-        }
-        self.streak = None;
-        let anomaly = Anomaly { kind, start_ms: since_ms, end_ms: None, level, extreme: load, z };
-        self.present = Some(Present { anomaly, minutes: hits, calm: 0 });
+        let (kind, evidence) = match self.evidence {
+            [up, _] if enough(&up) => (AnomalyKind::FlashCrowd, up),
+            [_, down] if enough(&down) => (AnomalyKind::Drop, down),
+            _ => return None,
+        };
+        self.evidence = Default::default();
+        let z = match kind {
+            AnomalyKind::FlashCrowd => evidence.extreme_z,
+            AnomalyKind::Drop => -evidence.extreme_z,
+        };
+        let (start_ms, extreme) = (evidence.since_ms, evidence.extreme);
+        let anomaly = Anomaly { kind, start_ms, end_ms: None, level, extreme, z };
+        self.present = Some(Present { anomaly, minutes: evidence.minutes, calm: 0 });
         Some(Change::Began(anomaly))
     }
 
     fn is_far(&self, load: f64, level: f64) -> bool {
         load > level * self.settings.ratio_min || load < level / self.settings.ratio_min
+    }
+
+    fn matters(&self, load: f64, level: f64) -> bool {
+        load.max(level) >= self.settings.load_min && self.is_far(load, level)
     }
 
     /// Another minute of an anomaly, judged by the level before it.

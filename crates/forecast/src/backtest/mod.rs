@@ -5,11 +5,13 @@
 //! ahead. The row `ensemble` is what the service would have said: the gated choice or, where it
 //! abstained, constant quantiles.
 
+mod crowds;
 mod report;
 mod roll;
 mod score;
 
-pub use report::{Coverage, ModelReport, Pinball, Report};
+pub use crowds::{CrowdReport, CrowdsFound, crowds};
+pub use report::{Backtested, Coverage, CurvePoint, ModelReport, Pinball, Report};
 pub use roll::{Origin, Rolled, roll, training_part};
 
 use crate::outlook::{ModelKind, Outlook};
@@ -35,6 +37,8 @@ const REPORTED: [ModelKind; 10] = [
     ModelKind::Combination,
     ModelKind::Climatology,
 ];
+/// What a rival is fitted to at each origin, in days: more changes nothing and costs time.
+const RIVAL_DAYS: usize = 28;
 
 /// What to test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,11 +49,16 @@ pub struct BacktestSettings {
     /// The first step that is scored, from 1: nothing can be done about the very next bin. A
     /// shorter horizon is scored at its last step.
     pub first_step: usize,
+    /// Every so many origins are scored; all are rolled over.
+    pub score_every: usize,
+    /// Also score `auto_ets` and `mstl_ets`, which are fitted anew at each scored origin: a tenth of
+    /// a second each.
+    pub rivals: bool,
 }
 
 impl Default for BacktestSettings {
     fn default() -> Self {
-        Self { test_days: 7, first_step: 2 }
+        Self { test_days: 7, first_step: 2, score_every: 1, rivals: false }
     }
 }
 
@@ -61,32 +70,30 @@ pub fn run(
     settings: &ForecastSettings,
     backtest: &BacktestSettings,
     network: Option<&Arc<Network>>,
-) -> Result<Report, ForecastError> {
+) -> Result<Backtested, ForecastError> {
     let steps = settings.horizon_steps;
     let unscored = backtest.first_step.clamp(1, steps.max(1)) - 1;
     let mut scores = vec![Score::new(unscored); REPORTED.len()];
-    let mut choice = Score::new(unscored);
-    let mut choice_us = 0.0;
-    let mut abstained = 0_u64;
+    let mut rivals = match backtest.rivals {
+        true => {
+            vec![Rival::new(ModelKind::AutoEts, unscored), Rival::new(ModelKind::MstlEts, unscored)]
+        }
+        false => Vec::new(),
+    };
+    let mut choice = Choice { score: Score::new(unscored), ..Choice::default() };
+    let mut visited = 0;
     let rolled = roll(series, settings, backtest, network, |origin| {
+        visited += 1;
+        if !(visited - 1_usize).is_multiple_of(backtest.score_every.max(1)) {
+            return;
+        }
         for (score, model) in scores.iter_mut().zip(REPORTED) {
             if let Some(forecast) = origin.forecaster.model_forecast(model, steps) {
-                score.add(&forecast, origin.actual);
+                score.add(origin.start_ms, &forecast, origin.actual);
             }
         }
-        let started = Instant::now();
-        let outlook = origin.forecaster.forecast(steps);
-        choice_us += started.elapsed().as_secs_f64() * 1e6;
-        let forecast = match outlook {
-            Outlook::Forecast(forecast) => Some(forecast.steps),
-            Outlook::Abstain(abstention) => {
-                abstained += 1;
-                abstention.level.map(|level| vec![level; steps])
-            }
-        };
-        if let Some(forecast) = forecast {
-            choice.add(&forecast, origin.actual);
-        }
+        rivals.iter_mut().for_each(|rival| rival.visit(origin, series, settings));
+        choice.visit(origin, settings);
     })?;
 
     let scale = naive_error(&rolled.train);
@@ -95,17 +102,93 @@ pub fn run(
         let (fit_cpu_ms, predict_cpu_us) = cost(model, &rolled.train, settings);
         models.push(score.report(model.name(), scale, fit_cpu_ms, predict_cpu_us));
     }
-    let origins = rolled.origins as f64;
-    models.push(choice.report(SERVICE_CHOICE, scale, rolled.start_ms, choice_us / origins));
-    Ok(Report {
+    models.extend(rivals.iter().map(|rival| rival.report(scale)));
+    let origins = choice.curve.len() as f64;
+    models.push(choice.score.report(SERVICE_CHOICE, scale, rolled.start_ms, choice.us / origins));
+    let report = Report {
         series: name.into(),
         bin_seconds: settings.bin_ms as f64 / 1e3,
         horizon_seconds: settings.bin_ms as f64 * steps as f64 / 1e3,
-        origins: rolled.origins,
-        abstained: abstained as f64 / origins,
-        push_cpu_us: rolled.push_us / origins,
+        origins: choice.curve.len() as u64,
+        abstained: choice.abstained as f64 / origins,
+        push_cpu_us: rolled.push_us / rolled.origins as f64,
         models,
-    })
+    };
+    Ok(Backtested { report, curve: choice.curve })
+}
+
+/// What the service would have said.
+#[derive(Default)]
+struct Choice {
+    score: Score,
+    curve: Vec<CurvePoint>,
+    abstained: u64,
+    us: f64,
+}
+
+impl Choice {
+    fn visit(&mut self, origin: &Origin<'_>, settings: &ForecastSettings) {
+        let steps = settings.horizon_steps;
+        let started = Instant::now();
+        let outlook = origin.forecaster.forecast(steps);
+        self.us += started.elapsed().as_secs_f64() * 1e6;
+        let (said, model) = match outlook {
+            Outlook::Forecast(forecast) => (Some(forecast.steps), Some(forecast.model)),
+            Outlook::Abstain(abstention) => {
+                self.abstained += 1;
+                (abstention.level.map(|level| vec![level; steps]), None)
+            }
+        };
+        if let Some(said) = &said {
+            self.score.add(origin.start_ms, said, origin.actual);
+        }
+        self.curve.push(CurvePoint {
+            start_ms: origin.start_ms + settings.bin_ms * (steps as i64 - 1),
+            actual: origin.actual.last().copied().unwrap_or(f64::NAN),
+            said: said.and_then(|said| said.last().copied()),
+            model,
+        });
+    }
+}
+
+/// A method that is fitted anew at each origin.
+struct Rival {
+    model: ModelKind,
+    score: Score,
+    fitted: u32,
+    fit_ms: f64,
+    predict_us: f64,
+}
+
+impl Rival {
+    fn new(model: ModelKind, unscored: usize) -> Self {
+        Self { model, score: Score::new(unscored), fitted: 0, fit_ms: 0.0, predict_us: 0.0 }
+    }
+
+    fn visit(&mut self, origin: &Origin<'_>, series: &Series, settings: &ForecastSettings) {
+        let bins = RIVAL_DAYS * (86_400_000 / series.bin_ms) as usize;
+        let values = &origin.known[origin.known.len().saturating_sub(bins)..];
+        let start_ms = origin.start_ms - series.bin_ms * values.len() as i64;
+        let recent = Series::new(start_ms, series.bin_ms, values.to_vec());
+        let started = Instant::now();
+        let Ok(fitted) = self.model.fit(&recent, settings) else {
+            return;
+        };
+        let predicting = Instant::now();
+        let forecast = fitted.predict(settings.horizon_steps);
+        self.predict_us += predicting.elapsed().as_secs_f64() * 1e6;
+        self.fit_ms += (predicting - started).as_secs_f64() * 1e3;
+        self.fitted += 1;
+        if let Ok(forecast) = forecast {
+            self.score.add(origin.start_ms, &forecast.steps, origin.actual);
+        }
+    }
+
+    fn report(&self, scale: f64) -> ModelReport {
+        let fitted = f64::from(self.fitted.max(1));
+        let (fit_ms, predict_us) = (self.fit_ms / fitted, self.predict_us / fitted);
+        self.score.report(self.model.name(), scale, fit_ms, predict_us)
+    }
 }
 
 /// The mean absolute error of the day-seasonal naive within `train`; NaN if it never errs.

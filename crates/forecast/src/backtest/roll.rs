@@ -13,6 +13,8 @@ pub struct Origin<'a> {
     pub start_ms: i64,
     /// The forecaster, which has seen everything before.
     pub forecaster: &'a SeriesForecaster,
+    /// What it has seen, the days before the test included.
+    pub known: &'a [f64],
     /// What came in the bins of the horizon, first the one that starts at `start_ms`.
     pub actual: &'a [f64],
 }
@@ -47,9 +49,10 @@ pub fn roll(
     };
     let start_ms = started.elapsed().as_secs_f64() * 1e3;
     let (mut origins, mut push_us) = (0, 0.0);
-    for actual in tested.windows(settings.horizon_steps) {
+    for (seen, actual) in tested.windows(settings.horizon_steps).enumerate() {
         let start_ms = forecaster.next_start_ms();
-        visit(&Origin { start_ms, forecaster: &forecaster, actual });
+        let known = &series.values[..train.len() + seen];
+        visit(&Origin { start_ms, forecaster: &forecaster, known, actual });
         origins += 1;
         let started = Instant::now();
         forecaster.push(actual[0]);

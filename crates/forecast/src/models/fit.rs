@@ -2,8 +2,10 @@
 //! `augurs` crates.
 //!
 //! This is the ungated face: the method was chosen by the caller, and is calibrated on its own past
-//! errors as in a [`SeriesForecaster`], which stands behind it.
+//! errors as in a [`SeriesForecaster`], which stands behind it. The rivals of `smoothing` come with
+//! intervals of their own.
 
+use super::smoothing::{self, Smoothed};
 use crate::outlook::{Forecast, ModelKind};
 use crate::{ForecastError, ForecastSettings, Series, SeriesForecaster};
 
@@ -27,19 +29,32 @@ pub trait Predict {
 }
 
 /// One method fitted to one series.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Fitted {
     model: ModelKind,
-    forecaster: SeriesForecaster,
+    start_ms: i64,
+    bin_ms: i64,
+    method: Method,
+}
+
+#[derive(Debug)]
+enum Method {
+    OnTrial(Box<SeriesForecaster>),
+    Rival(Smoothed),
 }
 
 impl Predict for Fitted {
     fn predict(&self, horizon_steps: usize) -> Result<Forecast, ForecastError> {
-        let steps = self.forecaster.model_forecast(self.model, horizon_steps);
-        let recent_error = self.forecaster.recent_error(self.model);
+        let (steps, recent_error) = match &self.method {
+            Method::OnTrial(forecaster) => (
+                forecaster.model_forecast(self.model, horizon_steps),
+                forecaster.recent_error(self.model),
+            ),
+            Method::Rival(smoothed) => (smoothed.predict(horizon_steps), None),
+        };
         Ok(Forecast {
-            start_ms: self.forecaster.next_start_ms(),
-            bin_ms: self.forecaster.bin_ms(),
+            start_ms: self.start_ms,
+            bin_ms: self.bin_ms,
             steps: steps.ok_or_else(|| too_short(self.model))?,
             model: self.model,
             reason: format!("{}: chosen by the caller", self.model),
@@ -52,6 +67,7 @@ fn too_short(model: ModelKind) -> ForecastError {
     let needed = match model {
         ModelKind::Climatology => "two dozen values of the last week",
         ModelKind::SeasonalNaiveWeek => "a week, and errors of half a day",
+        ModelKind::AutoEts | ModelKind::MstlEts => "two days that are not all the same",
         _ => "a day, and errors of half a day",
     };
     ForecastError::TooShort { method: model.name(), needed: needed.into() }
@@ -61,8 +77,18 @@ impl Fit for ModelKind {
     type Fitted = Fitted;
 
     fn fit(&self, series: &Series, settings: &ForecastSettings) -> Result<Fitted, ForecastError> {
-        let forecaster = SeriesForecaster::of_models(&[*self], series, settings, None)?;
-        let fitted = Fitted { model: *self, forecaster };
+        let method = match self {
+            ModelKind::AutoEts | ModelKind::MstlEts => {
+                let smoothed = smoothing::fit(*self, series, settings)?;
+                Method::Rival(smoothed.ok_or_else(|| too_short(*self))?)
+            }
+            _ => {
+                let on_trial = SeriesForecaster::of_models(&[*self], series, settings, None)?;
+                Method::OnTrial(Box::new(on_trial))
+            }
+        };
+        let (start_ms, bin_ms) = (series.end_ms(), series.bin_ms);
+        let fitted = Fitted { model: *self, start_ms, bin_ms, method };
         fitted.predict(1)?;
         Ok(fitted)
     }

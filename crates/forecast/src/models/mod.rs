@@ -13,6 +13,7 @@ mod last_value;
 mod profile_level;
 pub(crate) mod ridge;
 mod seasonal_naive;
+mod smoothing;
 mod spar;
 
 use crate::ForecastSettings;
@@ -44,7 +45,7 @@ pub(crate) enum Machine {
 }
 
 impl Machine {
-    /// The machine for a method; the climatology needs none.
+    /// The machine for a method; the climatology needs none, and rivals are never on trial.
     pub(crate) fn new(
         kind: ModelKind,
         seasons: Seasons,
@@ -64,7 +65,7 @@ impl Machine {
             ModelKind::Ridge => Some(Machine::Ridge(Box::new(RidgeState::new(seasons, settings)))),
             ModelKind::Gru => Some(Machine::Gru(Box::default())),
             ModelKind::Combination => Some(Machine::Combination),
-            ModelKind::Climatology => None,
+            ModelKind::Climatology | ModelKind::AutoEts | ModelKind::MstlEts => None,
         }
     }
 

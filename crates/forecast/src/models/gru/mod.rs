@@ -10,7 +10,6 @@
 
 mod features;
 mod network;
-mod random;
 mod stored;
 mod train;
 

@@ -16,7 +16,7 @@
 //! would be most of this crate's build.
 
 use super::features::{INPUTS, Inputs, STEP_INPUTS};
-use super::random::Random;
+use crate::random::Random;
 
 /// How many numbers the state has.
 pub(super) const HIDDEN: usize = 32;

@@ -9,7 +9,7 @@
 
 use super::features::{self, INPUTS, Inputs, STEP_INPUTS, Scale};
 use super::network::{HIDDEN, Layout, Network, Trace, dot};
-use super::random::Random;
+use crate::random::Random;
 use crate::seasons::Seasons;
 use crate::{ForecastError, ForecastSettings, Observation, Series};
 
