@@ -72,6 +72,112 @@ fn tenants_in_other_time_zones_are_seen_coming() {
     assert!(forecast < 0.6 * naive, "{forecast} against {naive}");
 }
 
+/// Requests as counts: a hot spot of some cells on a quiet axis, which wanders along it and turns back
+/// at its ends, `speed` cells an hour.
+fn drifting(days: usize, seed: u64, cells: usize, speed: f64) -> Vec<f64> {
+    let mut random = Random::new(seed);
+    let mut loads = Vec::with_capacity(days * DAY * cells);
+    for bin in 0..days * DAY {
+        let travelled = speed * bin as f64 / 12.0 + (seed * 37 % cells as u64) as f64;
+        let (way, turn) = (cells as f64 * 0.8, travelled % (cells as f64 * 1.6));
+        let centre = cells as f64 * 0.1 + if turn < way { turn } else { 2.0 * way - turn };
+        let mut load = |cell: usize| {
+            let mean = 400.0 * (-((cell as f64 - centre) / 3.0).powi(2)).exp() + 2.0;
+            (mean + mean.sqrt() * random.normal()).max(0.0)
+        };
+        loads.extend((0..cells).map(&mut load));
+    }
+    loads
+}
+
+/// Inserts with rising keys: most load is at a front that goes on for ever, some behind it.
+fn rising(days: usize, seed: u64, cells: usize) -> Vec<f64> {
+    let mut random = Random::new(seed);
+    let mut loads = Vec::with_capacity(days * DAY * cells);
+    for bin in 0..days * DAY {
+        let front = cells as f64 * (0.1 + 0.8 * bin as f64 / (days * DAY) as f64);
+        let mut load = |cell: usize| {
+            let behind = front - cell as f64;
+            let mean = if behind >= 0.0 { 300.0 * (-behind / 6.0).exp() + 1.0 } else { 0.2 };
+            (mean + mean.sqrt() * random.normal()).max(0.0)
+        };
+        loads.extend((0..cells).map(&mut load));
+    }
+    loads
+}
+
+/// Over the last day: the mean error of shares an hour ahead, the same if all stays as in the last
+/// hour, and which part of the eight hottest cells was named.
+fn an_hour_ahead(loads: &[f64], cells: usize) -> (f64, f64, f64, ShareKind) {
+    let rows: Vec<&[f64]> = loads.chunks(cells).collect();
+    let known = rows.len() - DAY;
+    let settings = ShareSettings::default();
+    let mut model = ShareModel::from_history(&loads[..known * cells], cells, 0, &settings).unwrap();
+    let hottest = |row: &[f64]| {
+        let mut order: Vec<usize> = (0..cells).collect();
+        order.sort_by(|&a, &b| row[b].total_cmp(&row[a]));
+        order[..8].to_vec()
+    };
+    let distance = |shares: &[f64], row: &[f64]| {
+        let total: f64 = row.iter().sum();
+        shares.iter().zip(row).map(|(a, b)| (a - b / total).abs()).sum::<f64>()
+    };
+    let (mut error, mut naive, mut named, mut count) = (0.0, 0.0, 0.0, 0.0);
+    for origin in known..rows.len() - 12 {
+        let actual = rows[origin + 11];
+        let shares = &model.shares(12)[11];
+        let last: f64 = rows[origin - 1].iter().sum();
+        let stays: Vec<f64> = rows[origin - 1].iter().map(|load| load / last).collect();
+        error += distance(shares, actual);
+        naive += distance(&stays, actual);
+        let (said, came) = (hottest(shares), hottest(actual));
+        named += said.iter().filter(|cell| came.contains(cell)).count() as f64 / 8.0;
+        count += 1.0;
+        model.push(rows[origin]).unwrap();
+    }
+    (error / count, naive / count, named / count, model.kind())
+}
+
+#[test]
+fn a_hot_spot_that_drifts_and_a_front_that_advances_are_met_where_they_will_be() {
+    for seed in 1..=5 {
+        for (what, loads) in [
+            ("drifting", drifting(3, seed, 256, 5.0)),
+            ("drifting fast", drifting(3, seed, 256, 11.0)),
+            ("rising", rising(3, seed, 256)),
+        ] {
+            let (error, naive, named, kind) = an_hour_ahead(&loads, 256);
+            println!(
+                "seed {seed}, {what}: {error:.3}, naive {naive:.3}, {named:.3} named, {kind:?}"
+            );
+            assert_eq!(kind, ShareKind::Moving, "seed {seed}, {what}");
+            assert!(error < 0.5 * naive, "seed {seed}, {what}: {error} against {naive}");
+        }
+    }
+}
+
+#[test]
+fn what_stands_still_is_not_moved() {
+    let cells = 256;
+    for seed in 1..=5 {
+        let mut random = Random::new(seed);
+        let mut places: Vec<f64> = (1..=cells).map(|rank| 4_000.0 / f64::from(rank)).collect();
+        random.shuffle(&mut places);
+        let mut loads = Vec::new();
+        for bin in 0..3 * DAY {
+            let day = 1.0 + 0.7 * (TAU * bin as f64 / DAY as f64).sin();
+            let counts = places.iter().map(|mean| mean * day);
+            loads.extend(counts.map(|mean| (mean + mean.sqrt() * random.normal()).max(0.0)));
+        }
+        let (error, naive, named, kind) = an_hour_ahead(&loads, cells as usize);
+        println!("seed {seed}, Zipf: {error:.3}, naive {naive:.3}, {named:.3} named, {kind:?}");
+        assert!(
+            kind != ShareKind::Moving && error < naive && named > 0.95,
+            "seed {seed}: {kind:?}"
+        );
+    }
+}
+
 #[test]
 fn without_rhythm_the_recent_shares_are_kept() {
     let loads = wandering(5, 2);

@@ -1,18 +1,21 @@
 //! How a table's load spreads over the cells of its key axis, for every step of a horizon.
 //!
-//! Two simple beliefs are kept: the *recent* share (an exponentially weighted mean of loads, which
-//! no step changes) and the *seasonal* share (loads at the same time of earlier days, which moves
-//! through the day as tenants in other time zones do). Both are ratios of mean loads, so that quiet
-//! bins, whose shares are noise, weigh little. The one that would have been nearer at the end of
-//! the horizon lately is used. Which cells there are is the caller's business: when they change,
+//! Three simple beliefs are kept: the *recent* share (an exponentially weighted mean of loads, which
+//! no step changes), the *seasonal* share (loads at the same time of earlier days, which moves
+//! through the day as tenants in other time zones do), and the *moving* share (the latest loads,
+//! shifted on as they moved in the last hour: hot spots that wander, inserts with rising keys). All
+//! are ratios of mean loads, so that quiet bins, whose shares are noise, weigh little. The one that
+//! would have been nearer at the end of the horizon lately is used. Which cells there are is the caller's business: when they change,
 //! the model is rebuilt from the re-binned matrix.
 
+mod motion;
 mod settings;
 
 pub use settings::ShareSettings;
 
 use crate::seasons::Seasons;
 use crate::{ForecastError, Observation, VALUE_MAX};
+use motion::Motion;
 use serde::{Deserialize, Serialize};
 
 /// Which belief a share comes from.
@@ -23,10 +26,12 @@ pub enum ShareKind {
     Recent,
     /// As at the same time on earlier days.
     Seasonal,
+    /// As just now, moved on.
+    Moving,
 }
 
 /// Forecasts the distribution of load over a fixed number of cells. State grows with cells times
-/// (slots of a day + steps of the horizon): 110 kB for 256 cells with the default settings.
+/// (slots of a day + steps of the horizon): 135 kB for 256 cells with the default settings.
 #[derive(Clone, Debug)]
 pub struct ShareModel {
     settings: ShareSettings,
@@ -35,8 +40,11 @@ pub struct ShareModel {
     next_start_ms: i64,
     /// Exponentially weighted mean loads.
     recent: Vec<f32>,
-    /// The recent shares as they were at the latest `horizon_steps` origins, round robin.
-    snapshots: Vec<Option<Vec<f32>>>,
+    /// Mean loads of the last minutes only: a mean that reaches far back lags behind what moves.
+    latest: Vec<f32>,
+    motion: Motion,
+    /// What was known at the latest `horizon_steps` origins, round robin.
+    snapshots: Vec<Snapshot>,
     next_snapshot: usize,
     slot_bins: usize,
     /// Per time of day the mean loads of earlier days; empty before the first.
@@ -44,8 +52,34 @@ pub struct ShareModel {
     /// Loads of the slot that is under way, and how many bins of it were seen.
     under_way: (usize, Vec<f32>, u32),
     kind: ShareKind,
-    recent_error: Decayed,
-    seasonal_error: Decayed,
+    errors: Errors,
+}
+
+/// One origin's shares; `None` before any load.
+#[derive(Clone, Debug, Default)]
+struct Snapshot {
+    recent: Option<Vec<f32>>,
+    latest: Option<Vec<f32>>,
+    /// Where `latest` was expected at the end of the horizon.
+    moved: Option<Vec<f32>>,
+}
+
+/// How wrong each belief was at the end of the horizon, over the same bins.
+#[derive(Clone, Copy, Debug, Default)]
+struct Errors {
+    recent: Decayed,
+    seasonal: Decayed,
+    moving: Decayed,
+}
+
+impl Errors {
+    fn of(&self, kind: ShareKind) -> Option<f64> {
+        match kind {
+            ShareKind::Recent => self.recent.ratio(),
+            ShareKind::Seasonal => self.seasonal.ratio(),
+            ShareKind::Moving => self.moving.ratio(),
+        }
+    }
 }
 
 /// Absolute errors and loads, both fading, so that their ratio is a recent WAPE.
@@ -82,14 +116,15 @@ impl ShareModel {
             cells,
             next_start_ms: start_ms,
             recent: vec![0.0; cells],
-            snapshots: vec![None; settings.horizon_steps],
+            latest: vec![0.0; cells],
+            motion: Motion::default(),
+            snapshots: vec![Snapshot::default(); settings.horizon_steps],
             next_snapshot: 0,
             slot_bins,
             slots: vec![Vec::new(); slots],
             under_way: (0, vec![0.0; cells], 0),
             kind: ShareKind::Recent,
-            recent_error: Decayed::default(),
-            seasonal_error: Decayed::default(),
+            errors: Errors::default(),
             settings: settings.clone(),
         })
     }
@@ -122,10 +157,7 @@ impl ShareModel {
     /// of the absolute differences between forecast and actual shares, summed over cells. 0 is
     /// perfect, 2 the worst. `None` before anything could be compared.
     pub fn recent_error(&self) -> Option<f64> {
-        match self.kind {
-            ShareKind::Recent => self.recent_error.ratio(),
-            ShareKind::Seasonal => self.seasonal_error.ratio(),
-        }
+        self.errors.of(self.kind)
     }
 
     /// Takes the next bin's loads, one per cell. A row with a load that is no rate is a gap: time
@@ -148,8 +180,7 @@ impl ShareModel {
             }
             self.learn(loads);
         }
-        self.snapshots[self.next_snapshot] = normalised(&self.recent);
-        self.next_snapshot = (self.next_snapshot + 1) % self.snapshots.len();
+        self.remember();
         Ok(())
     }
 
@@ -158,11 +189,12 @@ impl ShareModel {
         let recent = normalised(&self.recent);
         let at_step = |step: usize| {
             let at_ms = self.next_start_ms + step as i64 * self.settings.bin_ms;
-            let seasonal = match self.kind {
+            let other = match self.kind {
                 ShareKind::Seasonal => normalised(&self.slots[self.slot(at_ms)]),
+                ShareKind::Moving => self.moved(step + 1),
                 ShareKind::Recent => None,
             };
-            match seasonal.as_ref().or(recent.as_ref()) {
+            match other.as_ref().or(recent.as_ref()) {
                 Some(shares) => exact(shares),
                 None => vec![1.0 / self.cells as f64; self.cells],
             }
@@ -183,31 +215,66 @@ impl ShareModel {
         };
         let keep = self.keep(self.settings.error_half_life_hours * 60);
         // The snapshot about to be overwritten is the one from a whole horizon ago.
-        let recent = self.snapshots[self.next_snapshot].as_deref().map(error);
+        let known = &self.snapshots[self.next_snapshot];
         let seasonal = normalised(&self.slots[slot]).as_deref().map(error);
-        // Only where both speak, or they would be judged by different bins.
-        if let (Some(recent), Some(seasonal)) = (recent, seasonal) {
-            self.recent_error.add(keep, recent, total);
-            self.seasonal_error.add(keep, seasonal, total);
-        }
-    }
-
-    fn choose(&mut self) {
-        let (Some(recent), Some(seasonal)) =
-            (self.recent_error.ratio(), self.seasonal_error.ratio())
+        let (Some(recent), Some(moving)) =
+            (known.recent.as_deref().map(error), known.moved.as_deref().map(error))
         else {
             return;
         };
-        let better = 1.0 - self.settings.switch_margin;
-        match self.kind {
-            ShareKind::Recent if seasonal < recent * better => self.kind = ShareKind::Seasonal,
-            ShareKind::Seasonal if recent < seasonal * better => self.kind = ShareKind::Recent,
-            _ => {}
+        if let Some(seasonal) = seasonal {
+            // Or they would be judged by different bins.
+            if self.errors.seasonal.ratio().is_none() {
+                self.errors = Errors::default();
+            }
+            self.errors.seasonal.add(keep, seasonal, total);
         }
+        self.errors.recent.add(keep, recent, total);
+        self.errors.moving.add(keep, moving, total);
+    }
+
+    fn choose(&mut self) {
+        let Some(present) = self.errors.of(self.kind) else {
+            self.kind = ShareKind::Recent;
+            return;
+        };
+        let better = present * (1.0 - self.settings.switch_margin);
+        let kinds = [ShareKind::Recent, ShareKind::Seasonal, ShareKind::Moving];
+        let rivals = kinds.into_iter().filter_map(|kind| Some((kind, self.errors.of(kind)?)));
+        if let Some((kind, _)) =
+            rivals.filter(|rival| rival.1 < better).min_by(|a, b| a.1.total_cmp(&b.1))
+        {
+            self.kind = kind;
+        }
+    }
+
+    /// Follows the motion, and keeps what is known now for a whole horizon.
+    fn remember(&mut self) {
+        let latest = normalised(&self.latest);
+        let before = &self.snapshots[self.next_snapshot].latest;
+        if let (Some(latest), Some(before)) = (&latest, before) {
+            self.motion.follow(latest, before, self.snapshots.len());
+        }
+        let moved = self.moved(self.snapshots.len());
+        let recent = normalised(&self.recent);
+        self.snapshots[self.next_snapshot] = Snapshot { recent, latest, moved };
+        self.next_snapshot = (self.next_snapshot + 1) % self.snapshots.len();
+    }
+
+    /// The latest shares, moved on to the bin that is `bins` after the last one seen.
+    fn moved(&self, bins: usize) -> Option<Vec<f32>> {
+        let keep = self.keep(self.settings.latest_half_life_minutes);
+        // A fading mean is as old as its weights are in the mean.
+        let age = keep / (1.0 - keep);
+        self.motion.after(&self.latest, bins as f64 + age)
     }
 
     fn learn(&mut self, loads: &[f64]) {
         let keep = self.keep(self.settings.recent_half_life_minutes) as f32;
+        let keep_latest = self.keep(self.settings.latest_half_life_minutes) as f32;
+        for (latest, &load) in self.latest.iter_mut().zip(loads) {
+            *latest = keep_latest * *latest + (1.0 - keep_latest) * load.min(VALUE_MAX) as f32;
+        }
         let (_, sums, bins) = &mut self.under_way;
         *bins += 1;
         for ((recent, sum), &load) in self.recent.iter_mut().zip(sums).zip(loads) {

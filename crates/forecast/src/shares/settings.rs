@@ -14,6 +14,8 @@ pub struct ShareSettings {
     pub horizon_steps: usize,
     /// After how many minutes a load counts half in the recent share.
     pub recent_half_life_minutes: i64,
+    /// The same for the moving share, which has to be fresh.
+    pub latest_half_life_minutes: i64,
     /// The length of the times of day that the seasonal share tells apart; an hour at most.
     pub slot_minutes: i64,
     /// How much of a slot's belief the latest day makes up.
@@ -30,6 +32,7 @@ impl Default for ShareSettings {
             bin_ms: 300_000,
             horizon_steps: 12,
             recent_half_life_minutes: 30,
+            latest_half_life_minutes: 10,
             slot_minutes: 15,
             day_weight: 0.4,
             error_half_life_hours: 12,
@@ -53,6 +56,7 @@ impl ShareSettings {
         )?;
         let minutes = [
             ("recent_half_life_minutes", self.recent_half_life_minutes),
+            ("latest_half_life_minutes", self.latest_half_life_minutes),
             ("slot_minutes", self.slot_minutes),
             ("error_half_life_hours", self.error_half_life_hours),
         ];
