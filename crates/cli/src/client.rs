@@ -79,6 +79,19 @@ pub(crate) struct Invocation {
     pub(crate) attempt: u32,
 }
 
+/// A pool of connections, plain or over TLS.
+pub(crate) fn https() -> Client<HttpsConnector<HttpConnector>, Full<Bytes>> {
+    let mut tcp = HttpConnector::new();
+    tcp.set_nodelay(true);
+    tcp.enforce_http(false);
+    let connector = hyper_rustls::HttpsConnectorBuilder::new()
+        .with_webpki_roots()
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(tcp);
+    Client::builder(TokioExecutor::new()).build(connector)
+}
+
 /// Who signs the requests.
 #[derive(Debug)]
 enum Signer {
@@ -128,20 +141,7 @@ impl DynamoClient {
             return Err(refuse("the scheme is missing"));
         }
         let host = uri.authority().ok_or_else(|| refuse("the host is missing"))?.to_string();
-        let mut tcp = HttpConnector::new();
-        tcp.set_nodelay(true);
-        tcp.enforce_http(false);
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_webpki_roots()
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
-        Ok(Self {
-            http: Client::builder(TokioExecutor::new()).build(connector),
-            endpoint: uri,
-            host,
-            signer,
-        })
+        Ok(Self { http: https(), endpoint: uri, host, signer })
     }
 
     /// Sends one operation, e.g. `PutItem`, and waits for its reply.
@@ -276,7 +276,7 @@ fn now() -> SystemTime {
 }
 
 /// An error with the causes hyper hides behind its first line.
-fn describe(error: &dyn std::error::Error) -> String {
+pub(crate) fn describe(error: &dyn std::error::Error) -> String {
     let mut words = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

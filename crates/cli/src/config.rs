@@ -3,6 +3,7 @@
 //! Command-line flags win over the file. A name that nothing reads is refused, so that a misspelt
 //! setting is not silently a default.
 
+use crate::alerts::AlertSettings;
 use forecast::ForecastSettings;
 use manager::ManagerSettings;
 use planner::controller::ControllerSettings;
@@ -33,6 +34,8 @@ pub(crate) struct Config {
     pub(crate) manager: ManagerSettings,
     /// `[controller]`: how tables are looked at.
     pub(crate) controller: ControllerConfig,
+    /// `[alerts]`: who is told of anomalies.
+    pub(crate) alerts: AlertSettings,
 }
 
 /// What of the controller is told here; the rest it shares with `[planner]` and `[forecast]`.

@@ -4,6 +4,7 @@
 //! codes: 0 done, 1 failed (of `check`: damaged), 2 wrong usage. An error is one line on stderr.
 
 mod admin;
+mod alerts;
 mod backtest;
 mod bench;
 mod check;

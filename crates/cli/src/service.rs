@@ -3,6 +3,7 @@
 //! `serve` runs one on the wall clock, the demo two on a fast one. This is where settings meet
 //! components; it holds no logic of its own.
 
+use crate::alerts;
 use crate::config::Config;
 use manager::{Manager, ManagerError, PolicyFactory};
 use planner::policy::Predictive;
@@ -25,6 +26,8 @@ pub(crate) enum ServiceError {
     Manager(#[from] ManagerError),
     #[error(transparent)]
     Server(#[from] ServerError),
+    #[error("[alerts] url = {0:?} is no address such as http://127.0.0.1:9093/api/v2/alerts")]
+    AlertUrl(String),
 }
 
 /// A running service.
@@ -34,6 +37,7 @@ pub(crate) struct Service {
     manager: Arc<Manager>,
     server: ServerHandle,
     admin: AdminHandle,
+    alerts: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Service {
@@ -53,6 +57,7 @@ impl Service {
         clock: Arc<dyn Clock>,
         policy: PolicyFactory,
     ) -> Result<Self, ServiceError> {
+        let alert_url = alert_url(config)?;
         let seed = seed();
         let faults = storage::Components::new(clock.clone(), seed);
         let storage = Storage::open(config.storage.clone(), faults).await?;
@@ -77,6 +82,8 @@ impl Service {
             },
         )
         .await?;
+        let alerts = alert_url
+            .map(|url| tokio::spawn(alerts::run(config.alerts.clone(), url, manager.subscribe())));
         let expected = manager.clone();
         let server = Server::start(
             config.server.clone(),
@@ -99,7 +106,7 @@ impl Service {
             AdminComponents { manager: manager.clone(), metrics, storage: storage.clone() };
         let admin = Admin::start(config.admin.clone(), components).await?;
         admin.set_ready(true);
-        Ok(Self { storage, manager, server, admin })
+        Ok(Self { storage, manager, server, admin, alerts })
     }
 
     /// Where the DynamoDB API listens.
@@ -126,11 +133,23 @@ impl Service {
     pub(crate) async fn stop(self) -> Result<(), ServiceError> {
         self.admin.set_ready(false);
         self.server.shutdown().await;
+        if let Some(alerts) = &self.alerts {
+            alerts.abort();
+        }
         self.manager.stop().await?;
         self.admin.shutdown().await;
         self.storage.close().await?;
         Ok(())
     }
+}
+
+/// Where alerts go, if anywhere.
+fn alert_url(config: &Config) -> Result<Option<http::Uri>, ServiceError> {
+    let Some(text) = &config.alerts.url else { return Ok(None) };
+    let url = text.parse::<http::Uri>().ok().filter(|url| {
+        matches!(url.scheme_str(), Some("http" | "https")) && url.authority().is_some()
+    });
+    url.map(Some).ok_or_else(|| ServiceError::AlertUrl(text.clone()))
 }
 
 /// What one partition can serve, as the server's limits have it; planning uses the same figure

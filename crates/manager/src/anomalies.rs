@@ -58,21 +58,30 @@ pub(crate) struct AnomalyLog {
     kept: VecDeque<AnomalyDocument>,
     kept_max: usize,
     next_id: u64,
+    /// What has begun or ended since this was asked for.
+    changed: Vec<AnomalyDocument>,
 }
 
 impl AnomalyLog {
     pub(crate) fn new(kept_max: usize) -> Self {
-        Self { kept: VecDeque::new(), kept_max: kept_max.max(1), next_id: 1 }
+        Self { kept: VecDeque::new(), kept_max: kept_max.max(1), next_id: 1, changed: Vec::new() }
     }
 
     pub(crate) fn entries(&self) -> impl DoubleEndedIterator<Item = &AnomalyDocument> {
         self.kept.iter()
     }
 
+    /// What has begun or ended since the last call.
+    pub(crate) fn take_changed(&mut self) -> Vec<AnomalyDocument> {
+        std::mem::take(&mut self.changed)
+    }
+
     fn begin(&mut self, make: impl FnOnce(u64) -> AnomalyDocument) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
-        self.kept.push_back(make(id));
+        let made = make(id);
+        self.changed.push(made.clone());
+        self.kept.push_back(made);
         if self.kept.len() > self.kept_max {
             self.kept.pop_front();
         }
@@ -82,6 +91,7 @@ impl AnomalyLog {
     fn end(&mut self, id: u64, anomaly: Anomaly) {
         if let Some(entry) = self.kept.iter_mut().find(|entry| entry.id == id) {
             entry.anomaly = anomaly;
+            self.changed.push(entry.clone());
         }
     }
 }

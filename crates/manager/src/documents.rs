@@ -9,6 +9,7 @@ use crate::error::ManagerError;
 use crate::heatmap::{self, HeatmapDocument, hex};
 use crate::journal::{Entry, State};
 use crate::maps::MapHistory;
+use crate::reported::{self, ReportDocument, ReportedAnomaly};
 use crate::tables::{Snapshot, strategy_of};
 use forecast::Outlook;
 use planner::decision::Judgement;
@@ -35,6 +36,8 @@ pub struct TablesDocument {
 pub struct AnomaliesDocument {
     /// The newest first.
     pub anomalies: Vec<AnomalyDocument>,
+    /// What other systems have reported, the newest first.
+    pub reported: Vec<ReportedAnomaly>,
 }
 
 /// One table.
@@ -381,7 +384,25 @@ impl Manager {
     pub fn anomalies_document(&self, table: Option<&str>) -> AnomaliesDocument {
         let log = self.shared.anomalies.lock();
         let wanted = |entry: &&AnomalyDocument| table.is_none_or(|name| entry.table == name);
-        AnomaliesDocument { anomalies: log.entries().rev().filter(wanted).cloned().collect() }
+        let anomalies = log.entries().rev().filter(wanted).cloned().collect();
+        drop(log);
+        let log = self.shared.reported.lock();
+        let wanted = |entry: &&ReportedAnomaly| {
+            table
+                .is_none_or(|name| entry.table.as_deref().is_none_or(|concerned| concerned == name))
+        };
+        AnomaliesDocument {
+            anomalies,
+            reported: log.entries().rev().filter(wanted).cloned().collect(),
+        }
+    }
+
+    /// Takes what another system reports, in one of Alertmanager's two formats.
+    pub fn report_anomalies(&self, body: &[u8]) -> Result<ReportDocument, ManagerError> {
+        let anomalies = reported::parse(body, self.shared.components.clock.now_ms())?;
+        let taken = anomalies.len();
+        self.shared.reported.lock().take(anomalies);
+        Ok(ReportDocument { taken })
     }
 
     fn snapshot(&self, table: &Table) -> Option<Arc<Snapshot>> {

@@ -1,5 +1,6 @@
 //! What the manager tells those who watch: the demo's lines, tests that wait for something.
 
+use crate::anomalies::AnomalyDocument;
 use crate::journal::Entry;
 
 /// Something the manager has done or learnt. Slow subscribers miss the oldest.
@@ -11,4 +12,6 @@ pub enum Event {
     Ended(Box<Entry>),
     /// The load a decision spoke of has come, and its verdict is known.
     Judged(Box<Entry>),
+    /// Something odd has begun, or is over.
+    Anomaly(Box<AnomalyDocument>),
 }

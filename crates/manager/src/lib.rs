@@ -20,6 +20,7 @@ mod judge;
 mod maps;
 mod observe;
 mod persist;
+mod reported;
 mod settings;
 mod shared;
 mod tables;
@@ -36,6 +37,7 @@ pub use error::ManagerError;
 pub use event::Event;
 pub use heatmap::{CellDocument, HeatmapDocument, MapDocument};
 pub use journal::{Entry, State, Timing};
+pub use reported::{ReportDocument, ReportedAnomaly};
 pub use settings::{ManagerSettings, TrainingSettings};
 pub use shared::{Components, CreditSource, PolicyFactory};
 

@@ -6,6 +6,7 @@
 
 use crate::act;
 use crate::error::ManagerError;
+use crate::event::Event;
 use crate::journal::Entry;
 use crate::judge;
 use crate::persist;
@@ -87,7 +88,11 @@ fn look(shared: &Shared) -> Vec<(TableId, Vec<Entry>)> {
         }
         let (clients, mut log) = (&shared.components.clients, shared.anomalies.lock());
         state.watch.follow(*id, tick.view, &collector, clients, &mut log);
+        let changed = log.take_changed();
         drop(log);
+        for anomaly in changed {
+            shared.tell(Event::Anomaly(Box::new(anomaly)));
+        }
         let snapshot = Snapshot { view: tick.view.clone(), scores: tick.scores.to_vec() };
         snapshots.insert(*id, Arc::new(snapshot));
     }

@@ -5,6 +5,7 @@ use crate::error::ManagerError;
 use crate::event::Event;
 use crate::journal::{Entry, Journal, State};
 use crate::persist;
+use crate::reported::ReportedLog;
 use crate::settings::ManagerSettings;
 use crate::tables::{Snapshots, TableState, strategy_of};
 use crate::training;
@@ -70,6 +71,7 @@ pub(crate) struct Shared {
     pub(crate) collector: Mutex<Collector>,
     pub(crate) journal: Mutex<Journal>,
     pub(crate) anomalies: Mutex<AnomalyLog>,
+    pub(crate) reported: Mutex<ReportedLog>,
     pub(crate) snapshots: ArcSwap<Snapshots>,
     /// The recurrent network that all series share, once there is one.
     pub(crate) network: ArcSwapOption<Network>,
@@ -100,6 +102,7 @@ impl Shared {
             collector: Mutex::new(collector),
             journal: Mutex::new(journal),
             anomalies: Mutex::new(AnomalyLog::new(settings.anomalies_max)),
+            reported: Mutex::new(ReportedLog::new(settings.anomalies_max)),
             snapshots: ArcSwap::default(),
             network: ArcSwapOption::from(training::restore(blobs).await?),
             events,

@@ -103,6 +103,7 @@ impl Routes {
     async fn change(&self, path: &str, body: &[u8]) -> Answer {
         let segments: Vec<&str> = path.split('/').collect();
         match segments[..] {
+            ["anomalies"] => Document::json(&self.components.manager.report_anomalies(body)?),
             ["tables", table, "reslice"] => {
                 let action: HandAction = serde_json::from_slice(body).map_err(|error| {
                     Refusal::new(StatusCode::BAD_REQUEST, format!("not an action: {error}"))
