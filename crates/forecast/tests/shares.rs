@@ -112,7 +112,8 @@ fn an_hour_ahead(loads: &[f64], cells: usize) -> (f64, f64, f64, ShareKind) {
     let rows: Vec<&[f64]> = loads.chunks(cells).collect();
     let known = rows.len() - DAY;
     let settings = ShareSettings::default();
-    let mut model = ShareModel::from_history(&loads[..known * cells], cells, 0, &settings).unwrap();
+    let mut model =
+        ShareModel::from_history(&loads[..known * cells], cells, 0, &settings).expect("settings");
     let hottest = |row: &[f64]| {
         let mut order: Vec<usize> = (0..cells).collect();
         order.sort_by(|&a, &b| row[b].total_cmp(&row[a]));
@@ -133,7 +134,7 @@ fn an_hour_ahead(loads: &[f64], cells: usize) -> (f64, f64, f64, ShareKind) {
         let (said, came) = (hottest(shares), hottest(actual));
         named += said.iter().filter(|cell| came.contains(cell)).count() as f64 / 8.0;
         count += 1.0;
-        model.push(rows[origin]).unwrap();
+        model.push(rows[origin]).expect("the same cells");
     }
     (error / count, naive / count, named / count, model.kind())
 }

@@ -40,7 +40,7 @@ pub struct Fitted {
 #[derive(Debug)]
 enum Method {
     OnTrial(Box<SeriesForecaster>),
-    Rival(Smoothed),
+    Rival(Box<Smoothed>),
 }
 
 impl Predict for Fitted {
@@ -80,7 +80,7 @@ impl Fit for ModelKind {
         let method = match self {
             ModelKind::AutoEts | ModelKind::MstlEts => {
                 let smoothed = smoothing::fit(*self, series, settings)?;
-                Method::Rival(smoothed.ok_or_else(|| too_short(*self))?)
+                Method::Rival(Box::new(smoothed.ok_or_else(|| too_short(*self))?))
             }
             _ => {
                 let on_trial = SeriesForecaster::of_models(&[*self], series, settings, None)?;
