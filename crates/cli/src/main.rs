@@ -72,7 +72,7 @@ enum Failure {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    init_logging();
+    init_logging(&cli.command);
     match run(cli.command) {
         Ok(code) => code,
         Err(failure) => {
@@ -104,8 +104,13 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
 }
 
 /// Logs go to stderr, so that stdout stays clean for `--json`; RUST_LOG chooses what.
-fn init_logging() {
+fn init_logging(command: &Command) {
+    let default = match command {
+        // The trace is full of bursts, and the demo has its own lines.
+        Command::Demo(_) => "warn,manager::anomalies=error",
+        _ => "warn",
+    };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }

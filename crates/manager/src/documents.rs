@@ -13,12 +13,13 @@ use crate::reported::{self, ReportDocument, ReportedAnomaly};
 use crate::tables::{Snapshot, strategy_of};
 use forecast::Outlook;
 use planner::decision::Judgement;
+use planner::hot::{HotRange, hot_ranges};
 use planner::plan::{Alternative, Kind, Trigger};
 use planner::view::PartitionView;
 use serde::Serialize;
 use std::sync::Arc;
 use storage::Table;
-use types::{Strategy, Units};
+use types::{KeyRange, Strategy, Units};
 use workload::{VectorView, ViewSize, Window, WindowView};
 
 /// How fine the windows' documents are: enough for a chart, little enough for a browser.
@@ -119,6 +120,8 @@ pub struct ForecastDocument {
     /// Per partition: the load now, and the outlook for reads and writes (quantiles per step, the
     /// model with its recent error, or why it abstains), and the cells' share of it.
     pub partitions: Vec<PartitionView>,
+    /// Which keys will be hot within the horizon, from when until when, and how much; the highest first.
+    pub hot_ranges: Vec<HotRange>,
 }
 
 /// `GET tables/{t}/plan`: what would be done if it were time to decide.
@@ -330,8 +333,13 @@ impl Manager {
     pub fn forecast_document(&self, name: &str) -> Result<ForecastDocument, ManagerError> {
         let table = self.shared.table(name)?;
         let snapshot = self.snapshot(&table);
+        let ranges = self.shared.collector.lock().cells(table.id()).map(|c| c.ranges().collect());
+        let ranges: Vec<KeyRange> = ranges.unwrap_or_default();
+        let axis = heatmap::Axis { strategy: strategy_of(&table), ranges: &ranges };
+        let hot = snapshot.as_ref().map(|s| hot_ranges(&s.view, |key| axis.position(key)));
         Ok(ForecastDocument {
             table: name.to_owned(),
+            hot_ranges: hot.unwrap_or_default(),
             now_ms: snapshot.as_ref().map_or(0, |s| s.view.now_ms),
             partitions: snapshot.map(|s| s.view.partitions.clone()).unwrap_or_default(),
         })

@@ -5,7 +5,6 @@
 //! Past and future use the history's bins; the forecast begins with the bin that is not over yet.
 
 use crate::maps::MapHistory;
-use bytes::Bytes;
 use planner::TableView;
 use serde::Serialize;
 use types::{KeyRange, Strategy, TableId, Units};
@@ -156,9 +155,9 @@ fn share(load: Units, capacity: Units) -> f32 {
 }
 
 /// Places keys between 0 and 1: by hash in hash order, by cell where keys have no measure.
-struct Axis<'a> {
-    strategy: Strategy,
-    ranges: &'a [KeyRange],
+pub(crate) struct Axis<'a> {
+    pub(crate) strategy: Strategy,
+    pub(crate) ranges: &'a [KeyRange],
 }
 
 impl Axis<'_> {
@@ -183,14 +182,14 @@ impl Axis<'_> {
             .collect()
     }
 
-    fn position(&self, key: &Bytes) -> f64 {
+    pub(crate) fn position(&self, key: &[u8]) -> f64 {
         if self.strategy.is_hash_order() {
             let mut first = [0; 8];
             let length = key.len().min(8);
             first[..length].copy_from_slice(&key[..length]);
             return u64::from_be_bytes(first) as f64 / 2f64.powi(64);
         }
-        let before = self.ranges.iter().filter(|range| range.start < *key).count();
+        let before = self.ranges.iter().filter(|range| range.start.as_ref() < key).count();
         before as f64 / self.ranges.len().max(1) as f64
     }
 }

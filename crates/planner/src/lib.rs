@@ -4,13 +4,14 @@
 //! order: [`view`] is what is known about a table, [`score`] says whether it needs attention,
 //! [`slice`] where boundaries belong, [`policy`] what to do, [`plan`] how that is written down.
 //! [`controller`] makes views out of the collector's counts and the forecasts, [`decision`] keeps
-//! what was decided and judges it afterwards, [`bucket`] is the capacity that plans are about.
+//! what was decided and judges it afterwards, [`hot`] names the keys that will be hot, [`bucket`] is the capacity that plans are about.
 
 pub mod bucket;
 pub mod controller;
 pub mod cycles;
 pub mod decision;
 mod error;
+pub mod hot;
 pub mod load;
 pub mod plan;
 pub mod policy;

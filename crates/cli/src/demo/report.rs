@@ -185,7 +185,7 @@ impl Report {
     ) -> fmt::Result {
         write!(f, "  {label:<46}")?;
         for side in &self.sides {
-            write!(f, "{:>17}", value(side))?;
+            write!(f, " {:>20}", value(side))?;
         }
         writeln!(f)
     }
