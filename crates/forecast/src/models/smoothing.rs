@@ -84,18 +84,19 @@ mod tests {
 
     const DAY: usize = 288;
 
-    fn series(days: usize) -> Series {
+    /// A batch at noon.
+    fn series(bins: usize) -> Series {
         let value = |at: usize| {
-            let phase = (at % DAY) as f64 / DAY as f64 * std::f64::consts::TAU;
-            100.0 + 80.0 * phase.sin() + (at * 7 % 13) as f64
+            let batch = (DAY / 2..DAY / 2 + 24).contains(&(at % DAY));
+            if batch { 500.0 } else { 100.0 + (at * 7 % 13) as f64 }
         };
-        Series::new(0, 300_000, (0..days * DAY).map(value).collect())
+        Series::new(0, 300_000, (0..bins).map(value).collect())
     }
 
     #[test]
     fn with_its_day_it_knows_the_next_hour_and_without_it_does_not() {
         let settings = ForecastSettings::default();
-        let (all, known) = (series(8), series(7));
+        let (all, known) = (series(9 * DAY), series(8 * DAY + DAY / 2));
         let error = |kind: ModelKind| {
             let forecast = kind.fit(&known, &settings).unwrap().predict(12).unwrap();
             assert_eq!((forecast.start_ms, forecast.model), (known.end_ms(), kind));
@@ -103,15 +104,15 @@ mod tests {
             pairs.map(|(step, value)| (step.q50 - value).abs()).sum::<f64>() / 12.0
         };
         let (seasonal, plain) = (error(ModelKind::MstlEts), error(ModelKind::AutoEts));
-        assert!(seasonal < 5.0 && plain > 2.0 * seasonal, "{seasonal} {plain}");
+        assert!(seasonal < 40.0 && plain > 200.0, "{seasonal} {plain}");
     }
 
     #[test]
     fn too_little_and_gaps_are_no_panic() {
         let settings = ForecastSettings::default();
         for kind in [ModelKind::AutoEts, ModelKind::MstlEts] {
-            assert!(kind.fit(&series(1), &settings).is_err());
-            let mut gaps = series(4);
+            assert!(kind.fit(&series(DAY), &settings).is_err());
+            let mut gaps = series(4 * DAY);
             gaps.values[300..500].fill(f64::NAN);
             gaps.values[700] = -1.0;
             assert!(kind.fit(&gaps, &settings).unwrap().predict(12).is_ok());

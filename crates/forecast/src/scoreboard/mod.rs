@@ -29,6 +29,8 @@ const WEIGHT_POWER: i32 = 10;
 const TIMELESS_HANDICAP: f64 = 0.15;
 /// A method that hardly ever errs counts no more than this allows.
 const RATIO_MIN: f64 = 1e-3;
+/// A bin's loss counts for at most so many times the window's mean of constant quantiles.
+const LOSS_MAX: f64 = 10.0;
 /// The lead over the climatology must be this many standard errors.
 const STANDARD_ERRORS_MIN: f64 = 2.0;
 
@@ -118,9 +120,12 @@ impl Scoreboard {
         outcomes: impl Iterator<Item = Option<Outcome>>,
         climatology: f64,
     ) {
+        let most = self.loss_max();
+        let climatology = climatology.min(most);
         for (tally, outcome) in self.current.iter_mut().zip(outcomes) {
             if let Some(outcome) = outcome {
                 let Outcome { pinball, covered } = outcome;
+                let pinball = pinball.min(most);
                 tally.add(&Tally { pinball, climatology, covered, bins: 1 });
             }
         }
@@ -129,6 +134,14 @@ impl Scoreboard {
             self.close_block();
             self.verdict = self.judge();
         }
+    }
+
+    /// What a bin may cost: a flash crowd, which nobody foresees, costs every method a hundred times
+    /// the usual, and the window would be about nothing else for days.
+    fn loss_max(&self) -> f64 {
+        let judged = self.totals.iter().filter(|tally| tally.bins >= self.judged_bins_min);
+        let usual = judged.map(|tally| tally.climatology / f64::from(tally.bins)).next();
+        usual.filter(|usual| *usual > 0.0).map_or(f64::INFINITY, |usual| LOSS_MAX * usual)
     }
 
     fn close_block(&mut self) {

@@ -3,8 +3,8 @@
 //! One row per origin. The *shared* part is the same for every step of the horizon: recent lags,
 //! short and long means, the spread of the last hour, the week's mean and slope, and waves of day
 //! and week. The *own* part differs by step: the load at the step's time of day on the last three
-//! days, in the mean, and a week ago. All loads are relative to the mean of the last day (the row's `level`), so that growth
-//! does not date the coefficients.
+//! days (the median), and a week ago. All loads are relative to the mean of the last day (the row's
+//! `level`), so that growth does not date the coefficients.
 
 use crate::buffer::Recent;
 use crate::seasons::Seasons;
@@ -24,8 +24,6 @@ const FIRST_WAVE: usize = WEEK_SLOPE + 1;
 /// How many features all steps share.
 pub(super) const SHARED: usize = FIRST_WAVE + 2 * (DAY_WAVES + WEEK_WAVES);
 
-/// How many of the last days are averaged into one own feature.
-const RECENT_DAYS: f64 = 3.0;
 /// How many days ago the other own feature looks.
 const WEEK_DAYS: usize = 7;
 /// How many features each step has for itself.
@@ -118,8 +116,7 @@ impl Features {
         let recent = [1, 2, 3].map(|days| self.days_ago(days));
         let week = self.days_ago(WEEK_DAYS);
         for (step, own) in row.own.iter_mut().enumerate() {
-            let recent: f64 = recent.iter().map(|day| around(day, step)).sum();
-            own[0] = recent / RECENT_DAYS - level;
+            own[0] = median(recent.map(|day| around(day, step))) - level;
             own[1] = around(week, step) - level;
         }
     }
@@ -159,6 +156,11 @@ impl Features {
     pub(super) fn state_bytes(&self) -> usize {
         self.sums.state_bytes()
     }
+}
+
+/// The one in the middle: a day on which something was odd has no say.
+fn median([a, b, c]: [f64; 3]) -> f64 {
+    a.max(b).min(a.min(b).max(c))
 }
 
 /// The mean of the three bins around a step's time on an earlier day. The horizon is so much
