@@ -4,6 +4,7 @@
 //! codes: 0 done, 1 failed (of `check`: damaged), 2 wrong usage. An error is one line on stderr.
 
 mod admin;
+mod advise;
 mod bench;
 mod check;
 mod client;
@@ -33,6 +34,8 @@ enum Command {
     Demo(demo::Args),
     /// Play workloads against policies on a virtual clock: what predicting would save
     Simulate(simulate::Args),
+    /// Say what is coming for a table in DynamoDB, from its exported metrics
+    Advise(advise::Args),
     /// Make load on any DynamoDB endpoint
     Bench(bench::Args),
     /// Verify a stopped store: log, catalog, every partition. Changes nothing
@@ -56,6 +59,8 @@ enum Failure {
     Demo(#[from] demo::DemoError),
     #[error(transparent)]
     Simulate(#[from] simulate::SimulateError),
+    #[error(transparent)]
+    Advise(#[from] advise::CommandError),
     #[error(transparent)]
     Bench(#[from] bench::BenchError),
     #[error(transparent)]
@@ -86,6 +91,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             Command::Serve(args) => serve::run(args).await?,
             Command::Demo(args) => demo::run(args).await?,
             Command::Simulate(args) => simulate::run(args)?,
+            Command::Advise(args) => advise::run(&args)?,
             Command::Bench(args) => bench::run(args).await?,
             Command::Check(args) => return Ok(check::run(args).await),
             Command::Table(command) => admin::table(command).await?,
