@@ -72,7 +72,7 @@ pub fn demand(metrics: &Metrics, kind: Kind) -> Result<Option<Demand>, AdviseErr
         kind,
         peak_factor: peak_factor(&highs, &series),
         highest: highs.iter().map(|(_, high)| *high).fold(0.0, f64::max),
-        throttled: throttled.values().sum(),
+        throttled: throttled.values().fold(0.0, |sum, events| sum + events),
         throttled_periods: throttled.values().filter(|&&events| events > 0.0).count(),
         period_ms,
         series,

@@ -188,5 +188,9 @@ pub(crate) fn when(at_ms: i64) -> String {
 
 /// An amount with as many digits as matter.
 pub(crate) fn units(amount: f64) -> String {
-    if amount >= 100.0 { format!("{amount:.0}") } else { format!("{amount:.1}") }
+    match amount {
+        amount if amount >= 100.0 => format!("{amount:.0}"),
+        amount if amount >= 1.0 => format!("{amount:.1}"),
+        amount => format!("{amount:.3}"),
+    }
 }
