@@ -8,15 +8,15 @@ use advise::outlook::{Basis, Limits};
 use synthetic::{DAYS, Shape, csv, insights, metric_data, metric_statistics};
 
 fn read(files: &[(&str, String)]) -> Inputs {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().expect("a directory");
     let mut inputs = Inputs::default();
     for (name, text) in files {
         let path = directory.path().join(name);
-        std::fs::write(&path, text).unwrap();
+        std::fs::write(&path, text).expect("written");
         if name.starts_with("insights") {
-            inputs.read_insights(&path).unwrap();
+            inputs.read_insights(&path).expect("a known form");
         } else {
-            inputs.read_cloudwatch(&path).unwrap();
+            inputs.read_cloudwatch(&path).expect("a known form");
         }
     }
     inputs
