@@ -30,6 +30,7 @@ test-differential: need-cargo ## random requests against DynamoDB Local, which i
 bench: need-cargo ## the benchmarks
 	cargo bench -p workload --locked
 	cargo bench -p forecast --locked
+	cargo bench -p simulator --locked
 
 lint: need-cargo ## formatting and clippy, warnings refused
 	cargo fmt --all --check

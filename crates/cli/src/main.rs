@@ -4,6 +4,7 @@
 //! codes: 0 done, 1 failed (of `check`: damaged), 2 wrong usage. An error is one line on stderr.
 
 mod admin;
+mod advise;
 mod alerts;
 mod backtest;
 mod bench;
@@ -37,6 +38,8 @@ enum Command {
     Simulate(simulate::Args),
     /// Roll the forecasts over recorded load: how good they would have been
     Backtest(backtest::Args),
+    /// Say what is coming for a table in DynamoDB, from its exported metrics
+    Advise(advise::Args),
     /// Make load on any DynamoDB endpoint
     Bench(bench::Args),
     /// Verify a stopped store: log, catalog, every partition. Changes nothing
@@ -62,6 +65,8 @@ enum Failure {
     Simulate(#[from] simulate::SimulateError),
     #[error(transparent)]
     Backtest(#[from] backtest::BacktestError),
+    #[error(transparent)]
+    Advise(#[from] advise::CommandError),
     #[error(transparent)]
     Bench(#[from] bench::BenchError),
     #[error(transparent)]
@@ -93,6 +98,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             Command::Demo(args) => demo::run(args).await?,
             Command::Simulate(args) => simulate::run(args)?,
             Command::Backtest(args) => backtest::run(&args)?,
+            Command::Advise(args) => advise::run(&args)?,
             Command::Bench(args) => bench::run(args).await?,
             Command::Check(args) => return Ok(check::run(args).await),
             Command::Table(command) => admin::table(command).await?,

@@ -56,6 +56,9 @@ pub(crate) struct Args {
     /// Also write a page about the first workload with the first seed
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Keep results in this directory, and play only what is not there: whatever was broken off goes on
+    #[arg(long, value_name = "DIR")]
+    resume: Option<PathBuf>,
     /// Threads; as many as there are cores if not given
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -161,6 +164,7 @@ impl Args {
             policies: self.policy.0.clone(),
             settings,
             threads: self.threads.unwrap_or(cores),
+            keep: self.resume.clone(),
         }
     }
 }

@@ -2,17 +2,18 @@
 //!
 //! `cargo run --release -p simulator --example evaluate -- WORKLOADS|trace:FILE|rates:FILE [POLICIES [SEEDS [ACTION_S [BURST_S [FIRST_SEED]]]]]`
 //!
-//! With `TIMES` in the environment it prints the seconds per policy and week of one table instead, with
+//! With `TIMES` in the environment it prints the CPU seconds per policy and week of one table instead
 //! (and with `DECISIONS` also every decision), with `COSTS` the advantage of predicting by action length.
+//! With `RESUME=DIR` results are kept there, and what is there is not played again.
 
+use simulator::case::Case;
 use simulator::evaluate::{Plan, Source, costs, evaluate, play_case};
-use simulator::minutes::PlaySettings;
-use simulator::policies::PolicyName;
+use simulator::minutes::{Bank, PlaySettings};
+use simulator::policies::{self, PolicyName};
 use simulator::recording::Recording;
 use simulator::report::html;
 use simulator::report::table::{GroupBy, tables};
 use simulator::workloads;
-use std::time::Instant;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -29,7 +30,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         seeds: given(2, "1").parse()?,
         policies: PolicyName::list(&given(1, "standard"))?,
         settings,
-        threads: 1,
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        keep: std::env::var_os("RESUME").map(Into::into),
     };
     if let Some(file) = std::env::var_os("HTML") {
         let case = plan.sources[0].case(plan.first_seed)?;
@@ -64,13 +66,14 @@ fn sources(names: &str) -> Vec<Source> {
 
 fn times(plan: &Plan) -> Result<(), Box<dyn std::error::Error>> {
     for source in &plan.sources {
-        let begun = Instant::now();
+        let begun = cpu_seconds()?;
         let case = source.case(1)?;
-        println!("{}: generated in {:?}", case.workload, begun.elapsed());
-        let mut last = Instant::now();
+        let mut last = cpu_seconds()?;
+        println!("{}: generated in {:.3} s", case.workload, last - begun);
         let weeks = case.hours() / 168.0;
         play_case(&case, &plan.policies, &plan.settings, |run| {
-            let seconds = last.elapsed().as_secs_f64() / weeks;
+            let now = cpu_seconds().unwrap_or(f64::NAN);
+            let seconds = (now - last) / weeks;
             let what = run.map_or("the tuned rival's grid", |(policy, _)| policy.name());
             println!("  {what:26} {seconds:8.3} s per week");
             if let (Some((_, played)), true) = (run, std::env::var_os("DECISIONS").is_some()) {
@@ -87,8 +90,34 @@ fn times(plan: &Plan) -> Result<(), Box<dyn std::error::Error>> {
                     );
                 }
             }
-            last = Instant::now();
+            last = cpu_seconds().unwrap_or(f64::NAN);
         })?;
+        shared_pass(&case, plan, weeks)?;
     }
     Ok(())
+}
+
+/// What ours costs once all forecasts have been made, which policies share.
+fn shared_pass(case: &Case, plan: &Plan, weeks: f64) -> Result<(), Box<dyn std::error::Error>> {
+    let bank = Bank::new(&case.matrix, case.start_ms, &plan.settings.controller.forecast);
+    for what in ["forecasting pass and predictive", "predictive after it"] {
+        let begun = cpu_seconds()?;
+        policies::run(
+            PolicyName::Predictive,
+            case,
+            &plan.settings,
+            &bank,
+            &policies::Curve::default(),
+        )?;
+        println!("  {what:31} {:8.3} s per week", (cpu_seconds()? - begun) / weeks);
+    }
+    println!("  {} forecasters", bank.forecasters());
+    Ok(())
+}
+
+/// The CPU time of this thread: what others do on the machine is no part of it.
+fn cpu_seconds() -> Result<f64, Box<dyn std::error::Error>> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    let nanoseconds: f64 = text.split_whitespace().next().unwrap_or_default().parse()?;
+    Ok(nanoseconds / 1e9)
 }

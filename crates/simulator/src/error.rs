@@ -22,6 +22,14 @@ pub enum SimulatorError {
     /// A page's data cannot be written down.
     #[error("the page cannot be written: {0}")]
     Page(#[from] serde_json::Error),
+    /// A result that was kept cannot be read or written.
+    #[error("a kept result, {}: {source}", path.display())]
+    Kept {
+        /// Its file.
+        path: std::path::PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// The trace holds nothing in the time that is asked for.
     #[error("the trace has no events {0}")]
     NoEvents(&'static str),

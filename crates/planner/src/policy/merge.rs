@@ -19,6 +19,8 @@ use types::Units;
 /// A merge must save this part of the partitions it touches, and at least one: eight do not become
 /// seven.
 const SAVED_SHARE: usize = 4;
+/// By how much a whole must exceed the room for no division of it to fit: more than roundings make.
+const SURELY: f64 = 1e-6;
 
 /// What could be merged, and what stands in the way of the rest.
 pub(crate) struct Merges {
@@ -66,12 +68,17 @@ fn candidates<'a>(view: &'a TableView, settings: &MergeSettings) -> Vec<&'a [Par
 /// Cuts a run of partitions into fewer, at least `least`, as the slicing sweep does it; `None` if
 /// they do not fit into fewer.
 fn fewer(run: &[PartitionView], least: usize, settings: &PlannerSettings) -> Option<Action> {
-    let cells: Vec<LoadCell> =
-        run.iter().flat_map(|partition| expected_cells(partition, &settings.merge)).collect();
     let target = scale(capacity(run), settings.merge.utilisation_max);
     let most = run.len() - (run.len() / SAVED_SHARE).max(1);
-    // The sweep is quick and the balancing is not, and this is asked every minute.
-    if least > most || fewest(&cells, target) > most {
+    // This is asked every minute, and mostly for nothing: first what is known without any cell.
+    let whole: Units = run.iter().map(|partition| expected(partition, &settings.merge)).sum();
+    if least > most || utilisation(whole, target) > most as f64 * (1.0 + SURELY) {
+        return narrower(run, least, settings);
+    }
+    let cells: Vec<LoadCell> =
+        run.iter().flat_map(|partition| expected_cells(partition, &settings.merge)).collect();
+    // The sweep is quick and the balancing is not.
+    if fewest(&cells, target) > most {
         return narrower(run, least, settings);
     }
     let existing: Vec<Bytes> = run[1..].iter().map(|source| source.range.start.clone()).collect();

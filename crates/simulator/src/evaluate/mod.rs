@@ -3,9 +3,11 @@
 //! A *case* is a workload with a seed. Cases are independent, so they are shared out among threads;
 //! within a case, all policies share one bank of forecasts, and the tuned rival's grid is played once
 //! and is the curve that "at equal cost" refers to. Results come out in the order of the plan, whoever
-//! finished first. [`statistics`] sums them up with intervals.
+//! finished first. [`statistics`] sums them up with intervals. With a directory for them, results are kept
+//! as they come, and a plan that is carried out again only plays what is missing (`kept`).
 
 pub mod costs;
+mod kept;
 pub mod statistics;
 
 use crate::case::Case;
@@ -15,7 +17,9 @@ use crate::policies::{self, Curve, PolicyName};
 use crate::recording::Recording;
 use crate::report::Report;
 use crate::workloads::{Generator, Stratum};
+use kept::{About, Shelf};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -63,6 +67,8 @@ pub struct Plan {
     pub settings: PlaySettings,
     /// On how many threads.
     pub threads: usize,
+    /// Where results are kept, and taken from where they are there already.
+    pub keep: Option<PathBuf>,
 }
 
 impl Plan {
@@ -112,14 +118,57 @@ pub fn play_case(
         done(Some((policy, &played)));
         runs.push(played.run.report);
     }
-    Ok(CaseResult {
-        workload: case.workload.clone(),
-        stratum: case.stratum,
-        seed: case.seed,
-        hours: case.hours(),
-        runs,
-        curve,
-    })
+    Ok(About::of(case, curve).result(runs))
+}
+
+/// The same, but nothing is played that is on the shelf, and what is played is put there.
+fn complete_case(
+    source: &Source,
+    seed: u64,
+    plan: &Plan,
+    shelf: &Shelf,
+    done: &(dyn Fn() + Sync),
+) -> Result<CaseResult, SimulatorError> {
+    let about = shelf.about()?;
+    let found = plan.policies.iter().map(|&policy| shelf.report(policy));
+    let mut found: Vec<Option<Report>> = found.collect::<Result<_, _>>()?;
+    if let (Some(about), true) = (&about, found.iter().all(Option::is_some)) {
+        (0..=plan.policies.len()).for_each(|_| done());
+        return Ok(about.clone().result(found.into_iter().flatten().collect()));
+    }
+    let case = source.case(seed)?;
+    let bank = Bank::new(&case.matrix, case.start_ms, &plan.settings.controller.forecast);
+    let about = match about {
+        Some(about) => about,
+        None => {
+            let about = About::of(&case, policies::curve(&case, &plan.settings, &bank)?);
+            shelf.put_about(&about)?;
+            about
+        }
+    };
+    done();
+    for (&policy, report) in plan.policies.iter().zip(&mut found) {
+        if report.is_none() {
+            let played = policies::run(policy, &case, &plan.settings, &bank, &about.curve)?;
+            shelf.put_report(policy, &played.run.report)?;
+            *report = Some(played.run.report);
+        }
+        done();
+    }
+    Ok(about.result(found.into_iter().flatten().collect()))
+}
+
+fn one_case(
+    source: &Source,
+    seed: u64,
+    plan: &Plan,
+    done: &(dyn Fn() + Sync),
+) -> Result<CaseResult, SimulatorError> {
+    if let Some(directory) = &plan.keep {
+        let shelf = Shelf::open(directory, source, seed, &plan.settings)?;
+        return complete_case(source, seed, plan, &shelf, done);
+    }
+    play_case(&source.case(seed)?, &plan.policies, &plan.settings, |_| done())
 }
 
 /// Carries out a plan. `done` is called after each run, from any thread.
@@ -137,9 +186,7 @@ pub fn evaluate(plan: &Plan, done: &(dyn Fn() + Sync)) -> Result<Vec<CaseResult>
             let job = next.fetch_add(1, Ordering::Relaxed);
             jobs.get(job).map(|found| (job, found))
         } {
-            let result = source
-                .case(seed)
-                .and_then(|case| play_case(&case, &plan.policies, &plan.settings, |_| done()));
+            let result = one_case(source, seed, plan, done);
             *results[job].lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(result);
         }
     };

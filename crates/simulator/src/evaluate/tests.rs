@@ -49,6 +49,7 @@ fn threads_do_not_change_the_result() {
         policies: vec![PolicyName::Static, PolicyName::Predictive],
         settings: PlaySettings::default(),
         threads,
+        keep: None,
     };
     let heard = AtomicUsize::new(0);
     let count = || {
@@ -59,4 +60,51 @@ fn threads_do_not_change_the_result() {
     assert_eq!(alone, evaluate(&plan(2), &count).unwrap());
     assert_eq!(alone[0].workload, "constant");
     assert_eq!(alone[1].runs.len(), 2);
+}
+
+#[test]
+fn what_was_kept_is_not_played_again_and_says_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let plan = |policies: &[PolicyName], keep: bool| Plan {
+        sources: vec![Source::Generated(workloads::find("constant").unwrap())],
+        first_seed: 1,
+        seeds: 1,
+        policies: policies.into(),
+        settings: PlaySettings::default(),
+        threads: 1,
+        keep: keep.then(|| directory.path().into()),
+    };
+    let both = [PolicyName::Static, PolicyName::ReactiveFast];
+    let files = || std::fs::read_dir(directory.path()).unwrap().count();
+    evaluate(&plan(&both[..1], true), &|| ()).unwrap();
+    assert_eq!(files(), 2, "the case and one run");
+    let first = evaluate(&plan(&both, true), &|| ()).unwrap();
+    assert_eq!(first, evaluate(&plan(&both, false), &|| ()).unwrap(), "to the last bit");
+    assert_eq!(files(), 3);
+
+    // Whoever reads it back sees what is there, not what would come of playing.
+    let source = &plan(&both, true).sources[0];
+    let shelf = Shelf::open(directory.path(), source, 1, &PlaySettings::default()).unwrap();
+    let known = Report { throttled: 77, ..shelf.report(both[0]).unwrap().unwrap() };
+    shelf.put_report(both[0], &known).unwrap();
+    assert_eq!(evaluate(&plan(&both, true), &|| ()).unwrap()[0].runs[0].throttled, 77);
+
+    // Another setting or seed is another result.
+    let settings = PlaySettings { burst_s: 10.0, ..PlaySettings::default() };
+    let other = Shelf::open(directory.path(), source, 1, &settings).unwrap();
+    assert_eq!(other.report(both[0]).unwrap(), None);
+    let other = Shelf::open(directory.path(), source, 2, &PlaySettings::default()).unwrap();
+    assert_eq!(other.report(both[0]).unwrap(), None);
+}
+
+#[test]
+fn a_damaged_result_is_an_error_that_names_its_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = Source::Generated(workloads::find("constant").unwrap());
+    let shelf = Shelf::open(directory.path(), &source, 1, &PlaySettings::default()).unwrap();
+    shelf.put_report(PolicyName::Static, &Report::default()).unwrap();
+    let file = std::fs::read_dir(directory.path()).unwrap().next().unwrap().unwrap().path();
+    std::fs::write(&file, b"x").unwrap();
+    let error = shelf.report(PolicyName::Static).unwrap_err().to_string();
+    assert!(error.contains(&*file.to_string_lossy()), "{error}");
 }

@@ -206,7 +206,9 @@ impl<'a> Watch<'a> {
         }
         let Some(models) = &self.shares else { return };
         let steps = self.settings.forecast.horizon_steps;
-        let shares = [models[0].shares(steps), models[1].shares(steps)];
+        let shares = Kind::ALL.map(|kind| {
+            if bins.has(kind) { models[kind as usize].shares(steps) } else { Vec::new() }
+        });
         for (view, (_, cells)) in self.view.partitions.iter_mut().zip(&self.tracked) {
             let made = bins.closed(view.created_ms);
             let outlook = |kind| (*self.bank.outlook(kind, cells, made, self.bins_seen)).clone();
