@@ -30,7 +30,7 @@ const TIMELESS_HANDICAP: f64 = 0.15;
 /// A method that hardly ever errs counts no more than this allows.
 const RATIO_MIN: f64 = 1e-3;
 /// A bin's loss counts for at most so many times the window's mean of constant quantiles.
-const LOSS_MAX: f64 = 10.0;
+const LOSS_MAX: f64 = 20.0;
 /// The lead over the climatology must be this many standard errors.
 const STANDARD_ERRORS_MIN: f64 = 2.0;
 
