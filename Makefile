@@ -2,9 +2,11 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 VENV := .venv
+JAVASCRIPT := crates/server/tests/javascript
+FUZZ_S ?= 3600
 export FORESHARD_PYTHON ?= $(CURDIR)/$(VENV)/bin/python
 
-.PHONY: help build demo test test-long test-differential bench lint
+.PHONY: help build demo test test-long test-differential fuzz bench lint
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,10 +17,10 @@ build: need-cargo ## the binary, target/release/foreshard
 demo: build ## a real workload against two services, one that predicts and one that reacts (DEMO_ARGS=--exit ends by itself)
 	target/release/foreshard demo $(DEMO_ARGS)
 
-test: need-cargo $(VENV)/ready ## everything that has to hold before a change lands
+test: need-cargo $(VENV)/ready javascript ## everything that has to hold before a change lands
 	cargo test --workspace --locked
 
-test-long: need-cargo $(VENV)/ready ## the full crash matrices and more property cases
+test-long: need-cargo $(VENV)/ready javascript ## the full crash matrices and more property cases
 	FORESHARD_TEST_LONG=1 PROPTEST_CASES=$${PROPTEST_CASES:-2000} cargo test --workspace --locked
 
 test-differential: need-cargo ## random requests against DynamoDB Local, which is fetched (DIFFERENTIAL_ARGS="--requests 100000 --seed 1")
@@ -27,7 +29,16 @@ test-differential: need-cargo ## random requests against DynamoDB Local, which i
 	cargo build --workspace --locked
 	python3 crates/server/tests/differential/run.py --binary target/debug/foreshard $(DIFFERENTIAL_ARGS)
 
+fuzz: need-cargo ## every fuzz target for FUZZ_S seconds (needs a nightly compiler and cargo-fuzz)
+	@command -v cargo-fuzz >/dev/null || { echo "missing: cargo-fuzz (cargo install cargo-fuzz)"; exit 1; }
+	@for target in $$(cargo +nightly fuzz list); do \
+		mkdir -p fuzz/found/$$target; \
+		cargo +nightly fuzz run -s none $$target fuzz/found/$$target fuzz/corpus/$$target -- \
+			-max_total_time=$(FUZZ_S) -timeout=10 -rss_limit_mb=1024 -max_len=8192 || exit 1; \
+	done
+
 bench: need-cargo ## the benchmarks
+	cargo bench -p dynamodb --locked
 	cargo bench -p workload --locked
 	cargo bench -p forecast --locked
 	cargo bench -p simulator --locked
@@ -36,7 +47,17 @@ lint: need-cargo ## formatting and clippy, warnings refused
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
-# boto3 is the one thing the tests need that cargo does not bring.
+# The AWS SDK for JavaScript. Without npm its test says that it is skipped.
+.PHONY: javascript
+javascript:
+	@command -v npm >/dev/null && $(MAKE) --no-print-directory $(JAVASCRIPT)/node_modules/ready \
+		|| echo "no npm, so no test with the AWS SDK for JavaScript (apt-get install npm)"
+
+$(JAVASCRIPT)/node_modules/ready: $(JAVASCRIPT)/package.json
+	npm install --prefix $(JAVASCRIPT) --no-package-lock --no-audit --no-fund --loglevel=error
+	touch $@
+
+# boto3 and the AWS CLI: what the tests need that cargo does not bring.
 $(VENV)/ready: crates/server/tests/python/requirements.txt
 	@command -v python3 >/dev/null || { echo "missing: python3 (apt-get install python3 python3-venv)"; exit 1; }
 	python3 -m venv $(VENV) || { echo "missing: python3-venv (apt-get install python3-venv)"; exit 1; }

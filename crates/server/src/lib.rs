@@ -17,6 +17,7 @@ pub mod metrics;
 mod server;
 mod service;
 pub mod settings;
+mod table_states;
 mod tables;
 mod wire;
 

@@ -21,6 +21,7 @@ use crate::metrics::Metrics;
 use crate::settings::ServerSettings;
 use crate::wire::{
     BodyError, BodyReader, Caller, Cors, EncodingError, Handler, Reply, RequestIds, decoded,
+    wants_gzip,
 };
 
 /// Answers the requests of the DynamoDB API.
@@ -144,6 +145,7 @@ impl Handler for Service {
     ) -> Response<Self::Body> {
         let id = self.ids.next();
         let (method, asked) = (request.method().clone(), cross_origin(request.headers()));
+        let wants_gzip = wants_gzip(request.headers());
         let reply = match (&method, request.uri().path()) {
             (&Method::POST, "/") if !self.cors.admits(&asked) => refused(&foreign_page()),
             (&Method::POST, "/") => self.operate(request, peer).await,
@@ -151,6 +153,7 @@ impl Handler for Service {
             (&Method::OPTIONS, "/") => Reply::text(StatusCode::OK, String::new()),
             _ => Reply::text(StatusCode::NOT_FOUND, "<UnknownOperationException/>\n".to_owned()),
         };
+        let reply = if wants_gzip { reply.packed().await } else { reply };
         let mut response = reply.into_response(id);
         match method {
             Method::OPTIONS => self.cors.allow_beforehand(&asked, response.headers_mut()),

@@ -21,12 +21,14 @@ use workload::{ClientNames, Demand, Recorder};
 
 use crate::server::Components;
 use crate::settings::ServerSettings;
+use crate::table_states::TableStates;
 use crate::tables::Tables;
 
 /// Carries out operations.
 pub(crate) struct Executor {
     storage: Arc<storage::Storage>,
-    tables: Tables,
+    tables: Arc<Tables>,
+    states: TableStates,
     recorder: Arc<Recorder>,
     clients: Arc<ClientNames>,
     demand: Demand,
@@ -67,7 +69,8 @@ impl Executor {
             Tables::new(Arc::clone(&storage), Arc::clone(&clock), settings.limits, expected_load);
         Self {
             storage,
-            tables,
+            tables: Arc::new(tables),
+            states: TableStates::default(),
             recorder,
             clients,
             demand: Demand::new(&settings.demand),
@@ -129,6 +132,17 @@ impl Executor {
             Operation::DescribeLimits => Ok(describe_limits_response()),
         }
     }
+}
+
+/// Does `work` to its end, also if its client hangs up and nobody waits for it any more: a table
+/// must not stay half made, half changed or half deleted until the next start.
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, ApiError>> + Send + 'static,
+) -> Result<T, ApiError> {
+    tokio::spawn(work).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "an operation on a table failed");
+        Err(ApiError::internal("The request processing has failed because of an internal error"))
+    })
 }
 
 /// A failure of storage as clients see it: a table that went away, or a fault of ours that may

@@ -1,7 +1,10 @@
 //! Operations on tables: CreateTable, DescribeTable and its kin, ListTables, DeleteTable.
 //!
-//! A table is there at once, so it is ACTIVE from its first description on.
+//! As with DynamoDB a table is CREATING and DELETING while the work is done, and the replies say so;
+//! but they come when it is done. So a client that waits for ACTIVE waits for one reply, and one that
+//! does not wait finds its table all the same, as with DynamoDB Local.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dynamodb::{
@@ -13,7 +16,7 @@ use storage::{NewTable, StorageError};
 use types::storage_key;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
-use super::{Executor, storage_failed};
+use super::{Executor, storage_failed, to_the_end};
 use crate::tables::ServedTable;
 
 /// The most partitions that a new table gets, whatever throughput it asks for.
@@ -23,6 +26,9 @@ impl Executor {
     pub(super) async fn create_table(&self, body: Body) -> Result<Vec<u8>, ApiError> {
         let request = CreateTable::parse(body)?;
         let name = request.table_name().to_owned();
+        if self.storage.table(&name).is_some() {
+            return Err(ApiError::table_exists(&name));
+        }
         let tables = self.storage.tables().len();
         if tables >= self.settings.tables.tables_max {
             let message = format!("There are {tables} tables already; delete some first");
@@ -35,28 +41,50 @@ impl Executor {
             region: &self.settings.region,
             account: &self.settings.account,
         });
+        let creating = self.states.begin(TableStatus::Creating, &definition)?;
         let stored = definition.to_stored();
         let boundaries = self.boundaries(&definition);
         let new = NewTable { name: name.clone(), definition: stored, boundaries };
-        self.storage.create_table(new).await.map_err(|error| match error {
-            StorageError::TableExists(_) => ApiError::table_exists(&name),
-            error => storage_failed(error),
-        })?;
+        let storage = Arc::clone(&self.storage);
+        to_the_end(async move {
+            let _creating = creating;
+            storage.create_table(new).await.map(drop).map_err(|error| match error {
+                StorageError::TableExists(_) => ApiError::table_exists(&name),
+                error => storage_failed(error),
+            })
+        })
+        .await?;
         let size = TableSize::default();
-        Ok(table_description_response(&definition, TableStatus::Active, size))
+        Ok(table_description_response(&definition, TableStatus::Creating, size))
     }
 
     pub(super) async fn describe_table(&self, body: Body) -> Result<Vec<u8>, ApiError> {
         let request = TableRequest::parse(body)?;
-        let served = self.named(request.table_name())?;
-        let size = size(&served).await?;
-        Ok(describe_table_response(&served.definition, TableStatus::Active, size))
+        let name = request.table_name();
+        let state = self.states.of(name);
+        match (self.tables.get(name)?, state) {
+            (Some(served), state) => {
+                let size = size(&served).await?;
+                // A table that is there is made, even if its making has just not been put away.
+                let status = state.map(|state| state.status);
+                let status = status.filter(|status| *status != TableStatus::Creating);
+                let status = status.unwrap_or(TableStatus::Active);
+                Ok(describe_table_response(&served.definition, status, size))
+            }
+            (None, Some(state)) => {
+                let size = TableSize::default();
+                Ok(describe_table_response(&state.definition, state.status, size))
+            }
+            (None, None) => Err(ApiError::table_not_found_named(name)),
+        }
     }
 
     pub(super) fn list_tables(&self, body: Body) -> Result<Vec<u8>, ApiError> {
         let request = ListTables::parse(body)?;
-        let tables = self.storage.tables();
-        Ok(request.respond(tables.iter().map(|table| table.name())))
+        let (tables, changing) = (self.storage.tables(), self.states.names());
+        let there = tables.iter().map(|table| table.name());
+        let names: BTreeSet<&str> = there.chain(changing.iter().map(String::as_str)).collect();
+        Ok(request.respond(names.into_iter()))
     }
 
     pub(super) fn describe_time_to_live(&self, body: Body) -> Result<Vec<u8>, ApiError> {
@@ -75,19 +103,35 @@ impl Executor {
 
     pub(super) async fn delete_table(&self, body: Body) -> Result<Vec<u8>, ApiError> {
         let request = TableRequest::parse(body)?;
-        let name = request.table_name();
-        let served = self.named(name)?;
-        if served.definition.deletion_protection {
+        let name = request.table_name().to_owned();
+        let (status, size) = (TableStatus::Deleting, TableSize::default());
+        if let Some(state) = self.states.of(&name).filter(|state| state.status == status) {
+            // "If table is already in the DELETING state, no error is returned."
+            return Ok(table_description_response(&state.definition, status, size));
+        }
+        let definition = match (self.tables.get(&name)?, self.states.of(&name)) {
+            (Some(served), _) => served.definition.clone(),
+            (None, Some(state)) => state.definition,
+            (None, None) => return Err(ApiError::table_not_found_named(&name)),
+        };
+        let deleting = self.states.begin(status, &definition)?;
+        // Nobody changes the table from here on, so this is whether it is protected.
+        if self.named(&name)?.definition.deletion_protection {
             return Err(ApiError::deletion_protected());
         }
-        self.storage.drop_table(name).await.map_err(|error| match error {
-            StorageError::NoSuchTable(_) => ApiError::table_not_found_named(name),
-            StorageError::Busy(_) => ApiError::table_in_use(name, "updated"),
-            error => storage_failed(error),
-        })?;
-        self.tables.forget_dropped();
-        let (status, size) = (TableStatus::Deleting, TableSize::default());
-        Ok(table_description_response(&served.definition, status, size))
+        let (storage, tables) = (Arc::clone(&self.storage), Arc::clone(&self.tables));
+        to_the_end(async move {
+            let _deleting = deleting;
+            storage.drop_table(&name).await.map_err(|error| match error {
+                StorageError::NoSuchTable(_) => ApiError::table_not_found_named(&name),
+                StorageError::Busy(_) => ApiError::table_in_use(&name, "updated"),
+                error => storage_failed(error),
+            })?;
+            tables.forget_dropped();
+            Ok(())
+        })
+        .await?;
+        Ok(table_description_response(&definition, status, size))
     }
 
     /// The table that a request about tables names.

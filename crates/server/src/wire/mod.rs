@@ -13,7 +13,7 @@ mod stall;
 pub(crate) use body::{BodyError, BodyReader};
 pub(crate) use caller::Caller;
 pub(crate) use cors::Cors;
-pub(crate) use encoding::{EncodingError, decoded};
+pub(crate) use encoding::{EncodingError, decoded, wants_gzip};
 pub(crate) use listener::{Handler, Listener};
 pub(crate) use reply::Reply;
 pub(crate) use request_id::RequestIds;

@@ -88,3 +88,9 @@ def created_by_removal(operation, body, ours, theirs):
 @known("The JSON type of every value is checked first; DynamoDB Local takes wrong ones for empty values")
 def json_types_first(operation, body, ours, theirs):
     return error(ours) == "SerializationException" and theirs[0] == 400
+
+
+@known("Rates for a table on demand are refused; DynamoDB Local ignores them")
+def rates_on_demand(operation, body, ours, theirs):
+    refused = "can be specified when BillingMode is PAY_PER_REQUEST" in message(ours)
+    return operation in ("CreateTable", "UpdateTable") and refused and theirs[0] == 200

@@ -2,7 +2,9 @@
 
     python run.py --binary target/debug/foreshard [--requests 20000] [--seed N] [--epoch N] [--wording]
 
-Requests come in epochs of a few hundred that begin with empty tables. A difference that `known.py` does
+Requests come in epochs of a few hundred that begin with empty tables: on items mostly, every few epochs
+on tables and their tags. Foreshard verifies every signature; now and then a request comes presigned, or
+with something changed that its signature covers, which must be refused. A difference that `known.py` does
 not explain is reduced to few requests and printed, with the seed and epoch that lead to it again;
 then the exit code is 1.
 """
@@ -15,6 +17,8 @@ import random
 import sys
 
 import known
+import signing
+import tables
 from compare import normal, wording
 from generate import request
 from services import Client, start_foreshard, start_local
@@ -23,6 +27,10 @@ from values import TABLES
 EPOCH_REQUESTS = 250
 SHOWN_MAX = 25
 REPLAYS_MAX = 60
+# Every so many epochs one is on tables.
+TABLES_EVERY = 4
+# How many requests come presigned, and how many are sent once more with a spoilt signature.
+PRESIGNED, SPOILT = 0.1, 0.02
 
 
 class Pair:
@@ -31,10 +39,12 @@ class Pair:
     def __init__(self, ours, theirs):
         self.clients = [ours, theirs]
         self.tables = []
+        self.forms = random.Random(1)
 
     def reset(self):
         for client in self.clients:
-            for name in self.tables:
+            for name in client.call("ListTables", {})[1]["TableNames"]:
+                client.call("UpdateTable", {"TableName": name, "DeletionProtectionEnabled": False})
                 client.call("DeleteTable", {"TableName": name})
             for name, partition, sort in TABLES:
                 keys = [("p", partition, "HASH")] + ([("s", sort, "RANGE")] if sort else [])
@@ -49,7 +59,15 @@ class Pair:
         self.tables = [name for name, _, _ in TABLES]
 
     def ask(self, operation, body):
-        return [client.call(operation, body) for client in self.clients]
+        """What both answer. Whether ours is asked by a presigned request has no part in it."""
+        sign = signing.presigned if self.forms.random() < PRESIGNED else None
+        return [self.clients[0].call(operation, body, sign), self.clients[1].call(operation, body)]
+
+    def spoilt(self, operation, body):
+        """What ours answers to a request that was changed after it was signed."""
+        sign = self.forms.choice([signing.signed, signing.presigned])
+        tamper = lambda path, headers, text: signing.tampered(self.forms, path, headers, text)
+        return self.clients[0].call(operation, body, sign, tamper)
 
 
 def differs(operation, answers):
@@ -110,15 +128,42 @@ def resync(pair, body, tally):
         pair.clients[1].call("DeleteItem", {"TableName": body["TableName"], "Key": body["Key"]})
 
 
+def tagged(pair, r, model, done, tally):
+    """One request on tags, for which there is a model instead of a peer; whether it agrees."""
+    operation, body, expected = model.request(r)
+    answer = pair.clients[0].call(operation, body)
+    tally["requests"] += 1
+    tally[f"{operation} {'served' if answer[0] == 200 else 'refused'}"] += 1
+    if model.agrees(expected, answer):
+        return True
+    for before in done:
+        print(f"{before[0]} {json.dumps(before[1], ensure_ascii=False)}")
+    print(f"--- {operation} {json.dumps(body)}\n    expected  {expected}\n    foreshard {answer}", flush=True)
+    return False
+
+
 def epoch(pair, seed, number, tally):
     """One epoch; the requests up to and with the first that is answered differently, if one is."""
     r = random.Random(f"{seed}/{number}")
     pair.reset()
-    done = []
+    done, model, on_tables = [], tables.TagModel(), number % TABLES_EVERY == TABLES_EVERY - 1
     for _ in range(EPOCH_REQUESTS):
-        operation, body = request(r)
+        if on_tables and r.random() < 0.3:
+            if not tagged(pair, r, model, done, tally):
+                tally["tags that are not as they should be"] += 1
+                return None
+            continue
+        operation, body = tables.request(r) if on_tables else request(r)
+        if pair.forms.random() < SPOILT:
+            tally["requests"] += 1
+            tally["spoilt signatures"] += 1
+            status, answer = pair.spoilt(operation, body)
+            if status != 400 or not answer["__type"].endswith("#InvalidSignatureException"):
+                tally["spoilt signatures that were not refused"] += 1
+                print(f"--- a spoilt signature was not refused: {operation} {body} {status} {answer}")
         answers = pair.ask(operation, body)
         done.append((operation, body))
+        model.follow(operation, body, answers[0])
         tally["requests"] += 1
         tally[f"{operation} {'served' if answers[0][0] == 200 else 'refused'}"] += 1
         if differs(operation, answers):
@@ -126,7 +171,7 @@ def epoch(pair, seed, number, tally):
             if not reason:
                 return done
             tally[f"explained: {reason}"] += 1
-            if operation in known.WRITES:
+            if operation in known.WRITES or on_tables and "TableDescription" in {**answers[0][1], **answers[1][1]}:
                 # The tables are no longer the same, so what follows would differ for this reason.
                 return None
         elif operation == "UpdateItem" and known.only_removes(body) and answers[0][0] == 200:
@@ -176,6 +221,7 @@ def main():
             print(f"{count:8} {what}")
         elif options.wording:
             print(f"{count:8} ours:   {what[1]}\n         theirs: {what[2]}")
+    unexplained += tally["tags that are not as they should be"] + tally["spoilt signatures that were not refused"]
     words = sum(1 for what in tally if not isinstance(what, str))
     print(f"{tally['requests']} requests, {unexplained} unexplained differences, {words} errors worded differently")
     return 1 if unexplained else 0

@@ -13,6 +13,8 @@ import subprocess
 import tarfile
 import time
 
+import signing
+
 PACKAGE = "amplify-dynamodb-simulator@2.9.30"
 START_S_MAX = 60
 REPLY_S_MAX = 30
@@ -25,23 +27,26 @@ AUTHORIZATION = (
 class Client:
     """One connection to a service on this machine."""
 
-    def __init__(self, port):
-        self.port, self.connection = port, None
+    def __init__(self, port, sign=None):
+        """`sign` makes path and headers out of host, headers and body; without it the signature is a
+        well-formed one that nobody verifies."""
+        self.port, self.connection, self.sign = port, None, sign
 
-    def call(self, operation, body):
+    def call(self, operation, body, sign=None, tamper=None):
         """Status and JSON of the reply; reconnects once if the service has closed the connection."""
-        headers = {
-            "X-Amz-Target": f"DynamoDB_20120810.{operation}",
-            "Content-Type": "application/x-amz-json-1.0",
-            "Authorization": AUTHORIZATION,
-            "X-Amz-Date": "20240501T000000Z",
-        }
-        text = json.dumps(body)
+        headers = {"x-amz-target": f"DynamoDB_20120810.{operation}", "content-type": "application/x-amz-json-1.0"}
+        path, text, sign = "/", json.dumps(body).encode(), sign or self.sign
+        if sign:
+            path, headers = sign(f"127.0.0.1:{self.port}", headers, text)
+        else:
+            headers.update({"authorization": AUTHORIZATION, "x-amz-date": "20240501T000000Z"})
+        if tamper:
+            path, headers, text = tamper(path, headers, text)
         for attempt in range(2):
             try:
                 if self.connection is None:
                     self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=REPLY_S_MAX)
-                self.connection.request("POST", "/", text, headers)
+                self.connection.request("POST", path, text, headers)
                 reply = self.connection.getresponse()
                 return reply.status, json.loads(reply.read() or b"{}")
             except (http.client.HTTPException, ConnectionError):
@@ -79,24 +84,24 @@ def start_local(work):
 
 
 def start_foreshard(binary, work):
-    """Foreshard on an empty directory, without throttling."""
+    """Foreshard on an empty directory, without throttling, and verifying every signature."""
     data = work / "data"
     shutil.rmtree(data, ignore_errors=True)
     config = work / "config.toml"
-    config.write_text('[server.limits]\nmode = "off"\n')
+    config.write_text(f'[server.limits]\nmode = "off"\n\n[server.credentials]\n{signing.ACCESS_KEY} = "{signing.SECRET}"\n')
     port = free_port()
     command = [binary, "serve", "--config", config, "--data", data, "--listen", f"127.0.0.1:{port}",
                "--admin-listen", "127.0.0.1:0"]
-    return started([str(part) for part in command], port, cwd=work, log=work / "foreshard.log")
+    return started([str(part) for part in command], port, cwd=work, log=work / "foreshard.log", sign=signing.signed)
 
 
-def started(command, port, cwd, log):
+def started(command, port, cwd, log, sign=None):
     with pathlib.Path(log).open("wb") as output:
         process = subprocess.Popen(command, cwd=cwd, stdout=output, stderr=subprocess.STDOUT)
     deadline = time.monotonic() + START_S_MAX
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            client = Client(port)
+            client = Client(port, sign)
             client.call("ListTables", {})
             return process, client
         except OSError:

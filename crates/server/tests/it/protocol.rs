@@ -1,11 +1,12 @@
 //! What goes over the wire: headers, checksums, errors before an operation, bounds, shutdown.
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 use flate2::Compression;
+use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use http::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use server::{Server, ServerError, ServerSettings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -205,6 +206,35 @@ async fn compressed_requests_are_understood() {
     assert_eq!(reply.error(), "SerializationException");
     let reply = server.raw.operation_with("ListTables", "{}", &[("content-encoding", "br")]).await;
     assert_eq!(reply.error(), "SerializationException");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn replies_are_compressed_for_who_asks() {
+    let server = TestServer::start().await;
+    server.table("things", false).await;
+    let get = json!({"TableName": "things", "Key": {"pk": {"S": "a"}}}).to_string();
+    for (text_bytes, is_packed) in [(10, false), (2_000, true), (300_000, true)] {
+        let item = json!({"pk": {"S": "a"}, "text": {"S": "x".repeat(text_bytes)}});
+        server.raw.must("PutItem", json!({"TableName": "things", "Item": item})).await;
+        for wish in ["gzip", "deflate, gzip;q=0.9", "identity", "gzip;q=0"] {
+            let headers = [("accept-encoding", wish)];
+            let reply = server.raw.operation_with("GetItem", get.clone(), &headers).await;
+            // The checksum is of the bytes that are sent.
+            check(&reply);
+            let packed = reply.headers.get("content-encoding").map(|value| value.as_bytes());
+            let expected = is_packed && wish.contains("gzip") && !wish.ends_with("=0");
+            assert_eq!(packed, expected.then_some(b"gzip".as_slice()), "{wish} {text_bytes}");
+            let mut plain = Vec::new();
+            match expected {
+                true => {
+                    GzDecoder::new(reply.body.as_ref()).read_to_end(&mut plain).map(drop).unwrap()
+                }
+                false => plain.extend_from_slice(&reply.body),
+            }
+            assert_eq!(serde_json::from_slice::<Value>(&plain).unwrap()["Item"], item);
+        }
+    }
     server.stop().await;
 }
 

@@ -49,7 +49,7 @@ async fn create_table(client: &Client, name: &str) {
         .await
         .unwrap();
     let description = created.table_description.unwrap();
-    assert_eq!(description.table_status, Some(TableStatus::Active));
+    assert_eq!(description.table_status, Some(TableStatus::Creating));
     assert_eq!(description.table_name.as_deref(), Some(name));
 }
 

@@ -1,0 +1,8 @@
+//! Fuzzes whole requests in JSON, of every operation.
+#![no_main]
+#![allow(dead_code)]
+
+#[path = "../../crates/dynamodb/tests/it/targets.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::requests(data));
