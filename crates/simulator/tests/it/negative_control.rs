@@ -23,9 +23,6 @@ fn demo(amplification_seed: u64) -> Scenario {
     let trace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../traces/online-retail.csv.gz");
     let mut parameters = OnlineRetail::default();
     parameters.amplification.seed = amplification_seed;
-    if let Ok(d) = std::env::var("DAYS") {
-        parameters.days = d.parse().unwrap();
-    }
     scenario::online_retail(&trace, parameters).expect("the shipped trace")
 }
 
