@@ -13,8 +13,11 @@ use dynamodb::{
 use serde_json::{Value as Json, json};
 use types::{Item, Number, Strategy, storage_key};
 
+/// What takes any input at all.
+pub(crate) type Target = fn(&[u8]);
+
 /// All targets by name; corpora are directories of these names.
-pub(crate) const TARGETS: [(&str, fn(&[u8])); 4] = [
+pub(crate) const TARGETS: [(&str, Target); 4] = [
     ("expressions", expressions),
     ("numbers", numbers),
     ("values", values),
