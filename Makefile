@@ -35,7 +35,7 @@ lint: need-cargo ## formatting and clippy, warnings refused
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
-# boto3 is the one thing the tests need that cargo does not bring.
+# boto3, and moto, a server that speaks S3: what the tests need and cargo does not bring.
 $(VENV)/ready: crates/server/tests/python/requirements.txt
 	@command -v python3 >/dev/null || { echo "missing: python3 (apt-get install python3 python3-venv)"; exit 1; }
 	python3 -m venv $(VENV) || { echo "missing: python3-venv (apt-get install python3-venv)"; exit 1; }

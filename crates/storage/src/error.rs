@@ -47,6 +47,15 @@ pub enum StorageError {
     /// until the store is opened again, which decides it.
     #[error("the outcome of writing {0} is unknown; writes are refused until a restart decides it")]
     Undecided(String),
+    /// A read did not come back in time: the files cannot be read, or the disk or the bucket does not
+    /// answer. It may be tried again.
+    #[error("reading partition {id} took longer than {bound_ms} ms; the service's log says why")]
+    Unreadable {
+        /// The partition.
+        id: PartitionId,
+        /// The bound, from [`StorageSettings`](crate::StorageSettings).
+        bound_ms: u64,
+    },
     /// A file operation failed.
     #[error("{context}: {source}")]
     Io {

@@ -17,6 +17,7 @@ use crate::engine::{FlushLimits, flush_memtable};
 use crate::error::{Result, StorageError};
 use crate::latch::{Latch, Latches};
 use crate::map::PartitionInfo;
+use crate::settings::StorageSettings;
 use crate::size::KnownSizes;
 use crate::uncancelled::uncancelled;
 use crate::wal::NodeWal;
@@ -26,7 +27,9 @@ use slatedb::config::{DurabilityLevel, PutOptions, ReadOptions, WriteOptions};
 use slatedb::{Db, WriteHandle};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
+use tokio::time::timeout;
 use types::PartitionId;
 
 mod commit;
@@ -71,6 +74,7 @@ pub(crate) struct Partition {
     /// What was handed over since the last flush that was asked for here.
     handed_bytes: AtomicU64,
     sizes: KnownSizes,
+    read_ms_max: u64,
     /// `None` if the log commits by itself.
     committer: Option<Committer>,
 }
@@ -96,8 +100,10 @@ impl Partition {
         path: Path,
         db: Arc<Db>,
         wal: Option<NodeWal>,
+        settings: &StorageSettings,
     ) -> Arc<Self> {
-        let committer = wal.is_none().then(|| Committer::start((*db).clone()));
+        let committer =
+            wal.is_none().then(|| Committer::start((*db).clone(), settings.flush_pause()));
         let accepted_seq = AtomicU64::new(db.subscribe().borrow().durable_seq);
         Arc::new(Self {
             info,
@@ -112,6 +118,7 @@ impl Partition {
             accepted_seq,
             handed_bytes: AtomicU64::new(0),
             sizes: KnownSizes::default(),
+            read_ms_max: settings.read_ms_max,
         })
     }
 
@@ -166,8 +173,19 @@ impl Partition {
     /// The newest durable version of a key.
     pub(crate) async fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
         let options = ReadOptions::new().with_durability_filter(DurabilityLevel::Remote);
-        let got = self.db.get_with_options(key, &options).await;
-        got.map_err(StorageError::partition(self.id()))
+        self.in_time(self.db.get_with_options(key, &options)).await
+    }
+
+    /// What the engine reads, or an error if it takes too long: it tries for ever to read a file.
+    pub(crate) async fn in_time<T>(
+        &self,
+        read: impl Future<Output = std::result::Result<T, slatedb::Error>>,
+    ) -> Result<T> {
+        let bound_ms = self.read_ms_max;
+        match timeout(Duration::from_millis(bound_ms), read).await {
+            Ok(read) => read.map_err(StorageError::partition(self.id())),
+            Err(_) => Err(StorageError::Unreadable { id: self.id(), bound_ms }),
+        }
     }
 
     /// Waits for the turn to write `key`; `None` if the partition was replaced meanwhile.
@@ -234,8 +252,7 @@ impl std::fmt::Debug for Partition {
 impl KeyWriter {
     /// The newest version of the key, durable or not.
     pub(crate) async fn newest(&self, key: &[u8]) -> Result<Option<Bytes>> {
-        let got = self.partition.db.get(key).await;
-        got.map_err(StorageError::partition(self.partition.id()))
+        self.partition.in_time(self.partition.db.get(key)).await
     }
 
     /// Hands a change to the engine and waits until it is durable. If the caller goes away, the

@@ -129,7 +129,16 @@ impl Attempt {
         let sources: Vec<Arc<Partition>> = routes.partitions[plan.sources.clone()].to_vec();
         let source_ids: Vec<PartitionId> = sources.iter().map(|source| source.id()).collect();
         let now_ms = table.shared.clock.now_ms();
+        let retired_max = table.shared.settings.retired_max;
         let intend = |record: &mut TableRecord| {
+            if record.retired.len() >= retired_max {
+                return Err(StorageError::Refused(format!(
+                    "table {} has {} retired partitions that others still borrow from, and {retired_max} \
+                     is the most: housekeeping has to let go of some first; try again later",
+                    record.name,
+                    record.retired.len()
+                )));
+            }
             let ids = record.take_partition_ids(plan.children.len());
             let numbered = ids.into_iter().zip(&plan.children);
             let children: Vec<PartitionRecord> =

@@ -57,8 +57,7 @@ impl Scan {
                     self.view.insert(view)
                 }
             };
-            let row = view.rows.next().await;
-            match row.map_err(StorageError::partition(view.partition.id()))? {
+            match view.partition.in_time(view.rows.next()).await? {
                 Some(row) => {
                     self.pass_key(&row.key);
                     return Ok(Some((row.key, row.value)));
@@ -106,8 +105,8 @@ impl Scan {
             }
         })?;
         let end = range.end.unwrap_or_else(|| Bytes::from_static(&AXIS_END));
-        let rows = partition.db().scan_with_options(range.start..end, &options).await;
-        let rows = rows.map_err(StorageError::partition(partition.id()))?;
+        let scan = partition.db().scan_with_options(range.start..end, &options);
+        let rows = partition.in_time(scan).await?;
         Ok(View { partition, _usage: usage, rows, opened })
     }
 

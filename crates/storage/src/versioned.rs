@@ -5,9 +5,13 @@
 //! conditional overwrite is used; local files have none.) Each write carries a nonce: when the
 //! outcome of a write is unknown, the object is read again and the nonce tells whether it is ours.
 //!
-//! Old versions are removed after a change, a few are kept for people who look for mistakes. That
-//! removal is safe only because one process has the directory: a writer that slept through it
-//! could write a removed version once more.
+//! Old versions are removed after a change, a few are kept for people who look for mistakes.
+//!
+//! **In a bucket** two things are different. A write that failed on its way may still arrive, so
+//! "it is not there" decides nothing: the version is taken by writing the record of before once
+//! more, and then the write cannot arrive. And nothing keeps a second process away: a writer that
+//! slept while others wrote and removed what was old could write a removed version once more. So
+//! nobody believes in its write before it has seen that nothing newer is there.
 
 use crate::directory::DataDirectory;
 use crate::error::{Result, StorageError};
@@ -118,7 +122,7 @@ impl<R: Record> VersionedObject<R> {
         let (record, answer) = change(newest.record.as_ref())?;
         self.context.reached(FaultPoint::CatalogWriting).await?;
         let version = newest.version + 1;
-        match self.put_version(version, &record).await {
+        match self.put_version(version, &record, newest.record.as_ref()).await {
             Ok(()) => *newest = Newest { version, record: Some(record), stale: false },
             Err(error) => {
                 newest.stale = true;
@@ -131,22 +135,41 @@ impl<R: Record> VersionedObject<R> {
 
     /// Writes one version and does not return before it is known whether it was written, unless
     /// that takes longer than the bound.
-    async fn put_version(&self, version: u64, record: &R) -> Result<()> {
+    async fn put_version(&self, version: u64, record: &R, before: Option<&R>) -> Result<()> {
         let nonce = self.context.nonce();
-        let stored = record::encode(nonce, record)?;
+        let put = self.put_once(version, record::encode(nonce, record)?).await;
+        let decided = match put {
+            Ok(()) => Ok(()),
+            Err(problem) => self.decide(version, nonce, before, problem).await,
+        };
+        match (decided, self.context.directory.is_bucket()) {
+            (Ok(()), true) => self.check_newest(version).await,
+            (decided, _) => decided,
+        }
+    }
+
+    /// Finds out whether the write of `version` took place that failed with `problem`.
+    async fn decide(
+        &self,
+        version: u64,
+        nonce: u64,
+        before: Option<&R>,
+        mut problem: StorageError,
+    ) -> Result<()> {
         let started = Instant::now();
         let mut pause_ms = DECIDE_PAUSE_MS;
-        let mut problem = match self.put_once(version, stored).await {
-            Ok(()) => return Ok(()),
-            Err(problem) => problem,
-        };
+        let blank = self.context.nonce();
         loop {
-            match self.was_written(version, nonce).await {
-                Ok(true) => return Ok(()),
+            match self.written_by(version).await {
+                Ok(Some(found)) if found == nonce => return Ok(()),
+                Ok(Some(found)) if found == blank => return Err(problem),
+                Ok(Some(_)) => return Err(StorageError::Conflict(self.prefix.clone())),
                 // Nothing was there when we looked, but something was when we wrote: look again.
-                Ok(false) if already_exists(&problem) => {}
-                Ok(false) => return Err(problem),
-                Err(error @ StorageError::Conflict(_)) => return Err(error),
+                Ok(None) if already_exists(&problem) => {}
+                Ok(None) if self.context.directory.is_bucket() => {
+                    self.take_version(version, blank, before).await?;
+                }
+                Ok(None) => return Err(problem),
                 Err(error) => problem = error,
             }
             tracing::warn!(object = %self.prefix, version, %problem, "outcome of a write unknown");
@@ -158,6 +181,36 @@ impl<R: Record> VersionedObject<R> {
         }
     }
 
+    /// Writes the record of before under a version that another write may still arrive at. Whether
+    /// that succeeds is seen when the version is read again.
+    async fn take_version(&self, version: u64, blank: u64, before: Option<&R>) -> Result<()> {
+        if let Some(before) = before {
+            let path = version_path(&self.prefix, version);
+            let payload = PutPayload::from_bytes(record::encode(blank, before)?);
+            let put = self.context.store().put_opts(&path, payload, PutMode::Create.into()).await;
+            if let Err(error) = put {
+                tracing::debug!(%path, %error, "a version could not be taken");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether nobody has written a later version. If somebody has, this process was replaced by
+    /// another one, and what it has written counts for nothing or was taken on by that one.
+    async fn check_newest(&self, version: u64) -> Result<()> {
+        match list_versions(&self.context, &self.prefix).await {
+            Ok(versions) if versions.iter().all(|other| *other <= version) => Ok(()),
+            Ok(_) => {
+                tracing::error!(object = %self.prefix, version, "another process has taken over");
+                Err(StorageError::Undecided(self.prefix.clone()))
+            }
+            Err(problem) => {
+                tracing::warn!(object = %self.prefix, version, %problem, "cannot see what is newest");
+                Err(StorageError::Undecided(self.prefix.clone()))
+            }
+        }
+    }
+
     async fn put_once(&self, version: u64, stored: Bytes) -> Result<()> {
         let path = version_path(&self.prefix, version);
         let payload = PutPayload::from_bytes(stored);
@@ -166,22 +219,16 @@ impl<R: Record> VersionedObject<R> {
         put.map(|_| ()).map_err(StorageError::store(format!("writing {path}")))
     }
 
-    /// Whether `version` is our write with this nonce: `Ok(false)` if nobody wrote it. An
-    /// operation on local files that has returned is over, so nothing can appear later. (A bucket
-    /// needs more here: a request that timed out may still arrive.)
-    async fn was_written(&self, version: u64, nonce: u64) -> Result<bool> {
+    /// The nonce of the write that made `version`, if it is there: then it is there for good.
+    async fn written_by(&self, version: u64) -> Result<Option<u64>> {
         let path = version_path(&self.prefix, version);
-        let stored = match read_object(&self.context, &path).await? {
-            Some(stored) => stored,
-            None => return Ok(false),
+        let Some(stored) = read_object(&self.context, &path).await? else {
+            return Ok(None);
         };
         let (found, _) = record::decode::<R>(path.as_ref(), &stored)?;
-        if found != nonce {
-            return Err(StorageError::Conflict(self.prefix.clone()));
-        }
         // The failure may have come between the write and its syncing.
         self.context.directory.sync_tree(&self.prefix)?;
-        Ok(true)
+        Ok(Some(found))
     }
 
     /// Removes versions that nobody needs. A failure leaves garbage that the next change removes.

@@ -91,5 +91,5 @@ async fn open_partition(
     let db = shared.engine.open(&path).await?;
     let info =
         PartitionInfo { id: record.id, range: record.range(), created_ms: record.created_ms };
-    Ok(Partition::new(info, path, db, shared.engine.wal().cloned()))
+    Ok(Partition::new(info, path, db, shared.engine.wal().cloned(), &shared.settings))
 }

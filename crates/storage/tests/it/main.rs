@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod basics;
+mod bucket;
 mod check;
 mod concurrency;
 mod crash;
@@ -12,5 +13,7 @@ mod housekeeping;
 mod layout;
 mod model;
 mod node_log;
+mod outages;
 mod reslice;
+mod space;
 mod support;
