@@ -25,6 +25,7 @@ mod map;
 mod partition;
 mod record;
 mod reslice;
+mod rows;
 mod scan;
 mod settings;
 mod size;

@@ -5,6 +5,11 @@
 //! a parent that is on nobody's list is deleted. Each call does what can be done at the moment and
 //! does not wait: a compaction takes effect for a later call.
 //!
+//! The list that counts is not only the stored one. An open database works with a state in memory
+//! that follows the stored one at its polls, and reads that have begun work with an older one still.
+//! So a parent goes when it has been on no list, in memory either, for as long as a scan may take
+//! (`scan_grace_ms`).
+//!
 //! Grandparents need no special care: a child's list names every database that it borrows from,
 //! however old, and a retired database counts for nobody.
 
@@ -16,8 +21,10 @@ use crate::record::table::{RetiredRecord, TableRecord};
 use crate::storage::Storage;
 use crate::table::Table;
 use object_store::path::Path;
-use std::collections::HashSet;
+use parking_lot::Mutex;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use types::PartitionId;
 
 /// What a call of [`Storage::maintain`] found and did.
@@ -68,8 +75,11 @@ async fn detach_partition(
 ) -> Result<Vec<Path>> {
     let engine = &table.shared.engine;
     let before = engine.lenders(partition.path()).await?;
+    let in_memory = partition.db().manifest();
+    let in_memory = in_memory.external_dbs().iter().map(|lender| Path::from(lender.path.as_str()));
+    let mut needed: Vec<Path> = in_memory.collect();
     if before.is_empty() {
-        return Ok(Vec::new());
+        return Ok(needed);
     }
     if before.iter().any(|lender| lender.files > 0) {
         report.compactions += u64::from(engine.compact_all(partition.path()));
@@ -77,7 +87,28 @@ async fn detach_partition(
         engine.forget_lenders(partition.path()).await?;
     }
     let left = engine.lenders(partition.path()).await?;
-    Ok(left.into_iter().map(|lender| lender.path).collect())
+    needed.extend(left.into_iter().map(|lender| lender.path));
+    Ok(needed)
+}
+
+/// Since when retired partitions have been seen to be needed by nobody.
+#[derive(Debug, Default)]
+pub(crate) struct Unneeded(Mutex<HashMap<PartitionId, Instant>>);
+
+impl Unneeded {
+    /// Whether a partition that is needed now, or not, has not been for at least `grace`.
+    fn for_long(&self, id: PartitionId, needed: bool, grace: Duration) -> bool {
+        let mut since = self.0.lock();
+        if needed {
+            since.remove(&id);
+            return false;
+        }
+        since.entry(id).or_insert_with(Instant::now).elapsed() >= grace
+    }
+
+    fn forget(&self, id: PartitionId) {
+        self.0.lock().remove(&id);
+    }
 }
 
 /// Deletes retired databases that are closed and on nobody's list.
@@ -91,13 +122,16 @@ async fn delete_unneeded(
     };
     // Parents whose last readers have not left are still open.
     let all_closed = table.closing.try_write().is_ok();
+    let grace = Duration::from_millis(table.shared.settings.scan_grace_ms);
     for RetiredRecord { id, .. } in record.retired {
         let path = Engine::path(table.id(), id);
-        if !all_closed || lenders.contains(&path) {
+        let needed = !all_closed || lenders.contains(&path);
+        if !table.unneeded.for_long(id, needed, grace) {
             report.parents_kept += 1;
             continue;
         }
         delete_retired(table, id, &path).await?;
+        table.unneeded.forget(id);
         report.parents_deleted += 1;
     }
     Ok(())

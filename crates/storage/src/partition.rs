@@ -17,8 +17,9 @@ use crate::engine::{FlushLimits, flush_memtable};
 use crate::error::{Result, StorageError};
 use crate::latch::{Latch, Latches};
 use crate::map::PartitionInfo;
-use crate::settings::StorageSettings;
+use crate::rows::Rows;
 use crate::size::KnownSizes;
+use crate::table::Shared;
 use crate::uncancelled::uncancelled;
 use crate::wal::NodeWal;
 use bytes::Bytes;
@@ -71,10 +72,13 @@ pub(crate) struct Partition {
     latches: Latches,
     /// The largest sequence number that was handed out here or found at opening.
     accepted_seq: AtomicU64,
+    /// Writes up to this one are known to be durable, perhaps more are.
+    durable_seq: AtomicU64,
     /// What was handed over since the last flush that was asked for here.
     handed_bytes: AtomicU64,
     sizes: KnownSizes,
     read_ms_max: u64,
+    rows: Rows,
     /// `None` if the log commits by itself.
     committer: Option<Committer>,
 }
@@ -95,13 +99,8 @@ pub(crate) struct KeyWriter {
 }
 
 impl Partition {
-    pub(crate) fn new(
-        info: PartitionInfo,
-        path: Path,
-        db: Arc<Db>,
-        wal: Option<NodeWal>,
-        settings: &StorageSettings,
-    ) -> Arc<Self> {
+    pub(crate) fn new(info: PartitionInfo, path: Path, db: Arc<Db>, shared: &Shared) -> Arc<Self> {
+        let (wal, settings) = (shared.engine.wal().cloned(), &shared.settings);
         let committer =
             wal.is_none().then(|| Committer::start((*db).clone(), settings.flush_pause()));
         let accepted_seq = AtomicU64::new(db.subscribe().borrow().durable_seq);
@@ -115,10 +114,12 @@ impl Partition {
             usage: Arc::new(RwLock::new(Closed(false))),
             retired: AtomicBool::new(false),
             latches: Latches::default(),
+            durable_seq: AtomicU64::new(accepted_seq.load(Ordering::SeqCst)),
             accepted_seq,
             handed_bytes: AtomicU64::new(0),
             sizes: KnownSizes::default(),
             read_ms_max: settings.read_ms_max,
+            rows: shared.rows.of_partition(),
         })
     }
 
@@ -172,8 +173,16 @@ impl Partition {
 
     /// The newest durable version of a key.
     pub(crate) async fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
+        if let Some(known) = self.rows.get(key) {
+            return Ok(known);
+        }
+        let note = self.rows.note(key, |seq| self.is_durable(seq));
         let options = ReadOptions::new().with_durability_filter(DurabilityLevel::Remote);
-        self.in_time(self.db.get_with_options(key, &options)).await
+        let value = self.in_time(self.db.get_with_options(key, &options)).await?;
+        if let Some(note) = note {
+            self.rows.keep(key, value.as_ref(), note);
+        }
+        Ok(value)
     }
 
     /// What the engine reads, or an error if it takes too long: it tries for ever to read a file.
@@ -293,12 +302,22 @@ impl Partition {
             Some(wal) => wal.durable(write).await?,
             None => write.await_durable().await,
         };
-        durable.map_err(StorageError::partition(self.id()))
+        durable.map_err(StorageError::partition(self.id()))?;
+        self.durable_seq.fetch_max(write.seqnum(), Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Whether durable reads show all writes up to `seq`.
+    fn is_durable(&self, seq: u64) -> bool {
+        // Whoever waited for the last write may have gone away before it was durable.
+        seq <= self.durable_seq.load(Ordering::SeqCst)
+            || seq <= self.db.subscribe().borrow().durable_seq
     }
 
     async fn hand_over(&self, key: Bytes, change: Change) -> Result<WriteHandle> {
         let options = WriteOptions::default();
         let bytes = key.len() as u64;
+        let writing = self.rows.writing(&key);
         let handed = match change {
             Change::Put(value) => {
                 self.handed_bytes.fetch_add(bytes + value.len() as u64, Ordering::SeqCst);
@@ -311,6 +330,7 @@ impl Partition {
             }
         };
         let handle = handed.map_err(StorageError::partition(self.id()))?;
+        writing.handed_over(handle.seqnum());
         self.accepted_seq.fetch_max(handle.seqnum(), Ordering::SeqCst);
         if let Some(committer) = &self.committer {
             committer.wake();

@@ -45,6 +45,8 @@ pub struct StorageSettings {
     pub log_wait_ms_max: u64,
     /// Memory for cached blocks and indexes of all partitions together.
     pub cache_bytes: u64,
+    /// Memory for single rows that are read often, of all partitions together; 0 for none.
+    pub row_cache_bytes: u64,
     /// A partition's memtable is written to disk as a sorted file when it is this large.
     pub memtable_bytes: usize,
     /// Writers of a partition wait while it holds this many bytes that are not in sorted files.
@@ -96,6 +98,7 @@ impl Default for StorageSettings {
             log_bytes_max: 512 << 20,
             log_wait_ms_max: 10_000,
             cache_bytes: 256 << 20,
+            row_cache_bytes: 32 << 20,
             memtable_bytes: 32 << 20,
             unflushed_bytes_max: 128 << 20,
             l0_files_max: 32,

@@ -9,6 +9,7 @@ use crate::error::{Result, StorageError};
 use crate::faults::FaultPoint;
 use crate::map::AXIS_END;
 use crate::record::table::{PartitionRecord, TableRecord, TableState};
+use crate::rows::RowCache;
 use crate::settings::{Components, LogKind, StorageSettings};
 use crate::table::open::Expect;
 use crate::table::{Life, Shared, Table};
@@ -72,6 +73,7 @@ impl Storage {
         let shared = Arc::new(Shared {
             _keeper: engine.wal().map(|wal| Keeper::start(wal, &engine)),
             engine,
+            rows: RowCache::new(settings.row_cache_bytes),
             catalog: context,
             directory,
             clock: components.clock,

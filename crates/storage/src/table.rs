@@ -8,9 +8,11 @@ use crate::catalog::TableObject;
 use crate::engine::Engine;
 use crate::error::{Result, StorageError};
 use crate::faults::FaultPoint;
+use crate::maintain::Unneeded;
 use crate::map::{AXIS_END, PartitionInfo, PartitionMap};
 use crate::partition::{Change, Partition, Usage};
 use crate::record::table::TableRecord;
+use crate::rows::RowCache;
 use crate::scan::{Direction, Scan};
 use crate::settings::StorageSettings;
 use crate::versioned::CatalogContext;
@@ -32,6 +34,8 @@ pub const VALUE_BYTES_MAX: usize = 8 << 20;
 /// What all tables of a store share.
 pub(crate) struct Shared {
     pub(crate) engine: Arc<Engine>,
+    /// Rows that are read often, of all partitions.
+    pub(crate) rows: RowCache,
     /// Lets the node log forget, if there is one.
     pub(crate) _keeper: Option<Keeper>,
     pub(crate) catalog: Arc<CatalogContext>,
@@ -82,6 +86,8 @@ pub struct Table {
     undecided: AtomicBool,
     /// Held by whatever changes the table's partitions.
     pub(crate) workflow: Arc<tokio::sync::Mutex<()>>,
+    /// Which retired partitions nobody needs any more.
+    pub(crate) unneeded: Unneeded,
     /// Held, shared, by retired partitions that are still being closed.
     pub(crate) closing: Arc<tokio::sync::RwLock<()>>,
 }

@@ -9,6 +9,7 @@ mod concurrency;
 mod crash;
 mod engine_facts;
 mod faults;
+mod hot_rows;
 mod housekeeping;
 mod layout;
 mod model;

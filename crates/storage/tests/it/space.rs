@@ -33,9 +33,9 @@ const VERSIONS_MAX: usize = 4;
 fn hurried(root: &Path) -> StorageSettings {
     StorageSettings {
         compaction_poll_ms: 20,
-        scan_grace_ms: 200,
-        garbage_poll_ms: 50,
-        garbage_age_ms: 50,
+        scan_grace_ms: 2_000,
+        garbage_poll_ms: 100,
+        garbage_age_ms: 1_000,
         retired_max: RETIRED_MAX,
         log_segment_bytes: 256 << 10,
         log_release_bytes: 512 << 10,
