@@ -8,6 +8,7 @@
 //! it take to read the log?
 
 #![allow(clippy::unwrap_used, reason = "a measurement ends with the first error")]
+#![allow(dead_code, reason = "what other measurements share")]
 
 mod support;
 

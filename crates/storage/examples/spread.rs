@@ -13,7 +13,7 @@ mod support;
 
 use std::time::Duration;
 use storage::LogKind;
-use support::{Figures, measure};
+use support::{Figures, cpu_seconds, measure};
 
 const PARTITIONS: [usize; 3] = [1, 16, 100];
 
@@ -45,13 +45,4 @@ async fn main() {
             "{partitions:>10} {figures} | {cpu_us:>10.1} | {ratio:.2} ({least:.2} to {most:.2})"
         );
     }
-}
-
-/// The CPU time that this process has used, user and system.
-fn cpu_seconds() -> f64 {
-    const TICKS_PER_SECOND: f64 = 100.0;
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let after_name = &stat[stat.rfind(')').unwrap() + 2..];
-    let fields: Vec<&str> = after_name.split(' ').collect();
-    (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / TICKS_PER_SECOND
 }

@@ -67,7 +67,8 @@ async fn when_sorted_files_or_manifests_cannot_be_written_writes_stop_in_time_an
         });
         let (written, error) = write_until_refused(&orders, 0).await;
         assert!(matches!(error, StorageError::LogFull { .. }), "{what}: {error}");
-        assert!(written > 50, "{what}: {written}");
+        // What is acknowledged and in no file is in memory: the bound on the log is one on that, too.
+        assert!((50..300).contains(&written), "{what}: {written}");
         assert_eq!(get(&orders, "a").await.as_deref(), Some("1"), "reads go on");
         assert!(wire.met());
         wire.mend();
