@@ -10,6 +10,10 @@
 //! So a parent goes when it has been on no list, in memory either, for as long as a scan may take
 //! (`scan_grace_ms`).
 //!
+//! A partition that nobody writes to for a while is compacted, too, if its files hold much that was
+//! overwritten: the engine by itself leaves up to three runs of the same keys beside each other, and
+//! many files.
+//!
 //! Grandparents need no special care: a child's list names every database that it borrows from,
 //! however old, and a retired database counts for nobody.
 
@@ -18,21 +22,27 @@ use crate::error::Result;
 use crate::faults::FaultPoint;
 use crate::partition::Partition;
 use crate::record::table::{RetiredRecord, TableRecord};
+use crate::scan::Direction;
 use crate::storage::Storage;
-use crate::table::Table;
+use crate::table::{Decision, Table};
+use bytes::Bytes;
 use object_store::path::Path;
 use parking_lot::Mutex;
+use slatedb::VersionedManifest;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use types::PartitionId;
+
+/// A quiet partition is compacted if one part in this many of its largest run lies beside it.
+const UNTIDY_PART: u64 = 8;
 
 /// What a call of [`Storage::maintain`] found and did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MaintainReport {
     /// Partitions that still borrow files from retired parents.
     pub borrowing: u64,
-    /// Compactions that were asked for, to end the borrowing.
+    /// Compactions that were asked for, to end the borrowing or to make quiet partitions smaller.
     pub compactions: u64,
     /// Retired parents that are kept because somebody borrows from them.
     pub parents_kept: u64,
@@ -58,7 +68,7 @@ impl Storage {
 }
 
 /// Asks the partitions to become independent; answers which databases they still need.
-async fn detach(table: &Table, report: &mut MaintainReport) -> Result<HashSet<Path>> {
+async fn detach(table: &Arc<Table>, report: &mut MaintainReport) -> Result<HashSet<Path>> {
     let mut lenders = HashSet::new();
     for partition in &table.routes().partitions {
         let needed = detach_partition(table, partition, report).await?;
@@ -69,7 +79,7 @@ async fn detach(table: &Table, report: &mut MaintainReport) -> Result<HashSet<Pa
 }
 
 async fn detach_partition(
-    table: &Table,
+    table: &Arc<Table>,
     partition: &Arc<Partition>,
     report: &mut MaintainReport,
 ) -> Result<Vec<Path>> {
@@ -79,6 +89,9 @@ async fn detach_partition(
     let in_memory = in_memory.external_dbs().iter().map(|lender| Path::from(lender.path.as_str()));
     let mut needed: Vec<Path> = in_memory.collect();
     if before.is_empty() {
+        if partition.was_quiet() {
+            tidy_quiet(table, partition, report).await?;
+        }
         return Ok(needed);
     }
     if before.iter().any(|lender| lender.files > 0) {
@@ -89,6 +102,54 @@ async fn detach_partition(
     let left = engine.lenders(partition.path()).await?;
     needed.extend(left.into_iter().map(|lender| lender.path));
     Ok(needed)
+}
+
+/// Makes a partition small to which nobody writes.
+async fn tidy_quiet(
+    table: &Arc<Table>,
+    partition: &Arc<Partition>,
+    report: &mut MaintainReport,
+) -> Result<()> {
+    let manifest = partition.db().manifest();
+    if is_untidy(&manifest) {
+        report.compactions += u64::from(table.shared.engine.compact_all(partition.path()));
+    } else if holds_garbage(&manifest) {
+        stir(table, partition).await?;
+    }
+    Ok(())
+}
+
+/// Whether files that a compaction has replaced may lie about for good: the engine deletes no file
+/// that is younger than the newest unsorted one, because that might be one that nobody has named yet.
+fn holds_garbage(manifest: &VersionedManifest) -> bool {
+    let newest_l0 = manifest.l0().iter().map(|view| view.sst.id.value()).max();
+    let runs = manifest.compacted().iter().flat_map(|run| run.sst_views());
+    runs.map(|view| view.sst.id.value()).max() > newest_l0
+}
+
+/// Writes one row once more, as it is, and flushes it: a new unsorted file.
+async fn stir(table: &Arc<Table>, partition: &Arc<Partition>) -> Result<()> {
+    let first = table.scan(partition.info().range.clone(), Direction::Forward).next().await?;
+    let Some((key, _)) = first else {
+        return Ok(());
+    };
+    let as_it_is = |old: Option<&Bytes>| match old {
+        Some(old) => Decision::Put(old.clone(), ()),
+        None => Decision::Keep(()),
+    };
+    table.read_modify_write(&key, as_it_is).await?;
+    partition.flush().await
+}
+
+/// Whether there is much beside the largest run: versions that were replaced, mostly, or keys that
+/// were never brought together.
+fn is_untidy(manifest: &VersionedManifest) -> bool {
+    let files = manifest.l0().iter().map(|view| view.estimate_size());
+    let runs = manifest.compacted().iter().map(|run| run.estimate_size());
+    let sizes: Vec<u64> = files.chain(runs).collect();
+    let largest = sizes.iter().max().copied().unwrap_or(0);
+    let beside = sizes.iter().sum::<u64>() - largest;
+    beside > largest / UNTIDY_PART
 }
 
 /// Since when retired partitions have been seen to be needed by nobody.

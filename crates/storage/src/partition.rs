@@ -74,6 +74,8 @@ pub(crate) struct Partition {
     accepted_seq: AtomicU64,
     /// Writes up to this one are known to be durable, perhaps more are.
     durable_seq: AtomicU64,
+    /// The last accepted write when somebody last asked whether it was quiet here.
+    quiet_seq: AtomicU64,
     /// What was handed over since the last flush that was asked for here.
     handed_bytes: AtomicU64,
     sizes: KnownSizes,
@@ -115,6 +117,7 @@ impl Partition {
             retired: AtomicBool::new(false),
             latches: Latches::default(),
             durable_seq: AtomicU64::new(accepted_seq.load(Ordering::SeqCst)),
+            quiet_seq: AtomicU64::new(u64::MAX),
             accepted_seq,
             handed_bytes: AtomicU64::new(0),
             sizes: KnownSizes::default(),
@@ -141,6 +144,12 @@ impl Partition {
 
     pub(crate) fn accepted_seq(&self) -> u64 {
         self.accepted_seq.load(Ordering::SeqCst)
+    }
+
+    /// Whether nothing was written since this was last asked.
+    pub(crate) fn was_quiet(&self) -> bool {
+        let now = self.accepted_seq();
+        self.quiet_seq.swap(now, Ordering::SeqCst) == now
     }
 
     /// About how many bytes are in memory only.
