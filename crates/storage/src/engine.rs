@@ -79,6 +79,7 @@ pub(crate) struct Engine {
     wal: Option<NodeWal>,
     /// Those that are open with the node log, for its [keeper](crate::wal::keeper).
     open: Mutex<HashMap<Path, Weak<Db>>>,
+    bucket: bool,
 }
 
 /// A database to clone from, as it was at a checkpoint.
@@ -126,16 +127,26 @@ impl Engine {
             cache,
             settings: engine_settings(settings, wal.is_some()),
             compactor: compactor_options(settings),
-            compactions: Compactions::new(settings.compactions_process_max),
+            compactions: Compactions::new(
+                settings.compactions_process_max,
+                settings.poll(settings.compaction_poll_ms),
+                FlushLimits::new(settings),
+            ),
             clock: Arc::new(DefaultSystemClock::new()),
             wal,
             open: Mutex::default(),
+            bucket: settings.store.is_some(),
         }
     }
 
     /// The log of all databases, if they share one.
     pub(crate) fn wal(&self) -> Option<&NodeWal> {
         self.wal.as_ref()
+    }
+
+    /// Where the databases of a table are.
+    pub(crate) fn directory(table: TableId) -> Path {
+        Path::from(format!("{DATA}/{table}"))
     }
 
     /// The path of a partition's database. As partition numbers are never given out twice, neither
@@ -283,7 +294,7 @@ impl Engine {
     pub(crate) async fn forget_lenders(&self, path: &Path) -> Result<()> {
         let options = GarbageCollectorOptions {
             detach_options: Some(GarbageCollectorScheduleOptions::default()),
-            ..no_garbage_options()
+            ..no_garbage_options(self.bucket)
         };
         let collected = self.admin(path).run_gc_once(options).await;
         collected.map_err(StorageError::engine(format!("detaching {path}")))
@@ -401,12 +412,12 @@ fn garbage_options(ours: &StorageSettings, node_log: bool) -> GarbageCollectorOp
         wal_options: every(poll).filter(|_| !node_log),
         compacted_options: every(slow),
         compactions_options: every(slow),
-        ..no_garbage_options()
+        ..no_garbage_options(ours.store.is_some())
     }
 }
 
 /// Collecting nothing.
-fn no_garbage_options() -> GarbageCollectorOptions {
+fn no_garbage_options(bucket: bool) -> GarbageCollectorOptions {
     GarbageCollectorOptions {
         manifest_options: None,
         wal_options: None,
@@ -414,8 +425,9 @@ fn no_garbage_options() -> GarbageCollectorOptions {
         compacted_options: None,
         compactions_options: None,
         detach_options: None,
-        // Needs conditional overwrites, which local files do not have. One process per directory.
-        boundary_files_enabled: false,
+        // A process that slept must not write a deleted manifest once more. Needs conditional
+        // overwrites, which local files do not have; but there, a directory has one process.
+        boundary_files_enabled: bucket,
         ..GarbageCollectorOptions::default()
     }
 }

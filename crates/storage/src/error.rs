@@ -35,6 +35,10 @@ pub enum StorageError {
     /// Somebody else changed a catalog object between our reading and our writing it.
     #[error("{0} was changed by another writer")]
     Conflict(String),
+    /// Another process has opened the same bucket and has it now. This process must be stopped: it
+    /// changes nothing there any more.
+    #[error("{0} was taken over by another process: stop this one")]
+    TakenOver(String),
     /// A part of a reslice did not finish within its bound; the reslice was undone.
     #[error("the {step} of the reslice took longer than {bound_ms} ms; it was undone")]
     TooSlow {

@@ -18,7 +18,7 @@
 //! however old, and a retired database counts for nobody.
 
 use crate::engine::Engine;
-use crate::error::Result;
+use crate::error::{Result, StorageError};
 use crate::faults::FaultPoint;
 use crate::partition::Partition;
 use crate::record::table::{RetiredRecord, TableRecord};
@@ -60,6 +60,7 @@ impl Storage {
             let Ok(_workflow) = table.begin_workflow() else {
                 continue;
             };
+            table.object.confirm().await?;
             let lenders = detach(&table, &mut report).await?;
             delete_unneeded(&table, &lenders, &mut report).await?;
         }
@@ -172,6 +173,17 @@ impl Unneeded {
     }
 }
 
+/// The lenders are those of the partitions that are served here: they say nothing about the retired
+/// partitions of any other map.
+fn check_served(table: &Table, record: &TableRecord) -> Result<()> {
+    let routes = table.routes();
+    let served = routes.partitions.iter().map(|partition| partition.id());
+    match served.eq(record.partitions.iter().map(|partition| partition.id)) {
+        true => Ok(()),
+        false => Err(StorageError::Conflict(table.name().to_owned())),
+    }
+}
+
 /// Deletes retired databases that are closed and on nobody's list.
 async fn delete_unneeded(
     table: &Table,
@@ -181,6 +193,7 @@ async fn delete_unneeded(
     let Some(record) = table.object.record().await? else {
         return Ok(());
     };
+    check_served(table, &record)?;
     // Parents whose last readers have not left are still open.
     let all_closed = table.closing.try_write().is_ok();
     let grace = Duration::from_millis(table.shared.settings.scan_grace_ms);
@@ -201,6 +214,7 @@ async fn delete_unneeded(
 async fn delete_retired(table: &Table, id: PartitionId, path: &Path) -> Result<()> {
     let shared = &table.shared;
     shared.reached(FaultPoint::RetireDeleting).await?;
+    table.object.confirm().await?;
     shared.engine.delete(path).await?;
     shared.directory.remove_empty(path.as_ref())?;
     shared.reached(FaultPoint::RetireDeleted).await?;

@@ -25,11 +25,11 @@ use crate::wal::NodeWal;
 use bytes::Bytes;
 use object_store::path::Path;
 use slatedb::config::{DurabilityLevel, PutOptions, ReadOptions, WriteOptions};
-use slatedb::{Db, WriteHandle};
+use slatedb::{Db, DbStatus, WriteHandle};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, watch};
 use tokio::time::timeout;
 use types::PartitionId;
 
@@ -63,6 +63,7 @@ pub(crate) struct Partition {
     info: PartitionInfo,
     path: Path,
     db: Arc<Db>,
+    status: watch::Receiver<DbStatus>,
     /// Where its writes go first, if that is shared with other partitions.
     wal: Option<NodeWal>,
     gate: Arc<RwLock<Gate>>,
@@ -110,6 +111,7 @@ impl Partition {
             info,
             path,
             committer,
+            status: db.subscribe(),
             db,
             wal,
             gate: Arc::new(RwLock::new(Gate::Open)),
@@ -183,7 +185,11 @@ impl Partition {
     /// The newest durable version of a key.
     pub(crate) async fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
         if let Some(known) = self.rows.get(key) {
-            return Ok(known);
+            // Nobody else would ask whether the database was taken over.
+            match self.status.borrow().close_reason.is_none() {
+                true => return Ok(known),
+                false => self.rows.lose(key),
+            }
         }
         let note = self.rows.note(key, |seq| self.is_durable(seq));
         let options = ReadOptions::new().with_durability_filter(DurabilityLevel::Remote);

@@ -112,7 +112,7 @@ async fn run(table: &Arc<Table>, request: Reslice) -> Result<ResliceReport> {
     let attempt = Attempt::journal(table, plan).await?;
     match attempt.carry_out(begun).await {
         Ok(report) => Ok(report),
-        Err(error @ StorageError::Undecided(_)) => Err(error),
+        Err(error @ (StorageError::Undecided(_) | StorageError::TakenOver(_))) => Err(error),
         Err(error) => {
             tracing::warn!(table = table.name(), %error, "a reslice failed and is undone");
             // If this fails too, the next attempt or the next start does it.
@@ -225,7 +225,8 @@ impl Attempt {
 
     /// What to do with the gates and the children when publishing failed.
     async fn not_published(&self, mut cutover: Cutover, error: StorageError) -> StorageError {
-        if let StorageError::Undecided(object) = &error {
+        // The other process may have found the new map, and then nobody but us would write here.
+        if let StorageError::Undecided(object) | StorageError::TakenOver(object) = &error {
             self.table.set_undecided();
             for gate in &mut cutover.gates {
                 **gate = Gate::Undecided(object.clone());

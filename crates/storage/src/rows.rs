@@ -91,6 +91,13 @@ impl Rows {
         rows.get(&(self.partition, Bytes::copy_from_slice(key)))
     }
 
+    /// Forgets a key, as an entry of a database that is closed.
+    pub(crate) fn lose(&self, key: &[u8]) {
+        if let Some(rows) = &self.cache.rows {
+            rows.invalidate(&(self.partition, Bytes::copy_from_slice(key)));
+        }
+    }
+
     /// To be taken before a read; `durable` says whether all up to a sequence number is durable.
     /// `None` if what is read now must not be kept.
     pub(crate) fn note(&self, key: &[u8], durable: impl FnOnce(u64) -> bool) -> Option<Note> {

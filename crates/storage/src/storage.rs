@@ -193,6 +193,8 @@ impl Storage {
     /// at the next start.
     async fn publish(&self, table: &Table, record: TableRecord) -> Result<()> {
         self.shared.reached(FaultPoint::CreatePrepared).await?;
+        // Another process would delete the databases: it does not know the table.
+        self.catalog.confirm().await?;
         table.object.create(record).await
     }
 

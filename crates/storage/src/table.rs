@@ -10,7 +10,7 @@ use crate::error::{Result, StorageError};
 use crate::faults::FaultPoint;
 use crate::maintain::Unneeded;
 use crate::map::{AXIS_END, PartitionInfo, PartitionMap};
-use crate::partition::{Change, Partition, Usage};
+use crate::partition::{Change, Gate, Partition, Usage};
 use crate::record::table::TableRecord;
 use crate::rows::RowCache;
 use crate::scan::{Direction, Scan};
@@ -264,6 +264,18 @@ impl Table {
     /// No workflow begins any more, until a restart finds out what is the case.
     pub(crate) fn set_undecided(&self) {
         self.undecided.store(true, Ordering::SeqCst);
+    }
+
+    /// No write is accepted any more, until a restart finds out what is the case. The caller holds the
+    /// workflow.
+    pub(crate) async fn stop_writes(&self) {
+        self.set_undecided();
+        let object = format!("the record of table {}", self.name);
+        let stop = |partition: Arc<Partition>| {
+            let stopped = Gate::Undecided(object.clone());
+            async move { *partition.close_gate().await = stopped }
+        };
+        futures::future::join_all(self.routes().partitions.iter().cloned().map(stop)).await;
     }
 
     pub(crate) fn routes(&self) -> Arc<Routes> {

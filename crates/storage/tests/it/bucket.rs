@@ -196,10 +196,17 @@ async fn of_two_processes_the_newer_has_the_bucket_and_the_older_acknowledges_no
     assert_eq!(get(&after, "a").await.as_deref(), Some("1"));
     // Nor can it change the catalog once the newer one has.
     reslice(&after, &[1], &["m"]).await.unwrap();
-    let refused = reslice(&before, &[1], &["c"]).await;
-    assert!(refused.is_err(), "{refused:?}");
     put(&after, "a", "3").await;
     put(&after, "z", "3").await;
+    // Whatever it tries, for longer than retired partitions are kept, it leaves the newer one's alone.
+    for _ in 0..4 {
+        let refused = reslice(&before, &[1], &["c"]).await;
+        assert!(refused.is_err(), "{refused:?}");
+        let refused = older.maintain().await;
+        assert!(matches!(refused, Err(StorageError::TakenOver(_))), "{refused:?}");
+        tokio::time::sleep(Duration::from_millis(60)).await;
+    }
+    assert!(older.drop_table("orders").await.is_err());
     assert_eq!(load::ids(&after), [2, 3]);
     newer.close().await.unwrap();
     // What is left of the older one does not matter any more.
@@ -207,6 +214,142 @@ async fn of_two_processes_the_newer_has_the_bucket_and_the_older_acknowledges_no
     let storage = open(&wire).await;
     let orders = storage.table("orders").unwrap();
     assert_eq!(keys(&orders, KeyRange::full(), Direction::Forward).await, ["a", "z"]);
+    storage.close().await.unwrap();
+}
+
+/// Opens a second process while the first one waits at its `nth` write of the table's record, and answers
+/// what becomes of the first one's reslice.
+async fn take_over_during_a_reslice(nth: u64) {
+    let wire = Wire::in_memory();
+    let older = open(&wire).await;
+    let before = table(&older, "orders", &[]).await;
+    put(&before, "a", "1").await;
+    wire.rule(nth_put("catalog/tables/orders", nth, Fate::Stalled));
+    let resliced = before.clone();
+    let reslicing = tokio::spawn(async move { reslice(&resliced, &[1], &["m"]).await });
+    while !wire.met() {
+        tokio::task::yield_now().await;
+    }
+    let newer = open(&wire).await;
+    wire.release();
+    let refused = reslicing.await.unwrap();
+    assert!(matches!(refused, Err(StorageError::TakenOver(_))), "{refused:?}");
+    let refused = before.read_modify_write(b"a", |_| Decision::Put("2".into(), ())).await;
+    assert!(refused.is_err(), "{refused:?}");
+    let after = newer.table("orders").unwrap();
+    assert_eq!(get(&after, "a").await.as_deref(), Some("1"));
+    // A reslice of the newer one is not undone by the next of the older one.
+    reslice(&after, &[1], &["c"]).await.unwrap();
+    reslice(&before, &[1], &["m"]).await.unwrap_err();
+    put(&after, "a", "3").await;
+    newer.close().await.unwrap();
+    let _ = older.close().await;
+    let storage = open(&wire).await;
+    let orders = storage.table("orders").unwrap();
+    assert_eq!(orders.partition_map().partitions.len(), 2);
+    assert_eq!(get(&orders, "a").await.as_deref(), Some("3"));
+    storage.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_replaced_before_its_intent_is_written_does_not_reslice() {
+    take_over_during_a_reslice(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_replaced_in_its_cutover_does_not_publish() {
+    take_over_during_a_reslice(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_older_ones_reslice_does_not_undo_the_newer_ones_that_is_under_way() {
+    let wire = Wire::in_memory();
+    let older = open(&wire).await;
+    let before = table(&older, "orders", &[]).await;
+    put(&before, "a", "1").await;
+    let newer = open(&wire).await;
+    let after = newer.table("orders").unwrap();
+    reslice(&before, &[1], &["m"]).await.unwrap_err();
+    wire.rule(nth_put("catalog/tables/orders", 2, Fate::Stalled));
+    let resliced = after.clone();
+    let reslicing = tokio::spawn(async move { reslice(&resliced, &[1], &["m"]).await });
+    while !wire.met() {
+        tokio::task::yield_now().await;
+    }
+    reslice(&before, &[1], &["m"]).await.unwrap_err();
+    wire.release();
+    reslicing.await.unwrap().unwrap();
+    assert_eq!(get(&after, "a").await.as_deref(), Some("1"));
+    newer.close().await.unwrap();
+    let _ = older.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_the_older_process_remembers_are_not_shown_for_ever() {
+    let wire = Wire::in_memory();
+    let older = open(&wire).await;
+    let before = table(&older, "orders", &[]).await;
+    put(&before, "a", "1").await;
+    for _ in 0..3 {
+        assert_eq!(get(&before, "a").await.as_deref(), Some("1"));
+    }
+    let newer = open(&wire).await;
+    put(&newer.table("orders").unwrap(), "a", "2").await;
+    let refused = tokio::time::timeout(Duration::from_secs(30), async {
+        loop {
+            if let Err(error) = before.get(b"a").await {
+                return error;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    let refused = refused.await.expect("stale for ever");
+    assert!(matches!(refused, StorageError::Fenced(_)), "{refused}");
+    newer.close().await.unwrap();
+    let _ = older.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publication_after_which_the_bucket_cannot_be_listed_for_a_moment_counts() {
+    let wire = Wire::in_memory();
+    let storage = open(&wire).await;
+    let orders = table(&storage, "orders", &[]).await;
+    let (mut puts, mut lists) = (0, 0);
+    wire.rule(move |request, path| {
+        if !path.starts_with("catalog/tables/orders") {
+            return Fate::Done;
+        }
+        puts += u64::from(request == Request::Put);
+        lists += u64::from(request == Request::List && puts == 2);
+        match request == Request::List && lists == 1 {
+            true => Fate::Failed,
+            false => Fate::Done,
+        }
+    });
+    reslice(&orders, &[1], &["m"]).await.unwrap();
+    assert!(wire.met());
+    put(&orders, "a", "1").await;
+    storage.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_was_dropped_perhaps_refuses_writes() {
+    let wire = Wire::in_memory();
+    let mut settings = settings("s3://test/prefix");
+    settings.catalog_decide_ms_max = 100;
+    let storage = Storage::open(settings, wired(&wire)).await.unwrap();
+    let orders = table(&storage, "orders", &[]).await;
+    put(&orders, "a", "1").await;
+    wire.rule(|_, path| match path.starts_with("catalog/tables/orders") {
+        true => Fate::Failed,
+        false => Fate::Done,
+    });
+    let unknown = storage.drop_table("orders").await;
+    assert!(matches!(unknown, Err(StorageError::Undecided(_))), "{unknown:?}");
+    wire.mend();
+    let refused = orders.read_modify_write(b"a", |_| Decision::Put("2".into(), ())).await;
+    assert!(matches!(refused, Err(StorageError::Undecided(_))), "{refused:?}");
+    assert_eq!(get(&orders, "a").await.as_deref(), Some("1"));
     storage.close().await.unwrap();
 }
 
@@ -233,10 +376,13 @@ async fn writers_wait_for_a_stalled_bucket_and_nothing_is_lost() {
     // Requests that fail for a while, and some that lie about it, are sent again.
     let mut failures = 0;
     wire.rule(move |request, path| {
+        if request != Request::Put || !path.contains("/wal/") {
+            return Fate::Done;
+        }
         failures += 1;
-        match (request == Request::Put && path.contains("/wal/"), failures) {
-            (true, 1) => Fate::Failed,
-            (true, 2) => Fate::DoneButFailed,
+        match failures {
+            1 => Fate::Failed,
+            2 => Fate::DoneButFailed,
             _ => Fate::Done,
         }
     });
