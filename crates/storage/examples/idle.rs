@@ -67,7 +67,7 @@ async fn flood(table: &Arc<Table>, seconds: u64) {
     for writer in writers {
         writer.await.unwrap();
     }
-    let megabytes = written.load(Ordering::Relaxed) * FLOOD_BYTES as u64 >> 20;
+    let megabytes = (written.load(Ordering::Relaxed) * FLOOD_BYTES as u64) >> 20;
     println!(
         "a flood of {megabytes} MB in {seconds} s: {before} MB of memory before, {most} MB at the most"
     );
