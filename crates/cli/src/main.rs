@@ -109,12 +109,16 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
     })
 }
 
+/// What is logged by default. The engine tells in "info" why it repeats a request to the disk or the
+/// bucket; that is worth a line.
+const LOG_FILTER: &str = "warn,slatedb::retrying_object_store=info";
+
 /// Logs go to stderr, so that stdout stays clean for `--json`; RUST_LOG chooses what.
 fn init_logging(command: &Command) {
     let default = match command {
         // The trace is full of bursts, and the demo has its own lines.
         Command::Demo(_) => "warn,manager::anomalies=error",
-        _ => "warn",
+        _ => LOG_FILTER,
     };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));

@@ -6,6 +6,7 @@ use crate::service::{Service, ServiceError};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use storage::BucketEstimate;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// What `foreshard serve` takes.
@@ -17,6 +18,10 @@ pub(crate) struct Args {
     /// The data directory [default: ./foreshard-data]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// A bucket in the place of the data directory: s3://BUCKET/PREFIX, gs://... or az://... (the
+    /// latter two are untested); AWS_*, GOOGLE_* or AZURE_* in the environment say who you are
+    #[arg(long, value_name = "URL", conflicts_with = "data")]
+    store: Option<String>,
     /// The address of the DynamoDB API [default: 127.0.0.1:8000]
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
@@ -36,11 +41,28 @@ pub(crate) enum ServeError {
     Signal(std::io::Error),
 }
 
+/// What a bucket is expected to cost, in time and money.
+fn in_words(estimate: &BucketEstimate) -> String {
+    let (alone, stream) = estimate.write_ms;
+    format!(
+        "a partition's log is sent every {} ms at the most: expect {alone} to {stream} ms for a write; \
+         requests, at S3's prices, cost up to ${:.0} a month for a partition that is written to all \
+         the time and ${:.2} for an idle one",
+        estimate.flush_interval_ms,
+        estimate.active_partition_dollars,
+        estimate.idle_partition_dollars
+    )
+}
+
 /// Runs the service.
 pub(crate) async fn run(args: Args) -> Result<(), ServeError> {
     let mut config = Config::load(args.config.as_deref())?;
     if let Some(directory) = args.data {
         config.storage.directory = directory;
+        config.storage.store = None;
+    }
+    if args.store.is_some() {
+        config.storage.store = args.store;
     }
     if let Some(listen) = args.listen {
         config.server.listen = listen;
@@ -51,7 +73,10 @@ pub(crate) async fn run(args: Args) -> Result<(), ServeError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signal)?;
     let service = Service::predictive(&config, Arc::new(WallClock)).await?;
-    println!("Foreshard keeps its data in {}", config.storage.directory.display());
+    println!("Foreshard keeps its data in {}", config.storage.location());
+    if let Some(estimate) = BucketEstimate::new(&config.storage) {
+        println!("  {}", in_words(&estimate));
+    }
     println!("  DynamoDB API   http://{}", service.api_address());
     println!("  page, admin    http://{}", service.admin_address());
     println!("Try it:");

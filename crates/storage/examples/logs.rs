@@ -8,16 +8,14 @@
 //! it take to read the log?
 
 #![allow(clippy::unwrap_used, reason = "a measurement ends with the first error")]
+#![allow(dead_code, reason = "what other measurements share")]
 
-use bytes::Bytes;
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+mod support;
+
 use std::time::{Duration, Instant};
-use storage::{Components, Decision, LogKind, NewTable, Storage, StorageSettings, Table};
-use types::ManualClock;
+use storage::LogKind;
+use support::{VALUE_BYTES, measure, open, put, table};
 
-const VALUE_BYTES: usize = 400;
 /// Partitions and writers.
 const SHAPES: [(usize, usize); 5] = [(1, 1), (1, 64), (16, 1), (16, 64), (100, 64)];
 const REOPEN_PARTITIONS: usize = 100;
@@ -43,100 +41,6 @@ async fn main() {
         println!("{:>18} | node   {node} | {ratio:.1} ({least:.1} to {most:.1})", "");
     }
     reopen().await;
-}
-
-/// What one run came to.
-#[derive(Clone, Copy, Debug)]
-struct Figures {
-    per_second: f64,
-    p50_ms: f64,
-    p99_ms: f64,
-    max_ms: f64,
-}
-
-impl Figures {
-    fn new(mut latencies: Vec<Duration>, run: Duration) -> Self {
-        latencies.sort_unstable();
-        let count = latencies.len();
-        let ms = |part: f64| {
-            let at = ((count as f64 * part) as usize).min(count - 1);
-            latencies[at].as_secs_f64() * 1_000.0
-        };
-        let per_second = count as f64 / run.as_secs_f64();
-        Self { per_second, p50_ms: ms(0.5), p99_ms: ms(0.99), max_ms: ms(1.0) }
-    }
-}
-
-impl std::fmt::Display for Figures {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { per_second, p50_ms, p99_ms, max_ms } = self;
-        write!(f, "{per_second:>8.0} {p50_ms:>8.2} {p99_ms:>8.2} {max_ms:>7.1}")
-    }
-}
-
-async fn open(root: &Path, log: LogKind) -> Arc<Storage> {
-    let components = Components::new(Arc::new(ManualClock::new(0)), 1);
-    let settings = StorageSettings { log, ..StorageSettings::at(root) };
-    Storage::open(settings, components).await.unwrap()
-}
-
-/// A table with so many partitions of equal width.
-async fn table(storage: &Storage, partitions: usize) -> Arc<Table> {
-    let boundary = |n: usize| {
-        let start = (n as u64) * (u64::MAX / partitions as u64);
-        Bytes::copy_from_slice(&start.to_be_bytes())
-    };
-    let boundaries = (1..partitions).map(boundary).collect();
-    let definition = serde_json::Value::Null;
-    let new = NewTable { name: "measured".to_owned(), definition, boundaries };
-    storage.create_table(new).await.unwrap()
-}
-
-/// A key that is spread over the whole axis.
-fn key(writer: usize, n: u64) -> [u8; 16] {
-    let spread = (n * 64 + writer as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mut key = [0; 16];
-    key[..8].copy_from_slice(&spread.to_be_bytes());
-    key[8..].copy_from_slice(&n.to_be_bytes());
-    // The axis ends before nine bytes of 0xff.
-    key[0] &= 0xfe;
-    key
-}
-
-async fn put(table: &Table, writer: usize, n: u64) {
-    let value = Bytes::from(vec![n as u8; VALUE_BYTES]);
-    table.read_modify_write(&key(writer, n), |_| Decision::Put(value, ())).await.unwrap();
-}
-
-async fn measure(log: LogKind, partitions: usize, writers: usize, run: Duration) -> Figures {
-    let root = tempfile::tempdir_in(".").unwrap();
-    let storage = open(root.path(), log).await;
-    let table = table(&storage, partitions).await;
-    let stop = Arc::new(AtomicBool::new(false));
-    let write = |writer: usize| {
-        let (table, stop) = (table.clone(), stop.clone());
-        tokio::spawn(async move {
-            let mut latencies = Vec::new();
-            for n in 0.. {
-                if stop.load(Ordering::Relaxed) {
-                    break;
-                }
-                let begun = Instant::now();
-                put(&table, writer, n).await;
-                latencies.push(begun.elapsed());
-            }
-            latencies
-        })
-    };
-    let running: Vec<_> = (0..writers).map(write).collect();
-    tokio::time::sleep(run).await;
-    stop.store(true, Ordering::Relaxed);
-    let mut latencies = Vec::new();
-    for writer in running {
-        latencies.extend(writer.await.unwrap());
-    }
-    storage.close().await.unwrap();
-    Figures::new(latencies, run)
 }
 
 /// Opens a copy of a store that is open: what a crash leaves behind.

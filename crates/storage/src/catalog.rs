@@ -41,6 +41,7 @@ impl Catalog {
         let record = catalog.store.record().await?;
         if let Some(record) = &record {
             check_log(record, log)?;
+            catalog.store.claim().await?;
         } else {
             if !catalog.table_names().await?.is_empty() {
                 let reason = "is missing although there are tables".to_owned();
@@ -64,6 +65,17 @@ impl Catalog {
                 Ok((record, id))
             })
             .await
+    }
+
+    /// The number that the next table gets. Tables that have it, or later ones, were made by a process
+    /// that has taken over since.
+    pub(crate) async fn next_table(&self) -> Result<u64> {
+        Ok(self.store.record().await?.map_or(1, |record| record.next_table))
+    }
+
+    /// Makes sure that no other process has taken the store over.
+    pub(crate) async fn confirm(&self) -> Result<()> {
+        self.store.confirm().await
     }
 
     /// Every name that was ever used.
@@ -97,6 +109,19 @@ impl TableObject {
     /// The newest record, if the name was ever used.
     pub(crate) async fn record(&self) -> Result<Option<TableRecord>> {
         self.object.record().await
+    }
+
+    /// Takes the record away from a process that may still have it open.
+    pub(crate) async fn claim(&self) -> Result<()> {
+        match self.object.record().await? {
+            Some(record) if record.state != TableState::Dropped => self.object.claim().await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes sure that no other process has taken the table over.
+    pub(crate) async fn confirm(&self) -> Result<()> {
+        self.object.confirm().await
     }
 
     /// Writes the first record of a table; the name must be free.

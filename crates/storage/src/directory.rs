@@ -1,10 +1,12 @@
 //! The data directory: one process at a time, on a file system that can do what we need.
 //!
-//! Everything below it is reached through `object_store`, so that a bucket can take its place; what
-//! is special about local files (the lock, leftovers of a kill, syncing directories) is here.
+//! Everything below it is reached through `object_store`, and a bucket can take its place; what is
+//! special about local files (the lock, leftovers of a kill, syncing directories) is here, and is
+//! nothing for a bucket.
 
 use crate::catalog::CATALOG;
 use crate::error::{Result, StorageError};
+use crate::layer::Layer;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use parking_lot::Mutex;
@@ -20,7 +22,8 @@ const PROBE_LINK: &str = ".link-probe-2";
 /// An open data directory. The lock is held until [`unlock`](Self::unlock) or drop.
 #[derive(Debug)]
 pub(crate) struct DataDirectory {
-    root: PathBuf,
+    /// `None` for a bucket.
+    root: Option<PathBuf>,
     store: Arc<dyn ObjectStore>,
     fsync: bool,
     lock: Mutex<Option<File>>,
@@ -42,8 +45,29 @@ impl DataDirectory {
             .map_err(StorageError::store(context()))?
             .with_fsync(fsync);
         let (store, lock) = (Arc::new(store), Mutex::new(Some(lock)));
-        let root = root.to_owned();
-        Ok(Self { root, store, fsync, lock })
+        Ok(Self { root: Some(root.to_owned()), store, fsync, lock })
+    }
+
+    /// A bucket in the place of a directory.
+    pub(crate) fn bucket(store: Arc<dyn ObjectStore>) -> Self {
+        Self { root: None, store, fsync: false, lock: Mutex::new(None) }
+    }
+
+    /// The same, with something between it and its users.
+    pub(crate) fn under(mut self, layer: &dyn Layer) -> Self {
+        self.store = layer.over(self.store.clone());
+        self
+    }
+
+    /// Whether an operation that was reported as failed may still take effect later: a request to a
+    /// bucket may be on its way. On local files, an operation that has returned is over.
+    pub(crate) fn is_bucket(&self) -> bool {
+        self.root.is_none()
+    }
+
+    /// Where `path` is on the disk, if what is there has to be forced.
+    fn forced(&self, path: &str) -> Option<PathBuf> {
+        self.root.as_ref().filter(|_| self.fsync).map(|root| root.join(path))
     }
 
     /// The directory as an object store.
@@ -56,7 +80,7 @@ impl DataDirectory {
         if let Some(file) = self.lock.lock().take() {
             // Closing the file would do, but not if a process that was just forked still has it.
             if let Err(error) = file.unlock() {
-                tracing::warn!(directory = %self.root.display(), %error, "unlocking failed");
+                tracing::warn!(directory = ?self.root, %error, "unlocking failed");
             }
         }
     }
@@ -64,26 +88,27 @@ impl DataDirectory {
     /// Makes the directory entries below `path` survive a power cut. After a kill the newest
     /// entries may exist in the page cache only, and we are about to act on them.
     pub(crate) fn sync_tree(&self, path: &str) -> Result<()> {
-        if !self.fsync {
+        let Some(path) = self.forced(path) else {
             return Ok(());
-        }
-        let path = self.root.join(path);
+        };
         sync_directories(&path).map_err(StorageError::io(path.display().to_string()))
     }
 
     /// Makes the entries of one directory survive a power cut. Blocks.
     pub(crate) fn sync_directory(&self, path: &str) -> Result<()> {
-        if !self.fsync {
+        let Some(path) = self.forced(path) else {
             return Ok(());
-        }
-        let path = self.root.join(path);
+        };
         let synced = File::open(&path).and_then(|directory| directory.sync_all());
         synced.map_err(StorageError::io(path.display().to_string()))
     }
 
     /// Removes the directories below `path`, from which all files have been deleted.
     pub(crate) fn remove_empty(&self, path: &str) -> Result<()> {
-        let path = self.root.join(path);
+        let Some(root) = &self.root else {
+            return Ok(());
+        };
+        let path = root.join(path);
         match remove_empty_directories(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(StorageError::io(path.display().to_string())(error))

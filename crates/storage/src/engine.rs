@@ -14,7 +14,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parking_lot::Mutex;
 use slatedb::admin::{Admin, AdminBuilder};
-use slatedb::compactor::{CompactionSpec, SourceId};
+use slatedb::compactor::CompactorBuilder;
 use slatedb::config::{
     CheckpointOptions, CompactionWorkerOptions, CompactorOptions, FlushOptions, FlushType,
     GarbageCollectorDirectoryOptions, GarbageCollectorOptions, GarbageCollectorScheduleOptions,
@@ -30,11 +30,13 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 use types::{KeyRange, PartitionId, TableId};
 
+mod compactions;
 pub(crate) mod files;
 mod flushed_wal;
 #[cfg(test)]
 mod tests;
 
+use compactions::Compactions;
 use flushed_wal::FlushedWal;
 
 /// Where the databases are, relative to the store's root.
@@ -68,6 +70,8 @@ pub(crate) struct Engine {
     store: Arc<dyn ObjectStore>,
     cache: Arc<dyn DbCache>,
     settings: Settings,
+    compactor: CompactorOptions,
+    compactions: Arc<Compactions>,
     /// One for all databases, which goes on evenly from the start of the process: a database refuses
     /// to write, and closes, if its clock is behind a stamp that it has got from its parent.
     clock: Arc<dyn SystemClock>,
@@ -75,6 +79,7 @@ pub(crate) struct Engine {
     wal: Option<NodeWal>,
     /// Those that are open with the node log, for its [keeper](crate::wal::keeper).
     open: Mutex<HashMap<Path, Weak<Db>>>,
+    bucket: bool,
 }
 
 /// A database to clone from, as it was at a checkpoint.
@@ -117,14 +122,31 @@ impl Engine {
             .with_meta_cache(Some(moka(meta_bytes)))
             .build();
         let cache = Arc::new(cache);
-        let settings = engine_settings(settings, wal.is_some());
-        let clock = Arc::new(DefaultSystemClock::new());
-        Self { store, cache, settings, clock, wal, open: Mutex::default() }
+        Self {
+            store,
+            cache,
+            settings: engine_settings(settings, wal.is_some()),
+            compactor: compactor_options(settings),
+            compactions: Compactions::new(
+                settings.compactions_process_max,
+                settings.poll(settings.compaction_poll_ms),
+                FlushLimits::new(settings),
+            ),
+            clock: Arc::new(DefaultSystemClock::new()),
+            wal,
+            open: Mutex::default(),
+            bucket: settings.store.is_some(),
+        }
     }
 
     /// The log of all databases, if they share one.
     pub(crate) fn wal(&self) -> Option<&NodeWal> {
         self.wal.as_ref()
+    }
+
+    /// Where the databases of a table are.
+    pub(crate) fn directory(table: TableId) -> Path {
+        Path::from(format!("{DATA}/{table}"))
     }
 
     /// The path of a partition's database. As partition numbers are never given out twice, neither
@@ -135,8 +157,12 @@ impl Engine {
 
     /// Opens a database for writing and makes it if it does not exist.
     pub(crate) async fn open(&self, path: &Path) -> Result<Arc<Db>> {
+        let compactor = CompactorBuilder::new(path.clone(), self.store.clone())
+            .with_options(self.compactor.clone())
+            .with_scheduler_supplier(self.compactions.of_database(path));
         let mut builder = Db::builder(path.clone(), self.store.clone())
             .with_settings(self.settings.clone())
+            .with_compactor_builder(compactor)
             .with_system_clock(self.clock.clone())
             .with_db_cache(self.cache.clone(), CACHE_SCOPE);
         if let Some(wal) = &self.wal {
@@ -258,24 +284,9 @@ impl Engine {
     }
 
     /// Asks for a compaction of all files of an open database into one run of its own; false if
-    /// one is under way already.
-    pub(crate) async fn compact_all(&self, path: &Path) -> Result<bool> {
-        let failed = || StorageError::engine(format!("compacting {path}"));
-        let admin = self.admin(path);
-        let compactions = admin.read_compactions(None).await.map_err(failed())?;
-        let busy = compactions
-            .iter()
-            .flat_map(|compactions| compactions.recent_compactions())
-            .any(|compaction| compaction.active());
-        let Some(manifest) = self.manifest(path).await?.filter(|_| !busy) else {
-            return Ok(false);
-        };
-        let files = manifest.l0().iter().map(|view| SourceId::SstView(view.id));
-        let runs = manifest.compacted().iter().map(|run| SourceId::SortedRun(run.id));
-        let into = manifest.compacted().iter().map(|run| run.id).min().unwrap_or(0);
-        let spec = CompactionSpec::new(files.chain(runs).collect(), into);
-        admin.submit_compaction(spec).await.map_err(failed())?;
-        Ok(true)
+    /// that was asked for already.
+    pub(crate) fn compact_all(&self, path: &Path) -> bool {
+        self.compactions.want_all(path)
     }
 
     /// Takes lenders whose files are not used any more off a database's list, also by states of it
@@ -283,7 +294,7 @@ impl Engine {
     pub(crate) async fn forget_lenders(&self, path: &Path) -> Result<()> {
         let options = GarbageCollectorOptions {
             detach_options: Some(GarbageCollectorScheduleOptions::default()),
-            ..no_garbage_options()
+            ..no_garbage_options(self.bucket)
         };
         let collected = self.admin(path).run_gc_once(options).await;
         collected.map_err(StorageError::engine(format!("detaching {path}")))
@@ -352,7 +363,7 @@ fn moka(max_capacity: u64) -> Arc<dyn DbCache> {
 /// Ours in SlateDB's terms. Log flushes have no timer: the partition asks for them
 /// ([`commit`](crate::partition)), so that an idle one does nothing.
 fn engine_settings(ours: &StorageSettings, node_log: bool) -> Settings {
-    let compaction_poll = Duration::from_millis(ours.compaction_poll_ms);
+    let compaction_poll = ours.poll(ours.compaction_poll_ms);
     Settings {
         flush_interval: None,
         manifest_poll_interval: compaction_poll,
@@ -361,27 +372,33 @@ fn engine_settings(ours: &StorageSettings, node_log: bool) -> Settings {
         max_wal_flushes_before_l0_flush: WAL_FLUSHES_MAX,
         l0_max_ssts: ours.l0_files_max,
         l0_max_ssts_per_key: ours.l0_files_per_key_max,
-        compactor_options: Some(CompactorOptions {
-            poll_interval: compaction_poll,
-            commit_compacted_interval: compaction_poll,
-            max_concurrent_compactions: ours.compactions_max,
-            checkpoint_lifetime: Duration::from_millis(ours.scan_grace_ms),
-            worker_heartbeat_timeout: HEARTBEAT_TIMEOUT,
-            worker: Some(CompactionWorkerOptions {
-                max_concurrent_compactions: ours.compactions_max,
-                compactions_poll_interval: compaction_poll,
-                heartbeat_interval: HEARTBEAT,
-                ..CompactionWorkerOptions::default()
-            }),
-            ..CompactorOptions::default()
-        }),
+        // A compactor with our own scheduler is given to each database.
+        compactor_options: None,
         garbage_collector_options: Some(garbage_options(ours, node_log)),
         ..Settings::default()
     }
 }
 
+fn compactor_options(ours: &StorageSettings) -> CompactorOptions {
+    let poll = ours.poll(ours.compaction_poll_ms);
+    CompactorOptions {
+        poll_interval: poll,
+        commit_compacted_interval: poll,
+        max_concurrent_compactions: ours.compactions_max,
+        checkpoint_lifetime: Duration::from_millis(ours.scan_grace_ms),
+        worker_heartbeat_timeout: HEARTBEAT_TIMEOUT,
+        worker: Some(CompactionWorkerOptions {
+            max_concurrent_compactions: ours.compactions_max,
+            compactions_poll_interval: poll,
+            heartbeat_interval: HEARTBEAT,
+            ..CompactionWorkerOptions::default()
+        }),
+        ..CompactorOptions::default()
+    }
+}
+
 fn garbage_options(ours: &StorageSettings, node_log: bool) -> GarbageCollectorOptions {
-    let poll = Duration::from_millis(ours.garbage_poll_ms);
+    let poll = ours.poll(ours.garbage_poll_ms);
     let every = |interval| {
         Some(GarbageCollectorDirectoryOptions {
             interval: Some(interval),
@@ -395,12 +412,12 @@ fn garbage_options(ours: &StorageSettings, node_log: bool) -> GarbageCollectorOp
         wal_options: every(poll).filter(|_| !node_log),
         compacted_options: every(slow),
         compactions_options: every(slow),
-        ..no_garbage_options()
+        ..no_garbage_options(ours.store.is_some())
     }
 }
 
 /// Collecting nothing.
-fn no_garbage_options() -> GarbageCollectorOptions {
+fn no_garbage_options(bucket: bool) -> GarbageCollectorOptions {
     GarbageCollectorOptions {
         manifest_options: None,
         wal_options: None,
@@ -408,8 +425,9 @@ fn no_garbage_options() -> GarbageCollectorOptions {
         compacted_options: None,
         compactions_options: None,
         detach_options: None,
-        // Needs conditional overwrites, which local files do not have. One process per directory.
-        boundary_files_enabled: false,
+        // A process that slept must not write a deleted manifest once more. Needs conditional
+        // overwrites, which local files do not have; but there, a directory has one process.
+        boundary_files_enabled: bucket,
         ..GarbageCollectorOptions::default()
     }
 }

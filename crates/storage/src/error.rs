@@ -35,6 +35,10 @@ pub enum StorageError {
     /// Somebody else changed a catalog object between our reading and our writing it.
     #[error("{0} was changed by another writer")]
     Conflict(String),
+    /// Another process has opened the same bucket and has it now. This process must be stopped: it
+    /// changes nothing there any more.
+    #[error("{0} was taken over by another process: stop this one")]
+    TakenOver(String),
     /// A part of a reslice did not finish within its bound; the reslice was undone.
     #[error("the {step} of the reslice took longer than {bound_ms} ms; it was undone")]
     TooSlow {
@@ -47,6 +51,15 @@ pub enum StorageError {
     /// until the store is opened again, which decides it.
     #[error("the outcome of writing {0} is unknown; writes are refused until a restart decides it")]
     Undecided(String),
+    /// A read did not come back in time: the files cannot be read, or the disk or the bucket does not
+    /// answer. It may be tried again.
+    #[error("reading partition {id} took longer than {bound_ms} ms; the service's log says why")]
+    Unreadable {
+        /// The partition.
+        id: PartitionId,
+        /// The bound, from [`StorageSettings`](crate::StorageSettings).
+        bound_ms: u64,
+    },
     /// A file operation failed.
     #[error("{context}: {source}")]
     Io {

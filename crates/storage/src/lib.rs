@@ -10,6 +10,7 @@
 //! wherever the process dies. How, is told from top to bottom in docs/storage.md.
 
 mod blobs;
+mod bucket;
 mod catalog;
 mod check;
 mod directory;
@@ -18,11 +19,13 @@ mod error;
 mod faults;
 mod invariants;
 mod latch;
+mod layer;
 mod maintain;
 mod map;
 mod partition;
 mod record;
 mod reslice;
+mod rows;
 mod scan;
 mod settings;
 mod size;
@@ -33,9 +36,11 @@ mod versioned;
 mod wal;
 
 pub use blobs::Blobs;
+pub use bucket::BucketEstimate;
 pub use check::{CheckCounts, CheckReport, Finding, Severity};
 pub use error::{Result, StorageError};
 pub use faults::{FaultPoint, Faults, KillAt, NoFaults, Verdict};
+pub use layer::Layer;
 pub use maintain::MaintainReport;
 pub use map::{AXIS_END, PartitionInfo, PartitionMap};
 pub use nodelog::{LogMetrics, Powers};

@@ -5,27 +5,44 @@
 //! a parent that is on nobody's list is deleted. Each call does what can be done at the moment and
 //! does not wait: a compaction takes effect for a later call.
 //!
+//! The list that counts is not only the stored one. An open database works with a state in memory
+//! that follows the stored one at its polls, and reads that have begun work with an older one still.
+//! So a parent goes when it has been on no list, in memory either, for as long as a scan may take
+//! (`scan_grace_ms`).
+//!
+//! A partition that nobody writes to for a while is compacted, too, if its files hold much that was
+//! overwritten: the engine by itself leaves up to three runs of the same keys beside each other, and
+//! many files.
+//!
 //! Grandparents need no special care: a child's list names every database that it borrows from,
 //! however old, and a retired database counts for nobody.
 
 use crate::engine::Engine;
-use crate::error::Result;
+use crate::error::{Result, StorageError};
 use crate::faults::FaultPoint;
 use crate::partition::Partition;
 use crate::record::table::{RetiredRecord, TableRecord};
+use crate::scan::Direction;
 use crate::storage::Storage;
-use crate::table::Table;
+use crate::table::{Decision, Table};
+use bytes::Bytes;
 use object_store::path::Path;
-use std::collections::HashSet;
+use parking_lot::Mutex;
+use slatedb::VersionedManifest;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use types::PartitionId;
+
+/// A quiet partition is compacted if one part in this many of its largest run lies beside it.
+const UNTIDY_PART: u64 = 8;
 
 /// What a call of [`Storage::maintain`] found and did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MaintainReport {
     /// Partitions that still borrow files from retired parents.
     pub borrowing: u64,
-    /// Compactions that were asked for, to end the borrowing.
+    /// Compactions that were asked for, to end the borrowing or to make quiet partitions smaller.
     pub compactions: u64,
     /// Retired parents that are kept because somebody borrows from them.
     pub parents_kept: u64,
@@ -43,6 +60,7 @@ impl Storage {
             let Ok(_workflow) = table.begin_workflow() else {
                 continue;
             };
+            table.object.confirm().await?;
             let lenders = detach(&table, &mut report).await?;
             delete_unneeded(&table, &lenders, &mut report).await?;
         }
@@ -51,7 +69,7 @@ impl Storage {
 }
 
 /// Asks the partitions to become independent; answers which databases they still need.
-async fn detach(table: &Table, report: &mut MaintainReport) -> Result<HashSet<Path>> {
+async fn detach(table: &Arc<Table>, report: &mut MaintainReport) -> Result<HashSet<Path>> {
     let mut lenders = HashSet::new();
     for partition in &table.routes().partitions {
         let needed = detach_partition(table, partition, report).await?;
@@ -62,22 +80,108 @@ async fn detach(table: &Table, report: &mut MaintainReport) -> Result<HashSet<Pa
 }
 
 async fn detach_partition(
-    table: &Table,
+    table: &Arc<Table>,
     partition: &Arc<Partition>,
     report: &mut MaintainReport,
 ) -> Result<Vec<Path>> {
     let engine = &table.shared.engine;
     let before = engine.lenders(partition.path()).await?;
+    let in_memory = partition.db().manifest();
+    let in_memory = in_memory.external_dbs().iter().map(|lender| Path::from(lender.path.as_str()));
+    let mut needed: Vec<Path> = in_memory.collect();
     if before.is_empty() {
-        return Ok(Vec::new());
+        if partition.was_quiet() {
+            tidy_quiet(table, partition, report).await?;
+        }
+        return Ok(needed);
     }
     if before.iter().any(|lender| lender.files > 0) {
-        report.compactions += u64::from(engine.compact_all(partition.path()).await?);
+        report.compactions += u64::from(engine.compact_all(partition.path()));
     } else {
         engine.forget_lenders(partition.path()).await?;
     }
     let left = engine.lenders(partition.path()).await?;
-    Ok(left.into_iter().map(|lender| lender.path).collect())
+    needed.extend(left.into_iter().map(|lender| lender.path));
+    Ok(needed)
+}
+
+/// Makes a partition small to which nobody writes.
+async fn tidy_quiet(
+    table: &Arc<Table>,
+    partition: &Arc<Partition>,
+    report: &mut MaintainReport,
+) -> Result<()> {
+    let manifest = partition.db().manifest();
+    if is_untidy(&manifest) {
+        report.compactions += u64::from(table.shared.engine.compact_all(partition.path()));
+    } else if holds_garbage(&manifest) {
+        stir(table, partition).await?;
+    }
+    Ok(())
+}
+
+/// Whether files that a compaction has replaced may lie about for good: the engine deletes no file
+/// that is younger than the newest unsorted one, because that might be one that nobody has named yet.
+fn holds_garbage(manifest: &VersionedManifest) -> bool {
+    let newest_l0 = manifest.l0().iter().map(|view| view.sst.id.value()).max();
+    let runs = manifest.compacted().iter().flat_map(|run| run.sst_views());
+    runs.map(|view| view.sst.id.value()).max() > newest_l0
+}
+
+/// Writes one row once more, as it is, and flushes it: a new unsorted file.
+async fn stir(table: &Arc<Table>, partition: &Arc<Partition>) -> Result<()> {
+    let first = table.scan(partition.info().range.clone(), Direction::Forward).next().await?;
+    let Some((key, _)) = first else {
+        return Ok(());
+    };
+    let as_it_is = |old: Option<&Bytes>| match old {
+        Some(old) => Decision::Put(old.clone(), ()),
+        None => Decision::Keep(()),
+    };
+    table.read_modify_write(&key, as_it_is).await?;
+    partition.flush().await
+}
+
+/// Whether there is much beside the largest run: versions that were replaced, mostly, or keys that
+/// were never brought together.
+fn is_untidy(manifest: &VersionedManifest) -> bool {
+    let files = manifest.l0().iter().map(|view| view.estimate_size());
+    let runs = manifest.compacted().iter().map(|run| run.estimate_size());
+    let sizes: Vec<u64> = files.chain(runs).collect();
+    let largest = sizes.iter().max().copied().unwrap_or(0);
+    let beside = sizes.iter().sum::<u64>() - largest;
+    beside > largest / UNTIDY_PART
+}
+
+/// Since when retired partitions have been seen to be needed by nobody.
+#[derive(Debug, Default)]
+pub(crate) struct Unneeded(Mutex<HashMap<PartitionId, Instant>>);
+
+impl Unneeded {
+    /// Whether a partition that is needed now, or not, has not been for at least `grace`.
+    fn for_long(&self, id: PartitionId, needed: bool, grace: Duration) -> bool {
+        let mut since = self.0.lock();
+        if needed {
+            since.remove(&id);
+            return false;
+        }
+        since.entry(id).or_insert_with(Instant::now).elapsed() >= grace
+    }
+
+    fn forget(&self, id: PartitionId) {
+        self.0.lock().remove(&id);
+    }
+}
+
+/// The lenders are those of the partitions that are served here: they say nothing about the retired
+/// partitions of any other map.
+fn check_served(table: &Table, record: &TableRecord) -> Result<()> {
+    let routes = table.routes();
+    let served = routes.partitions.iter().map(|partition| partition.id());
+    match served.eq(record.partitions.iter().map(|partition| partition.id)) {
+        true => Ok(()),
+        false => Err(StorageError::Conflict(table.name().to_owned())),
+    }
 }
 
 /// Deletes retired databases that are closed and on nobody's list.
@@ -89,15 +193,19 @@ async fn delete_unneeded(
     let Some(record) = table.object.record().await? else {
         return Ok(());
     };
+    check_served(table, &record)?;
     // Parents whose last readers have not left are still open.
     let all_closed = table.closing.try_write().is_ok();
+    let grace = Duration::from_millis(table.shared.settings.scan_grace_ms);
     for RetiredRecord { id, .. } in record.retired {
         let path = Engine::path(table.id(), id);
-        if !all_closed || lenders.contains(&path) {
+        let needed = !all_closed || lenders.contains(&path);
+        if !table.unneeded.for_long(id, needed, grace) {
             report.parents_kept += 1;
             continue;
         }
         delete_retired(table, id, &path).await?;
+        table.unneeded.forget(id);
         report.parents_deleted += 1;
     }
     Ok(())
@@ -106,6 +214,7 @@ async fn delete_unneeded(
 async fn delete_retired(table: &Table, id: PartitionId, path: &Path) -> Result<()> {
     let shared = &table.shared;
     shared.reached(FaultPoint::RetireDeleting).await?;
+    table.object.confirm().await?;
     shared.engine.delete(path).await?;
     shared.directory.remove_empty(path.as_ref())?;
     shared.reached(FaultPoint::RetireDeleted).await?;

@@ -17,16 +17,20 @@ use crate::engine::{FlushLimits, flush_memtable};
 use crate::error::{Result, StorageError};
 use crate::latch::{Latch, Latches};
 use crate::map::PartitionInfo;
+use crate::rows::Rows;
 use crate::size::KnownSizes;
+use crate::table::Shared;
 use crate::uncancelled::uncancelled;
 use crate::wal::NodeWal;
 use bytes::Bytes;
 use object_store::path::Path;
 use slatedb::config::{DurabilityLevel, PutOptions, ReadOptions, WriteOptions};
-use slatedb::{Db, WriteHandle};
+use slatedb::{Db, DbStatus, WriteHandle};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
+use std::time::Duration;
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, watch};
+use tokio::time::timeout;
 use types::PartitionId;
 
 mod commit;
@@ -59,6 +63,7 @@ pub(crate) struct Partition {
     info: PartitionInfo,
     path: Path,
     db: Arc<Db>,
+    status: watch::Receiver<DbStatus>,
     /// Where its writes go first, if that is shared with other partitions.
     wal: Option<NodeWal>,
     gate: Arc<RwLock<Gate>>,
@@ -68,9 +73,15 @@ pub(crate) struct Partition {
     latches: Latches,
     /// The largest sequence number that was handed out here or found at opening.
     accepted_seq: AtomicU64,
+    /// Writes up to this one are known to be durable, perhaps more are.
+    durable_seq: AtomicU64,
+    /// The last accepted write when somebody last asked whether it was quiet here.
+    quiet_seq: AtomicU64,
     /// What was handed over since the last flush that was asked for here.
     handed_bytes: AtomicU64,
     sizes: KnownSizes,
+    read_ms_max: u64,
+    rows: Rows,
     /// `None` if the log commits by itself.
     committer: Option<Committer>,
 }
@@ -91,27 +102,29 @@ pub(crate) struct KeyWriter {
 }
 
 impl Partition {
-    pub(crate) fn new(
-        info: PartitionInfo,
-        path: Path,
-        db: Arc<Db>,
-        wal: Option<NodeWal>,
-    ) -> Arc<Self> {
-        let committer = wal.is_none().then(|| Committer::start((*db).clone()));
+    pub(crate) fn new(info: PartitionInfo, path: Path, db: Arc<Db>, shared: &Shared) -> Arc<Self> {
+        let (wal, settings) = (shared.engine.wal().cloned(), &shared.settings);
+        let committer =
+            wal.is_none().then(|| Committer::start((*db).clone(), settings.flush_pause()));
         let accepted_seq = AtomicU64::new(db.subscribe().borrow().durable_seq);
         Arc::new(Self {
             info,
             path,
             committer,
+            status: db.subscribe(),
             db,
             wal,
             gate: Arc::new(RwLock::new(Gate::Open)),
             usage: Arc::new(RwLock::new(Closed(false))),
             retired: AtomicBool::new(false),
             latches: Latches::default(),
+            durable_seq: AtomicU64::new(accepted_seq.load(Ordering::SeqCst)),
+            quiet_seq: AtomicU64::new(u64::MAX),
             accepted_seq,
             handed_bytes: AtomicU64::new(0),
             sizes: KnownSizes::default(),
+            read_ms_max: settings.read_ms_max,
+            rows: shared.rows.of_partition(),
         })
     }
 
@@ -133,6 +146,12 @@ impl Partition {
 
     pub(crate) fn accepted_seq(&self) -> u64 {
         self.accepted_seq.load(Ordering::SeqCst)
+    }
+
+    /// Whether nothing was written since this was last asked.
+    pub(crate) fn was_quiet(&self) -> bool {
+        let now = self.accepted_seq();
+        self.quiet_seq.swap(now, Ordering::SeqCst) == now
     }
 
     /// About how many bytes are in memory only.
@@ -165,9 +184,32 @@ impl Partition {
 
     /// The newest durable version of a key.
     pub(crate) async fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
+        if let Some(known) = self.rows.get(key) {
+            // Nobody else would ask whether the database was taken over.
+            match self.status.borrow().close_reason.is_none() {
+                true => return Ok(known),
+                false => self.rows.lose(key),
+            }
+        }
+        let note = self.rows.note(key, |seq| self.is_durable(seq));
         let options = ReadOptions::new().with_durability_filter(DurabilityLevel::Remote);
-        let got = self.db.get_with_options(key, &options).await;
-        got.map_err(StorageError::partition(self.id()))
+        let value = self.in_time(self.db.get_with_options(key, &options)).await?;
+        if let Some(note) = note {
+            self.rows.keep(key, value.as_ref(), note);
+        }
+        Ok(value)
+    }
+
+    /// What the engine reads, or an error if it takes too long: it tries for ever to read a file.
+    pub(crate) async fn in_time<T>(
+        &self,
+        read: impl Future<Output = std::result::Result<T, slatedb::Error>>,
+    ) -> Result<T> {
+        let bound_ms = self.read_ms_max;
+        match timeout(Duration::from_millis(bound_ms), read).await {
+            Ok(read) => read.map_err(StorageError::partition(self.id())),
+            Err(_) => Err(StorageError::Unreadable { id: self.id(), bound_ms }),
+        }
     }
 
     /// Waits for the turn to write `key`; `None` if the partition was replaced meanwhile.
@@ -234,8 +276,7 @@ impl std::fmt::Debug for Partition {
 impl KeyWriter {
     /// The newest version of the key, durable or not.
     pub(crate) async fn newest(&self, key: &[u8]) -> Result<Option<Bytes>> {
-        let got = self.partition.db.get(key).await;
-        got.map_err(StorageError::partition(self.partition.id()))
+        self.partition.in_time(self.partition.db.get(key)).await
     }
 
     /// Hands a change to the engine and waits until it is durable. If the caller goes away, the
@@ -276,12 +317,22 @@ impl Partition {
             Some(wal) => wal.durable(write).await?,
             None => write.await_durable().await,
         };
-        durable.map_err(StorageError::partition(self.id()))
+        durable.map_err(StorageError::partition(self.id()))?;
+        self.durable_seq.fetch_max(write.seqnum(), Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Whether durable reads show all writes up to `seq`.
+    fn is_durable(&self, seq: u64) -> bool {
+        // Whoever waited for the last write may have gone away before it was durable.
+        seq <= self.durable_seq.load(Ordering::SeqCst)
+            || seq <= self.db.subscribe().borrow().durable_seq
     }
 
     async fn hand_over(&self, key: Bytes, change: Change) -> Result<WriteHandle> {
         let options = WriteOptions::default();
         let bytes = key.len() as u64;
+        let writing = self.rows.writing(&key);
         let handed = match change {
             Change::Put(value) => {
                 self.handed_bytes.fetch_add(bytes + value.len() as u64, Ordering::SeqCst);
@@ -294,6 +345,7 @@ impl Partition {
             }
         };
         let handle = handed.map_err(StorageError::partition(self.id()))?;
+        writing.handed_over(handle.seqnum());
         self.accepted_seq.fetch_max(handle.seqnum(), Ordering::SeqCst);
         if let Some(committer) = &self.committer {
             committer.wake();

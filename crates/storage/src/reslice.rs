@@ -112,7 +112,7 @@ async fn run(table: &Arc<Table>, request: Reslice) -> Result<ResliceReport> {
     let attempt = Attempt::journal(table, plan).await?;
     match attempt.carry_out(begun).await {
         Ok(report) => Ok(report),
-        Err(error @ StorageError::Undecided(_)) => Err(error),
+        Err(error @ (StorageError::Undecided(_) | StorageError::TakenOver(_))) => Err(error),
         Err(error) => {
             tracing::warn!(table = table.name(), %error, "a reslice failed and is undone");
             // If this fails too, the next attempt or the next start does it.
@@ -129,7 +129,16 @@ impl Attempt {
         let sources: Vec<Arc<Partition>> = routes.partitions[plan.sources.clone()].to_vec();
         let source_ids: Vec<PartitionId> = sources.iter().map(|source| source.id()).collect();
         let now_ms = table.shared.clock.now_ms();
+        let retired_max = table.shared.settings.retired_max;
         let intend = |record: &mut TableRecord| {
+            if record.retired.len() >= retired_max {
+                return Err(StorageError::Refused(format!(
+                    "table {} has {} retired partitions that others still borrow from, and {retired_max} \
+                     is the most: housekeeping has to let go of some first; try again later",
+                    record.name,
+                    record.retired.len()
+                )));
+            }
             let ids = record.take_partition_ids(plan.children.len());
             let numbered = ids.into_iter().zip(&plan.children);
             let children: Vec<PartitionRecord> =
@@ -216,7 +225,8 @@ impl Attempt {
 
     /// What to do with the gates and the children when publishing failed.
     async fn not_published(&self, mut cutover: Cutover, error: StorageError) -> StorageError {
-        if let StorageError::Undecided(object) = &error {
+        // The other process may have found the new map, and then nobody but us would write here.
+        if let StorageError::Undecided(object) | StorageError::TakenOver(object) = &error {
             self.table.set_undecided();
             for gate in &mut cutover.gates {
                 **gate = Gate::Undecided(object.clone());

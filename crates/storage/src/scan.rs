@@ -50,22 +50,19 @@ impl Scan {
     /// The next key and its value; `None` when the range is read.
     pub async fn next(&mut self) -> Result<Option<(Bytes, Bytes)>> {
         while !self.left.is_empty() {
-            let view = match self.view.take() {
-                Some(view) if !self.must_renew(&view) => self.view.insert(view),
-                _ => {
-                    let view = self.open_view().await?;
-                    self.view.insert(view)
-                }
+            // A view whose read has failed is not kept: who asks again gets a new one.
+            let mut view = match self.view.take() {
+                Some(view) if !self.must_renew(&view) => view,
+                _ => self.open_view().await?,
             };
-            let row = view.rows.next().await;
-            match row.map_err(StorageError::partition(view.partition.id()))? {
+            match view.partition.in_time(view.rows.next()).await? {
                 Some(row) => {
+                    self.view = Some(view);
                     self.pass_key(&row.key);
                     return Ok(Some((row.key, row.value)));
                 }
                 None => {
                     let range = view.partition.info().range.clone();
-                    self.view = None;
                     if !self.pass_partition(&range) {
                         break;
                     }
@@ -106,8 +103,8 @@ impl Scan {
             }
         })?;
         let end = range.end.unwrap_or_else(|| Bytes::from_static(&AXIS_END));
-        let rows = partition.db().scan_with_options(range.start..end, &options).await;
-        let rows = rows.map_err(StorageError::partition(partition.id()))?;
+        let scan = partition.db().scan_with_options(range.start..end, &options);
+        let rows = partition.in_time(scan).await?;
         Ok(View { partition, _usage: usage, rows, opened })
     }
 

@@ -6,11 +6,13 @@
 
 use crate::error::{Result, StorageError};
 use crate::faults::{Faults, NoFaults};
+use crate::layer::Layer;
 use crate::wal;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use types::Clock;
 
 /// The settings of a [`Storage`](crate::Storage). Every field has a default.
@@ -19,11 +21,18 @@ use types::Clock;
 pub struct StorageSettings {
     /// The data directory; created if it does not exist.
     pub directory: PathBuf,
+    /// A bucket in the place of the directory: `s3://bucket/prefix`, `gs://…` or `az://…`.
+    pub store: Option<String>,
+    /// In a bucket, the shortest time between two flushes of a partition's log. Each is a request
+    /// that costs money.
+    pub bucket_flush_ms: u64,
+    /// In a bucket, the shortest time between two polls of a partition, for the same reason.
+    pub bucket_poll_ms: u64,
     /// Whether what is acknowledged is forced onto the disk. Without it, acknowledged writes survive
     /// the death of the process but not of the machine: for tests and data that may be lost.
     pub fsync: bool,
     /// Where the newest writes are kept until they are in sorted files. Fixed when a directory is
-    /// made.
+    /// made; a bucket always has [`LogKind::Engine`].
     pub log: LogKind,
     /// A segment of the node log that is larger is followed by a new one.
     pub log_segment_bytes: u64,
@@ -36,6 +45,8 @@ pub struct StorageSettings {
     pub log_wait_ms_max: u64,
     /// Memory for cached blocks and indexes of all partitions together.
     pub cache_bytes: u64,
+    /// Memory for single rows that are read often, of all partitions together; 0 for none.
+    pub row_cache_bytes: u64,
     /// A partition's memtable is written to disk as a sorted file when it is this large.
     pub memtable_bytes: usize,
     /// Writers of a partition wait while it holds this many bytes that are not in sorted files.
@@ -48,6 +59,8 @@ pub struct StorageSettings {
     pub compaction_poll_ms: u64,
     /// How many compactions a partition runs at once.
     pub compactions_max: usize,
+    /// How many compactions all partitions together run at once.
+    pub compactions_process_max: usize,
     /// How long files that a compaction replaced stay readable for scans that still use them.
     /// A scan renews its view after half of it.
     pub scan_grace_ms: u64,
@@ -55,6 +68,11 @@ pub struct StorageSettings {
     pub garbage_poll_ms: u64,
     /// How long a file must have been unreferenced before it is deleted.
     pub garbage_age_ms: u64,
+    /// A table with so many retired partitions that somebody still borrows from is not resliced before
+    /// housekeeping has let go of some.
+    pub retired_max: usize,
+    /// A read that takes longer than this fails: the engine tries for ever.
+    pub read_ms_max: u64,
     /// How many bytes a scan fetches ahead of its reader.
     pub scan_ahead_bytes: usize,
     /// A reslice that cannot begin its cutover within this time is given up.
@@ -70,6 +88,9 @@ impl Default for StorageSettings {
     fn default() -> Self {
         Self {
             directory: PathBuf::from("foreshard-data"),
+            store: None,
+            bucket_flush_ms: 100,
+            bucket_poll_ms: 60_000,
             fsync: true,
             log: LogKind::Node,
             log_segment_bytes: 32 << 20,
@@ -77,15 +98,19 @@ impl Default for StorageSettings {
             log_bytes_max: 512 << 20,
             log_wait_ms_max: 10_000,
             cache_bytes: 256 << 20,
+            row_cache_bytes: 32 << 20,
             memtable_bytes: 32 << 20,
             unflushed_bytes_max: 128 << 20,
             l0_files_max: 32,
             l0_files_per_key_max: 16,
             compaction_poll_ms: 5_000,
             compactions_max: 1,
+            compactions_process_max: 4,
             scan_grace_ms: 60_000,
             garbage_poll_ms: 10_000,
             garbage_age_ms: 30_000,
+            retired_max: 128,
+            read_ms_max: 10_000,
             scan_ahead_bytes: 64 << 10,
             prepare_ms_max: 60_000,
             cutover_ms_max: 5_000,
@@ -131,14 +156,45 @@ impl StorageSettings {
                 "l0_files_max and l0_files_per_key_max: at least {L0_FILES_MIN}"
             ));
         }
-        let polls = [self.compaction_poll_ms, self.garbage_poll_ms, self.cutover_ms_max];
-        if polls.contains(&0) || self.compactions_max == 0 {
-            return refuse("polls, bounds and compactions_max must not be 0".to_owned());
+        let polls =
+            [self.compaction_poll_ms, self.garbage_poll_ms, self.cutover_ms_max, self.read_ms_max];
+        let compactions = [self.compactions_max, self.compactions_process_max];
+        if polls.contains(&0) || compactions.contains(&0) {
+            return refuse(
+                "polls, bounds, compactions_max and compactions_process_max must not be 0"
+                    .to_owned(),
+            );
         }
         match wal::log_settings(self).check() {
-            Err(error) if self.log == LogKind::Node => refuse(error.to_string()),
+            Err(error) if self.log_kind() == LogKind::Node => refuse(error.to_string()),
             _ => Ok(()),
         }
+    }
+
+    /// The log that the store has.
+    pub(crate) fn log_kind(&self) -> LogKind {
+        match self.store {
+            Some(_) => LogKind::Engine,
+            None => self.log,
+        }
+    }
+
+    /// How often a partition may look for something, if it would like to every `poll_ms`.
+    pub(crate) fn poll(&self, poll_ms: u64) -> Duration {
+        Duration::from_millis(match self.store {
+            Some(_) => poll_ms.max(self.bucket_poll_ms),
+            None => poll_ms,
+        })
+    }
+
+    /// The shortest time between two flushes of a partition's own log.
+    pub(crate) fn flush_pause(&self) -> Duration {
+        Duration::from_millis(if self.store.is_some() { self.bucket_flush_ms } else { 0 })
+    }
+
+    /// Where the store is, in words.
+    pub fn location(&self) -> String {
+        self.store.clone().unwrap_or_else(|| self.directory.display().to_string())
     }
 
     /// The defaults for a data directory.
@@ -157,12 +213,14 @@ pub struct Components {
     /// From it come the nonces by which a catalog write recognises itself. Must differ from one
     /// start of the process to the next.
     pub seed: u64,
+    /// Put over the files, or the bucket; not over the node log.
+    pub layer: Option<Arc<dyn Layer>>,
 }
 
 impl Components {
     /// A clock and a seed, and no faults.
     pub fn new(clock: Arc<dyn Clock>, seed: u64) -> Self {
-        Self { clock, faults: Arc::new(NoFaults), seed }
+        Self { clock, faults: Arc::new(NoFaults), seed, layer: None }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A store: the data directory, its catalog, and its open tables.
 
 use crate::blobs::Blobs;
+use crate::bucket;
 use crate::catalog::{CATALOG, Catalog, check_table_name};
 use crate::directory::DataDirectory;
 use crate::engine::Engine;
@@ -8,6 +9,7 @@ use crate::error::{Result, StorageError};
 use crate::faults::FaultPoint;
 use crate::map::AXIS_END;
 use crate::record::table::{PartitionRecord, TableRecord, TableState};
+use crate::rows::RowCache;
 use crate::settings::{Components, LogKind, StorageSettings};
 use crate::table::open::Expect;
 use crate::table::{Life, Shared, Table};
@@ -55,9 +57,7 @@ impl Storage {
     /// Opens a data directory, or makes one, and finishes or undoes what a crash interrupted.
     pub async fn open(settings: StorageSettings, components: Components) -> Result<Arc<Self>> {
         settings.check()?;
-        let (root, fsync) = (settings.directory.clone(), settings.fsync);
-        let opened = tokio::task::spawn_blocking(move || DataDirectory::open(&root, fsync));
-        let directory = Arc::new(opened.await.map_err(|_| StorageError::Closed)??);
+        let directory = open_directory(&settings, &components).await?;
         directory.sync_tree(CATALOG)?;
         let context = Arc::new(CatalogContext::new(
             directory.clone(),
@@ -66,13 +66,14 @@ impl Storage {
             settings.catalog_decide_ms_max,
         ));
         let now_ms = components.clock.now_ms();
-        let catalog = Catalog::open(context.clone(), now_ms, settings.log).await?;
+        let catalog = Catalog::open(context.clone(), now_ms, settings.log_kind()).await?;
         let store = directory.store().clone();
         let wal = open_log(&directory, &settings, &components).await?;
         let engine = Arc::new(Engine::new(store.clone(), &settings, wal));
         let shared = Arc::new(Shared {
             _keeper: engine.wal().map(|wal| Keeper::start(wal, &engine)),
             engine,
+            rows: RowCache::new(settings.row_cache_bytes),
             catalog: context,
             directory,
             clock: components.clock,
@@ -192,6 +193,8 @@ impl Storage {
     /// at the next start.
     async fn publish(&self, table: &Table, record: TableRecord) -> Result<()> {
         self.shared.reached(FaultPoint::CreatePrepared).await?;
+        // Another process would delete the databases: it does not know the table.
+        self.catalog.confirm().await?;
         table.object.create(record).await
     }
 
@@ -204,13 +207,32 @@ impl Storage {
     }
 }
 
+/// Opens the data directory, or the bucket in its place.
+async fn open_directory(
+    settings: &StorageSettings,
+    components: &Components,
+) -> Result<Arc<DataDirectory>> {
+    let (settings, layer) = (settings.clone(), components.layer.clone());
+    let opening = tokio::task::spawn_blocking(move || {
+        let directory = match &settings.store {
+            Some(address) => DataDirectory::bucket(bucket::open(address)?),
+            None => DataDirectory::open(&settings.directory, settings.fsync)?,
+        };
+        Ok(Arc::new(match layer {
+            Some(layer) => directory.under(&*layer),
+            None => directory,
+        }))
+    });
+    opening.await.map_err(|_| StorageError::Closed)?
+}
+
 /// Opens the log that all databases share, if they do.
 async fn open_log(
     directory: &Arc<DataDirectory>,
     settings: &StorageSettings,
     components: &Components,
 ) -> Result<Option<NodeWal>> {
-    if settings.log != LogKind::Node {
+    if settings.log_kind() != LogKind::Node {
         return Ok(None);
     }
     let (directory, settings) = (directory.clone(), settings.clone());
@@ -243,6 +265,6 @@ fn first_record(id: TableId, new: NewTable, ranges: &[KeyRange], now_ms: i64) ->
 
 impl std::fmt::Debug for Storage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Storage").field("directory", &self.shared.settings.directory).finish()
+        f.debug_struct("Storage").field("location", &self.shared.settings.location()).finish()
     }
 }

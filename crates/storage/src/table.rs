@@ -8,9 +8,11 @@ use crate::catalog::TableObject;
 use crate::engine::Engine;
 use crate::error::{Result, StorageError};
 use crate::faults::FaultPoint;
+use crate::maintain::Unneeded;
 use crate::map::{AXIS_END, PartitionInfo, PartitionMap};
-use crate::partition::{Change, Partition, Usage};
+use crate::partition::{Change, Gate, Partition, Usage};
 use crate::record::table::TableRecord;
+use crate::rows::RowCache;
 use crate::scan::{Direction, Scan};
 use crate::settings::StorageSettings;
 use crate::versioned::CatalogContext;
@@ -32,6 +34,8 @@ pub const VALUE_BYTES_MAX: usize = 8 << 20;
 /// What all tables of a store share.
 pub(crate) struct Shared {
     pub(crate) engine: Arc<Engine>,
+    /// Rows that are read often, of all partitions.
+    pub(crate) rows: RowCache,
     /// Lets the node log forget, if there is one.
     pub(crate) _keeper: Option<Keeper>,
     pub(crate) catalog: Arc<CatalogContext>,
@@ -82,6 +86,8 @@ pub struct Table {
     undecided: AtomicBool,
     /// Held by whatever changes the table's partitions.
     pub(crate) workflow: Arc<tokio::sync::Mutex<()>>,
+    /// Which retired partitions nobody needs any more.
+    pub(crate) unneeded: Unneeded,
     /// Held, shared, by retired partitions that are still being closed.
     pub(crate) closing: Arc<tokio::sync::RwLock<()>>,
 }
@@ -258,6 +264,18 @@ impl Table {
     /// No workflow begins any more, until a restart finds out what is the case.
     pub(crate) fn set_undecided(&self) {
         self.undecided.store(true, Ordering::SeqCst);
+    }
+
+    /// No write is accepted any more, until a restart finds out what is the case. The caller holds the
+    /// workflow.
+    pub(crate) async fn stop_writes(&self) {
+        self.set_undecided();
+        let object = format!("the record of table {}", self.name);
+        let stop = |partition: Arc<Partition>| {
+            let stopped = Gate::Undecided(object.clone());
+            async move { *partition.close_gate().await = stopped }
+        };
+        futures::future::join_all(self.routes().partitions.iter().cloned().map(stop)).await;
     }
 
     pub(crate) fn routes(&self) -> Arc<Routes> {

@@ -49,6 +49,21 @@ async fn only_loopback_is_served_without_credentials() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_no_bucket_is_refused() {
+    let foreshard = |arguments: &[&str]| {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_foreshard"));
+        command.arg("serve").args(arguments);
+        command
+    };
+    let (code, said) = failure(foreshard(&["--store", "ftp://host/prefix"])).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("use s3, gs or az"), "{said}");
+    assert_eq!(said.trim().lines().count(), 1, "{said}");
+    let both = foreshard(&["--store", "s3://bucket", "--data", "somewhere"]);
+    assert_eq!(failure(both).await.0, Some(2), "a directory or a bucket");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn wrong_usage_exits_with_2() {
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_foreshard"));
     command.arg("sevre");

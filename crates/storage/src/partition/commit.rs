@@ -8,6 +8,7 @@ use slatedb::Db;
 use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
+use tokio::time::{Duration, Instant, sleep_until};
 
 /// Flushes a partition's log whenever something was written.
 #[derive(Debug)]
@@ -17,16 +18,21 @@ pub(super) struct Committer {
 }
 
 impl Committer {
-    pub(super) fn start(db: Db) -> Self {
+    /// Between two flushes lies `pause` at least: where each of them costs money.
+    pub(super) fn start(db: Db, pause: Duration) -> Self {
         let wake = Arc::new(Notify::new());
         let woken = wake.clone();
         let task = tokio::spawn(async move {
             loop {
                 woken.notified().await;
+                let next = Instant::now() + pause;
                 // The writers learn of a failure from their handles: the database is closed then.
                 if let Err(error) = db.flush().await {
                     tracing::debug!(%error, "a log flush failed; the committer ends");
                     return;
+                }
+                if !pause.is_zero() {
+                    sleep_until(next).await;
                 }
             }
         });

@@ -1,6 +1,9 @@
 //! Undoing a reslice that was not published: its children are deleted, with the checkpoints that
 //! hold their parents' files, and then its intent. The parents were never touched.
 //!
+//! What is undone is what this process has written or has claimed at its start: the record is read
+//! from nowhere else, and says [`TakenOver`](crate::StorageError::TakenOver) when it is another's.
+//!
 //! Every step may be repeated, so a crash in the middle is undone again at the next start.
 
 use crate::catalog::TableObject;

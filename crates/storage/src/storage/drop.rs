@@ -14,7 +14,8 @@ use crate::table::{Life, Shared};
 impl Storage {
     /// Deletes a table and its data. Waits for a reslice that is under way; requests that are
     /// under way finish, later ones find no table. If this fails half-way, the table is gone and
-    /// the next start deletes the rest; its name is not free before that.
+    /// the next start deletes the rest; its name is not free before that. If it cannot be found out
+    /// whether the catalog says so, the table refuses writes until a start decides it.
     pub async fn drop_table(&self, name: &str) -> Result<()> {
         let _changing = self.change().await?;
         let missing = || StorageError::NoSuchTable(name.to_owned());
@@ -24,7 +25,14 @@ impl Storage {
             record.state = TableState::Dropping;
             Ok(())
         };
-        table.object.update(dropping).await?;
+        match table.object.update(dropping).await {
+            // The next start may find that the table is gone, and every write with it.
+            Err(error @ (StorageError::Undecided(_) | StorageError::TakenOver(_))) => {
+                table.stop_writes().await;
+                return Err(error);
+            }
+            answer => answer?,
+        }
         self.change_tables(|tables| tables.retain(|other| other.name() != name));
         table.close(Life::Dropped).await?;
         self.shared.reached(FaultPoint::DropJournaled).await?;

@@ -27,6 +27,8 @@ pub(super) async fn open_tables(
     let mut resting = Vec::new();
     for name in names {
         let object = catalog.table(&name).await?;
+        // Before anything is undone: the process before may be about to publish what is undone here.
+        object.claim().await?;
         undo_unpublished(shared, &object).await?;
         match object.record().await? {
             Some(record) if record.state == TableState::Active => resting.push((object, record)),
@@ -37,7 +39,7 @@ pub(super) async fn open_tables(
         }
     }
     let records: Vec<&TableRecord> = resting.iter().map(|(_, record)| record).collect();
-    sweep_orphans(shared, &records).await?;
+    sweep_orphans(shared, &records, catalog.next_table().await?).await?;
     let mut tables = Vec::new();
     for (object, record) in resting {
         tables.push(Table::open(shared.clone(), object, record, Expect::Database).await?);
@@ -46,21 +48,28 @@ pub(super) async fn open_tables(
 }
 
 /// Deletes databases that belong to nobody: of a table whose making was interrupted, or written by
-/// a clone that ended after it had been undone.
-async fn sweep_orphans(shared: &Shared, records: &[&TableRecord]) -> Result<()> {
+/// a clone that ended after it had been undone. Numbers only grow: a number that had not been given out
+/// when the catalog was claimed belongs to a process that has taken over meanwhile.
+async fn sweep_orphans(shared: &Shared, records: &[&TableRecord], next_table: u64) -> Result<()> {
     let named: HashSet<Path> = records
         .iter()
         .flat_map(|record| record.databases().map(|id| Engine::path(record.id, id)))
         .collect();
     for table in directories(shared, &Path::from(DATA)).await? {
+        if number(&table).is_some_and(|number| number >= next_table) {
+            continue;
+        }
+        let record = records.iter().find(|record| table == Engine::directory(record.id));
+        let next = record.map_or(u64::MAX, |record| record.next_partition);
         for database in directories(shared, &table).await? {
-            if !named.contains(&database) {
+            let older = number(&database).is_none_or(|number| number < next);
+            if older && !named.contains(&database) {
                 tracing::info!(%database, "deleting a database that belongs to no table");
                 shared.engine.delete(&database).await?;
                 shared.directory.remove_empty(database.as_ref())?;
             }
         }
-        if !records.iter().any(|record| table == Path::from(format!("{DATA}/{}", record.id))) {
+        if record.is_none() {
             shared.engine.delete_files(&table).await?;
             shared.directory.remove_empty(table.as_ref())?;
         }
@@ -79,6 +88,11 @@ async fn forget_orphans(shared: &Shared, named: &HashSet<Path>) -> Result<()> {
         wal.drop_database(database).await?;
     }
     Ok(())
+}
+
+/// The number in the name of a table's or a partition's directory.
+fn number(directory: &Path) -> Option<u64> {
+    directory.filename()?.get(1..)?.parse().ok()
 }
 
 async fn directories(shared: &Shared, below: &Path) -> Result<Vec<Path>> {

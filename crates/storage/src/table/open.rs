@@ -4,6 +4,7 @@ use super::{Life, Routes, Shared, Table};
 use crate::catalog::TableObject;
 use crate::engine::Engine;
 use crate::error::{Result, StorageError};
+use crate::maintain::Unneeded;
 use crate::map::PartitionInfo;
 use crate::partition::Partition;
 use crate::record::table::{PartitionRecord, TableRecord};
@@ -50,6 +51,7 @@ impl Table {
             ended: Notify::new(),
             undecided: AtomicBool::new(false),
             workflow: Arc::default(),
+            unneeded: Unneeded::default(),
             closing: Arc::default(),
         }))
     }
@@ -91,5 +93,5 @@ async fn open_partition(
     let db = shared.engine.open(&path).await?;
     let info =
         PartitionInfo { id: record.id, range: record.range(), created_ms: record.created_ms };
-    Ok(Partition::new(info, path, db, shared.engine.wal().cloned()))
+    Ok(Partition::new(info, path, db, shared))
 }

@@ -66,11 +66,12 @@ async fn of_two_writers_on_one_version_only_the_first_succeeds() {
     let mine = load(&context(root.path(), 1, Arc::new(NoFaults))).await;
     let theirs = load(&context(root.path(), 2, Arc::new(NoFaults))).await;
     set(&mine, 1).await.unwrap();
-    assert!(matches!(set(&theirs, 2).await, Err(StorageError::Conflict(_))));
-    // The loser has seen the winner's record and goes on from there.
-    set(&theirs, 3).await.unwrap();
-    assert!(matches!(set(&mine, 4).await, Err(StorageError::Conflict(_))));
-    assert_eq!(load(&mine.context).await.record().await.unwrap(), Some(record(3)));
+    assert!(matches!(set(&theirs, 2).await, Err(StorageError::TakenOver(_))));
+    // For good: the loser does not go on with what the winner has written.
+    assert!(matches!(set(&theirs, 3).await, Err(StorageError::TakenOver(_))));
+    assert!(matches!(theirs.record().await, Err(StorageError::TakenOver(_))));
+    set(&mine, 4).await.unwrap();
+    assert_eq!(load(&mine.context).await.record().await.unwrap(), Some(record(4)));
 }
 
 #[tokio::test]

@@ -3,14 +3,18 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod basics;
+mod bucket;
 mod check;
 mod concurrency;
 mod crash;
 mod engine_facts;
 mod faults;
+mod hot_rows;
 mod housekeeping;
 mod layout;
 mod model;
 mod node_log;
+mod outages;
 mod reslice;
+mod space;
 mod support;

@@ -1,6 +1,7 @@
 //! What several tests need: stores in temporary directories, keys, and reading a whole table.
 
 pub(crate) mod load;
+pub(crate) mod wire;
 
 use bytes::Bytes;
 use std::path::Path;
