@@ -93,4 +93,14 @@ def json_types_first(operation, body, ours, theirs):
 @known("Rates for a table on demand are refused; DynamoDB Local ignores them")
 def rates_on_demand(operation, body, ours, theirs):
     refused = "can be specified when BillingMode is PAY_PER_REQUEST" in message(ours)
-    return operation in ("CreateTable", "UpdateTable") and refused and theirs[0] == 200
+    in_use = error(theirs) == "ResourceInUseException"
+    return operation in ("CreateTable", "UpdateTable") and refused and (theirs[0] == 200 or in_use)
+
+
+@known("DynamoDB Local forgets deletion protection when something else of the table is updated")
+def forgotten_protection(operation, body, ours, theirs):
+    if operation != "UpdateTable" or (ours[0], theirs[0]) != (200, 200):
+        return False
+    table = {**theirs[1]["TableDescription"], "DeletionProtectionEnabled": True}
+    protected = ours[1]["TableDescription"]["DeletionProtectionEnabled"]
+    return protected and normal(ours, operation) == normal((200, {"TableDescription": table}), operation)

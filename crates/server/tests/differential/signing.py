@@ -76,8 +76,8 @@ def tampered(r, path, headers, body):
     if how == 0:
         body = body + b" "
     elif how == 1:
-        headers = {**headers, "x-amz-target": headers["x-amz-target"].replace("GetItem", "Scan") + "x"}
-        headers["x-amz-target"] = "DynamoDB_20120810.ListTables"
+        other = "DescribeLimits" if headers["x-amz-target"].endswith("ListTables") else "ListTables"
+        headers = {**headers, "x-amz-target": f"DynamoDB_20120810.{other}"}
     elif how == 2 and "authorization" in headers:
         last = headers["authorization"][-1]
         headers = {**headers, "authorization": headers["authorization"][:-1] + ("0" if last != "0" else "1")}
