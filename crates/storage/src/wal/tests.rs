@@ -2,6 +2,8 @@
 
 use super::session::Session;
 use super::{NodeWal, name};
+use crate::blocking::Blocking;
+use crate::engine::EngineClock;
 use crate::directory::DataDirectory;
 use crate::error::StorageError;
 use bytes::Bytes;
@@ -27,13 +29,14 @@ const PATH: &str = "data/t1/p1";
 
 fn wal(disk: &Arc<SimulatedDisk>, hooks: Arc<dyn Hooks>) -> NodeWal {
     let start = Start { disk: disk.clone(), hooks, seed: 1 };
-    NodeWal { log: NodeLog::open(start, LogSettings::default()).unwrap(), directory: None }
+    let log = NodeLog::open(start, LogSettings::default()).unwrap();
+    NodeWal { log, directory: None, blocking: Blocking::Elsewhere, task: Arc::default() }
 }
 
 async fn open(wal: &NodeWal, files: &Arc<dyn ObjectStore>) -> Result<Db, slatedb::Error> {
     Db::builder(PATH, files.clone())
         .with_settings(Settings { flush_interval: None, ..Settings::default() })
-        .with_wal_writer(wal.writer(&Path::from(PATH)).unwrap())
+        .with_wal_writer(wal.writer(&Path::from(PATH), Arc::new(EngineClock::new(None))).unwrap())
         .build()
         .await
 }
