@@ -15,7 +15,7 @@ use object_store::ObjectStore;
 use parking_lot::Mutex;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 const LOCK_FILE: &str = "LOCK";

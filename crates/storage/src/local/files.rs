@@ -76,15 +76,26 @@ impl Files {
     /// Begins a file that will be an object.
     pub(super) fn stage(&self, object: &str) -> io::Result<Staged> {
         self.ensure_directory(parent(object))?;
-        for number in 1_u64.. {
+        match self.create_staged(object) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // Somebody has removed a directory that was there.
+                self.safe.lock().clear();
+                self.ensure_directory(parent(object))?;
+                self.create_staged(object)
+            }
+            staged => staged,
+        }
+    }
+
+    fn create_staged(&self, object: &str) -> io::Result<Staged> {
+        let mut number = 1_u64;
+        loop {
             let path = format!("{object}#{number}");
             match self.tree.create(&path) {
-                Ok(file) => return Ok(Staged { file, path, object: object.to_owned() }),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+                file => return Ok(Staged { file: file?, path, object: object.to_owned() }),
             }
         }
-        Err(io::ErrorKind::AlreadyExists.into())
     }
 
     /// Makes an object of a file that was written.
@@ -108,10 +119,16 @@ impl Files {
         let _ = self.tree.remove(&staged.path);
     }
 
+    /// Opens an object. A directory is none.
     pub(super) fn open(&self, path: &str) -> io::Result<(Box<dyn OpenFile>, Stat)> {
-        let file = self.tree.open(path)?;
-        let stat = file.stat()?;
-        Ok((file, stat))
+        let opened = self.tree.open(path).and_then(|file| {
+            let stat = file.stat()?;
+            Ok((file, stat))
+        });
+        opened.map_err(|error| match error.kind() {
+            io::ErrorKind::IsADirectory => io::ErrorKind::NotFound.into(),
+            _ => error,
+        })
     }
 
     /// The directories and the objects that are in a directory. What goes away meanwhile is left out.

@@ -170,7 +170,7 @@ impl OpenFile for RealFile {
     fn stat(&self) -> io::Result<Stat> {
         let metadata = self.file.metadata()?;
         if metadata.is_dir() {
-            return Err(io::ErrorKind::NotFound.into());
+            return Err(io::ErrorKind::IsADirectory.into());
         }
         let modified = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
         Ok(Stat { length: metadata.len(), modified_ms: modified.as_millis() as i64 })

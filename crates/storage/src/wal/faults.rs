@@ -19,11 +19,8 @@ pub(super) struct FaultHooks {
 }
 
 impl FaultHooks {
-    pub(super) fn new(
-        faults: Arc<dyn Faults>,
-        runtime: Option<Handle>,
-        directory: Arc<DataDirectory>,
-    ) -> Self {
+    pub(super) fn new(faults: Arc<dyn Faults>, directory: Arc<DataDirectory>) -> Self {
+        let runtime = (!directory.is_simulated()).then(Handle::current);
         Self { faults, runtime, _directory: directory }
     }
 }

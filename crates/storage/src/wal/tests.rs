@@ -29,8 +29,16 @@ const PATH: &str = "data/t1/p1";
 
 fn wal(disk: &Arc<SimulatedDisk>, hooks: Arc<dyn Hooks>) -> NodeWal {
     let start = Start { disk: disk.clone(), hooks, seed: 1 };
-    let log = NodeLog::open(start, LogSettings::default()).unwrap();
-    NodeWal { log, directory: None, blocking: Blocking::Elsewhere, task: Arc::default() }
+    node_wal(start, LogSettings::default(), None)
+}
+
+fn node_wal(
+    start: Start,
+    settings: LogSettings,
+    directory: Option<Arc<DataDirectory>>,
+) -> NodeWal {
+    let log = NodeLog::open(start, settings).unwrap();
+    NodeWal { log, directory, blocking: Blocking::Elsewhere, task: Arc::default() }
 }
 
 async fn open(wal: &NodeWal, files: &Arc<dyn ObjectStore>) -> Result<Db, slatedb::Error> {
@@ -187,7 +195,7 @@ async fn full(directory: Option<Arc<DataDirectory>>) -> (NodeWal, nodelog::Write
         log_bytes_max: 2_000,
         ..LogSettings::default()
     };
-    let wal = NodeWal { log: NodeLog::open(start, small).unwrap(), directory };
+    let wal = node_wal(start, small, directory);
     let claim = wal.log.claim(&name(&Path::from(PATH)).unwrap(), 1).await.unwrap();
     let writer = claim.start(0, Session::new(0)).unwrap();
     for id in 1..=2 {
