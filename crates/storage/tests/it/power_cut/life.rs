@@ -148,7 +148,8 @@ impl Life {
             check_tiles(&table)?;
             let found = TableKnown { unsure: false, exists: true, epoch: map.epoch };
             self.model.lock().tables.insert(name.clone(), found);
-            for key in self.model.lock().keys(&name).clone() {
+            let keys = self.model.lock().keys(&name);
+            for key in keys {
                 self.get(&table, &key).await?;
             }
             for direction in [Direction::Forward, Direction::Backward] {
