@@ -12,7 +12,7 @@ use crate::metrics::Counters;
 use crate::name::DatabaseName;
 use crate::replay::Recovered;
 use crate::settings::LogSettings;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,8 +65,9 @@ pub(crate) struct Shared {
     pub(super) settings: LogSettings,
     pub(super) counters: Arc<Counters>,
     queue: Mutex<Queue>,
-    /// Wakes the thread.
+    /// Wakes the thread, or the task in its place.
     work: Condvar,
+    work_for_task: Notify,
     /// Wakes appenders that wait for room in the queue.
     room: Notify,
     full: AtomicBool,
@@ -116,6 +117,7 @@ impl Shared {
             counters,
             queue: Mutex::new(queue),
             work: Condvar::new(),
+            work_for_task: Notify::new(),
             room: Notify::new(),
             full: AtomicBool::new(false),
             ended: AtomicBool::new(false),
@@ -124,7 +126,9 @@ impl Shared {
     }
 
     pub(super) fn databases(&self) -> Vec<DatabaseName> {
-        self.queue.lock().databases.keys().cloned().collect()
+        let mut databases: Vec<_> = self.queue.lock().databases.keys().cloned().collect();
+        databases.sort();
+        databases
     }
 
     pub(super) fn queued_bytes(&self) -> usize {
@@ -162,7 +166,7 @@ impl Shared {
         let mut queue = self.queue.lock();
         queue.check()?;
         queue.requests.push_back(request);
-        self.work.notify_one();
+        self.wake_committer();
         Ok(())
     }
 
@@ -269,16 +273,38 @@ impl Shared {
         let request = Request::Rows { session: session.clone(), previous_id, id, rows };
         queue.bytes += request.bytes();
         queue.requests.push_back(request);
-        self.work.notify_one();
+        self.wake_committer();
         Ok(true)
+    }
+
+    fn wake_committer(&self) {
+        self.work.notify_one();
+        self.work_for_task.notify_one();
     }
 
     /// Waits for something to do. What has piled up meanwhile is one group.
     pub(super) fn take(&self) -> Work {
         let mut queue = self.queue.lock();
-        while queue.requests.is_empty() && !queue.closing {
+        while queue.is_idle() {
             self.work.wait(&mut queue);
         }
+        self.take_from(queue)
+    }
+
+    /// The same for a task.
+    pub(super) async fn take_as_task(&self) -> Work {
+        loop {
+            {
+                let queue = self.queue.lock();
+                if !queue.is_idle() {
+                    return self.take_from(queue);
+                }
+            }
+            self.work_for_task.notified().await;
+        }
+    }
+
+    fn take_from(&self, mut queue: MutexGuard<'_, Queue>) -> Work {
         let mut requests = VecDeque::new();
         let mut bytes = 0;
         while bytes < self.settings.group_bytes_max
@@ -311,7 +337,7 @@ impl Shared {
             let mut queue = self.queue.lock();
             queue.closing = true;
             self.ended.store(true, Ordering::SeqCst);
-            self.work.notify_one();
+            self.wake_committer();
             queue.take_sessions()
         };
         sessions.iter().for_each(|session| session.tell_closed(&LogError::Closed));
@@ -327,6 +353,10 @@ impl Shared {
 }
 
 impl Queue {
+    fn is_idle(&self) -> bool {
+        self.requests.is_empty() && !self.closing
+    }
+
     fn check(&self) -> Result<()> {
         match (&self.failed, self.closing) {
             (Some(failed), _) => Err(LogError::Failed(failed.clone())),

@@ -23,7 +23,9 @@ const OPEN_CONCURRENCY: usize = 8;
 pub(crate) enum Expect {
     /// It was never made.
     Nothing,
-    /// It was made; if it is missing, data are lost.
+    /// It was just cloned from databases that are open here.
+    Clone,
+    /// It was made by a process before; if it is missing, data are lost.
     Database,
 }
 
@@ -86,9 +88,15 @@ async fn open_partition(
     expect: Expect,
 ) -> Result<Arc<Partition>> {
     let path = Engine::path(table, record.id);
-    if expect == Expect::Database && shared.engine.manifest(&path).await?.is_none() {
-        let reason = "the catalog names this partition, but its database is missing".to_owned();
-        return Err(StorageError::Corrupt { path: path.to_string(), reason });
+    if expect != Expect::Nothing {
+        let missing = || StorageError::Corrupt {
+            path: path.to_string(),
+            reason: "the catalog names this partition, but its database is missing".to_owned(),
+        };
+        let manifest = shared.engine.manifest(&path).await?.ok_or_else(missing)?;
+        if expect == Expect::Database {
+            shared.engine.catch_up(&path, &manifest).await?;
+        }
     }
     let db = shared.engine.open(&path).await?;
     let info =

@@ -15,6 +15,7 @@ mod layout;
 mod model;
 mod node_log;
 mod outages;
+mod power_cut;
 mod reslice;
 mod space;
 mod support;
