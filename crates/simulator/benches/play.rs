@@ -26,10 +26,10 @@ fn growth(c: &mut Criterion) {
     let settings = PlaySettings::default();
     let mut group = c.benchmark_group("static, one week, by partitions");
     let week = case(1);
-    let bank = Bank::new(&week.matrix, week.start_ms, &settings.controller.forecast);
+    let bank = Bank::new(&week.matrix, week.start_ms, &settings.controller)?;
     for partitions in [8, 64, 256] {
         group.bench_function(BenchmarkId::from_parameter(partitions), |b| {
-            let even = Case::even(partitions);
+            let even = case.even(partitions);
             b.iter(|| black_box(play(&week, &even, &settings, &bank, Sight::Present, Static)));
         });
     }
@@ -37,7 +37,7 @@ fn growth(c: &mut Criterion) {
     let mut group = c.benchmark_group("predictive after the forecasting pass, by weeks");
     for weeks in [1, 2] {
         let case = case(weeks);
-        let bank = Bank::new(&case.matrix, case.start_ms, &settings.controller.forecast);
+        let bank = Bank::new(&case.matrix, case.start_ms, &settings.controller)?;
         let play = || run(PolicyName::Predictive, &case, &settings, &bank, &Curve::default());
         play().expect("it plays");
         group.bench_function(BenchmarkId::from_parameter(weeks), |b| b.iter(|| black_box(play())));

@@ -10,7 +10,7 @@ use super::merge::merges;
 use super::split::{Basis, Cut, action, cost, cut, fewest_parts, overload_ahead};
 use crate::load::{excess, utilisation};
 use crate::plan::{Action, Alternative, Plan, Trigger, summary};
-use crate::score::{Score, scores};
+use crate::score::{Mark, mark, score};
 use crate::settings::{FloorSettings, PlannerSettings};
 use crate::view::{PartitionView, TableView};
 use std::ops::Range;
@@ -137,21 +137,22 @@ impl Predictive {
     /// Cuts what the forecast says will be too full, neighbours together.
     fn foresee(&self, view: &TableView) -> Plan {
         let mut plan = Plan::hold("no partition's score asks for action");
-        let scores = scores(view, &self.settings.score);
+        let marks: Vec<Mark> =
+            view.partitions.iter().map(|p| mark(p, &self.settings.score)).collect();
         let mut done = 0;
         for first in 0..view.partitions.len() {
-            if first < done || !self.asks(view, &scores[first]) {
+            if first < done || !self.asks(view, &marks[first]) {
                 continue;
             }
-            let run = self.run(view, &scores, first, done);
+            let run = self.run(view, &marks, first, done);
             done = run.end;
-            match self.weigh(view, &view.partitions[run.clone()], &scores[run.clone()]) {
+            match self.weigh(view, &view.partitions[run.clone()], &marks[run.clone()]) {
                 Ok(action) => plan.actions.push(action),
                 Err(alternative) if run.len() == 1 => plan.alternatives.push(alternative),
                 // One of them may spoil it for the others.
-                Err(_) => run.filter(|&at| self.asks(view, &scores[at])).for_each(|at| {
+                Err(_) => run.filter(|&at| self.asks(view, &marks[at])).for_each(|at| {
                     let alone = slice::from_ref(&view.partitions[at]);
-                    match self.weigh(view, alone, &scores[at..=at]) {
+                    match self.weigh(view, alone, &marks[at..=at]) {
                         Ok(action) => plan.actions.push(action),
                         Err(alternative) => plan.alternatives.push(alternative),
                     }
@@ -167,26 +168,26 @@ impl Predictive {
 
     /// Whether a score asks for action now: what is forecast for later than the lead can wait, and
     /// will be known better then.
-    fn asks(&self, view: &TableView, score: &Score) -> bool {
+    fn asks(&self, view: &TableView, mark: &Mark) -> bool {
         let action = &self.settings.action;
         let lead_ms = action.lead_ms + action.duration_ms * action.per_plan_max as i64;
-        let soon = score.crossing_ms.is_none_or(|crossing_ms| crossing_ms <= view.now_ms + lead_ms);
-        score.total >= self.settings.score.threshold && soon
+        let soon = mark.crossing_ms.is_none_or(|crossing_ms| crossing_ms <= view.now_ms + lead_ms);
+        mark.asks && soon
     }
 
     /// The partitions that are cut together with `first`: the neighbours whose scores ask for it
     /// too, and those beside them with so much room that taking them in saves a partition.
-    fn run(&self, view: &TableView, scores: &[Score], first: usize, done: usize) -> Range<usize> {
+    fn run(&self, view: &TableView, marks: &[Mark], first: usize, done: usize) -> Range<usize> {
         let most = self.settings.merge.sources_max.max(1);
-        let joins = |at: usize| scores[at].rate.fired() && view.partitions[at].has_forecast();
+        let joins = |at: usize| marks[at].too_full && view.partitions[at].has_forecast();
         let mut run = first..first + 1;
         if !joins(first) {
             return run;
         }
         while run.len() < most
-            && run.end < scores.len()
+            && run.end < marks.len()
             && joins(run.end)
-            && self.asks(view, &scores[run.end])
+            && self.asks(view, &marks[run.end])
         {
             run.end += 1;
         }
@@ -214,12 +215,12 @@ impl Predictive {
         &self,
         view: &TableView,
         sources: &[PartitionView],
-        scores: &[Score],
+        marks: &[Mark],
     ) -> Result<Action, Alternative> {
         let known = sources.iter().any(PartitionView::has_forecast);
         let basis = if known { Basis::Forecast } else { Basis::Observed };
         let cost = cost(sources, &self.settings);
-        let fired = scores.iter().any(|score| score.rate.fired());
+        let fired = marks.iter().any(|mark| mark.too_full);
         let too_dear = |benefit| Alternative {
             what: names(sources),
             rejected: "it avoids less overload than it costs".into(),
@@ -247,12 +248,12 @@ impl Predictive {
                 cost,
             });
         }
-        let asking =
-            sources.iter().zip(scores).max_by(|(_, a), (_, b)| a.total.total_cmp(&b.total));
+        let scored = sources.iter().map(|source| (source, score(source, &self.settings.score)));
+        let asking = scored.max_by(|(_, a), (_, b)| a.total.total_cmp(&b.total));
         let reason =
-            asking.map_or_else(String::new, |(partition, score)| summary(partition, score));
+            asking.map_or_else(String::new, |(partition, score)| summary(partition, &score));
         let action = action(sources, found, Trigger::Forecast, reason);
-        let crossing_ms = scores.iter().filter_map(|score| score.crossing_ms).min();
+        let crossing_ms = marks.iter().filter_map(|mark| mark.crossing_ms).min();
         Ok(Action { crossing_ms, cost, ..action })
     }
 

@@ -11,19 +11,21 @@
 
 mod bank;
 mod past;
+mod shares;
 mod table;
 mod tally;
 mod watch;
 
 pub use bank::{Bank, HistoryBins};
+pub use shares::StepShares;
 pub use watch::Sight;
 
 use crate::case::Case;
 use crate::error::SimulatorError;
 use crate::matrix::MINUTE_MS;
 use crate::report::{Report, Run};
-use planner::settings::{FloorSettings, MergeSettings};
-use planner::{ControllerSettings, Decision, Policy, decision, load};
+use planner::settings::FloorSettings;
+use planner::{ControllerSettings, Decision, PlannerSettings, Policy, decision, load};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -68,8 +70,8 @@ pub struct PlaySettings {
     pub burst_s: f64,
     /// Attempts per invocation, the first included (3 in the AWS SDKs' standard mode).
     pub attempts_max: u32,
-    /// By these it is judged how decisions turned out.
-    pub merge: MergeSettings,
+    /// What our planner is told, but for how long an action takes; decisions are judged by its merges.
+    pub planner: PlannerSettings,
     /// How tables are watched: score interval, forecasts, shares.
     pub controller: ControllerSettings,
 }
@@ -80,7 +82,7 @@ impl Default for PlaySettings {
             action: ActionCosts::default(),
             burst_s: planner::BURST_S,
             attempts_max: 3,
-            merge: MergeSettings::default(),
+            planner: PlannerSettings::default(),
             controller: ControllerSettings::default(),
         }
     }
@@ -136,7 +138,7 @@ pub fn play<P: Policy>(
     let controller = &settings.controller;
     let (capacity, start_ms) = (case.capacity, case.start_ms);
     let watch =
-        Watch::new(&case.workload, &case.matrix, bank, controller, sight, capacity, start_ms)?;
+        Watch::new(&case.workload, &case.matrix, bank, controller, sight, capacity, start_ms);
     let table = Table::new(initial, terms, start_ms);
     let mut player = Player {
         case,
@@ -279,7 +281,7 @@ impl<P: Policy> Player<'_, P> {
     fn finish(mut self) -> Played {
         self.tally.count_partitions(self.case.end_ms);
         let judged = |decision: Decision, finished_ms: i64| {
-            let until_ms = decision.judged_until_ms(&self.settings.merge);
+            let until_ms = decision.judged_until_ms(&self.settings.planner.merge);
             let actual = watch::demand(self.bank, &decision.action.range, decision.at_ms);
             let outcome = decision::outcome(&decision, finished_ms, &actual, until_ms);
             (decision, outcome)
