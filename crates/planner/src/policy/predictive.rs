@@ -122,7 +122,7 @@ impl Predictive {
         let Some(credit) = partition.credit else {
             return true;
         };
-        let ahead_s = floor.durations_ahead * self.settings.action.duration_ms as f64 / 1000.0;
+        let ahead_s = floor.ahead_s(self.settings.action.duration_ms);
         let lasts_s = |credit: f64, load: f64, capacity: f64| {
             if load > capacity { credit.max(0.0) / (load - capacity) } else { f64::INFINITY }
         };
@@ -194,20 +194,31 @@ impl Predictive {
         let parts =
             |run: &Range<usize>| fewest_parts(&view.partitions[run.clone()], &self.settings);
         let mut needed = parts(&run);
-        let left = run.start.checked_sub(1).filter(|&left| left >= done);
-        let wider = [left.map(|left| left..run.end), Some(run.start..run.end + 1)];
-        for wider in wider.into_iter().flatten() {
-            let neighbour = if wider.start < run.start { wider.start } else { wider.end - 1 };
-            let known = view.partitions.get(neighbour).is_some_and(PartitionView::has_forecast);
-            if run.len() < most && known {
-                let wider = run.start.min(wider.start)..run.end.max(wider.end);
-                let needed_then = parts(&wider);
-                if needed_then <= needed {
-                    (run, needed) = (wider, needed_then);
-                }
+        while run.len() < most {
+            let left = run.start.checked_sub(1).filter(|&left| left >= done);
+            let left = left.map(|left| (left, left..run.end));
+            let right =
+                (run.end < view.partitions.len()).then(|| (run.end, run.start..run.end + 1));
+            let wider = [left, right].into_iter().flatten().find_map(|(neighbour, wider)| {
+                let partition = &view.partitions[neighbour];
+                let needed_then = partition.has_forecast().then(|| parts(&wider))?;
+                let saves = needed_then <= needed;
+                let evens = needed_then == needed + 1 && self.is_filling(partition);
+                (saves || evens).then_some((wider, needed_then))
+            });
+            match wider {
+                Some(wider) => (run, needed) = wider,
+                None => break,
             }
         }
         run
+    }
+
+    /// Whether a partition will be fuller than a new one may be: cut together with its neighbours now it
+    /// need not be cut alone soon, which would leave two halves with more room than anybody needs.
+    fn is_filling(&self, partition: &PartitionView) -> bool {
+        let highest = partition.forecast_max(self.settings.score.quantile);
+        utilisation(highest, partition.capacity) > self.settings.slice.target_utilisation
     }
 
     /// The cut that the scores of adjacent partitions ask for, or why there is none.
@@ -223,22 +234,22 @@ impl Predictive {
         let fired = marks.iter().any(|mark| mark.too_full);
         let too_dear = |benefit| Alternative {
             what: names(sources),
-            rejected: "it avoids less overload than it costs".into(),
+            rejected: "it avoids less overload than it costs, or burst credit carries it".into(),
             benefit,
             cost,
         };
         // No cut avoids more than there is, and looking for the best one takes time.
-        let avoidable = overload_ahead(sources);
-        if fired && avoidable <= cost {
-            return Err(too_dear(avoidable));
+        let (overload, carried) = overload_ahead(sources, self.settings.action.credit_share);
+        if fired && overload - carried <= cost {
+            return Err(too_dear(overload - carried));
         }
         let found = match cut(view, sources, basis, sources.len().max(2), &self.settings) {
             Some(found) if !stuck(&found) => found,
             Some(_) => return Err(hopeless(sources)),
             None => return Err(nowhere(sources)),
         };
-        if fired && found.benefit <= cost {
-            return Err(too_dear(found.benefit));
+        if fired && found.benefit - carried <= cost {
+            return Err(too_dear(found.benefit - carried));
         }
         if !fired && found.full_after >= found.full_before * (1.0 - IMPROVEMENT_MIN) {
             return Err(Alternative {

@@ -24,7 +24,6 @@ use crate::case::Case;
 use crate::error::SimulatorError;
 use crate::matrix::MINUTE_MS;
 use crate::report::{Report, Run};
-use planner::settings::FloorSettings;
 use planner::{ControllerSettings, Decision, PlannerSettings, Policy, decision, load};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -226,8 +225,8 @@ impl<P: Policy> Player<'_, P> {
     /// When a policy that waits for burst credit to run out would see that it must wait no longer:
     /// the service looks every second, and a minute's step must not make it late.
     fn last_moments(&self, start_ms: i64) -> impl Iterator<Item = i64> + use<P> {
-        let ahead_ms =
-            FloorSettings::default().durations_ahead * self.settings.action.duration_ms as f64;
+        let floor = self.settings.planner.floor.clone().unwrap_or_default();
+        let ahead_ms = floor.ahead_s(self.settings.action.duration_ms) * 1000.0;
         let capacity = self.case.capacity;
         let moment = move |lasts_s: f64| {
             start_ms.saturating_add((lasts_s * 1000.0 - ahead_ms).max(0.0) as i64)
