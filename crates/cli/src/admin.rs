@@ -21,6 +21,13 @@ pub(crate) struct Common {
     json: bool,
 }
 
+impl Common {
+    /// Whether one JSON document is wanted.
+    pub(crate) fn json(&self) -> bool {
+        self.json
+    }
+}
+
 /// `foreshard table …`
 #[derive(Subcommand, Debug)]
 pub(crate) enum TableCommand {
@@ -165,7 +172,8 @@ async fn reslice(common: &Common, table: &str, request: Value) -> Result<(), Adm
     Ok(())
 }
 
-async fn get(common: &Common, path: &str) -> Result<Value, AdminError> {
+/// A document of the admin API.
+pub(crate) async fn get(common: &Common, path: &str) -> Result<Value, AdminError> {
     call(common, "GET", path, None).await
 }
 

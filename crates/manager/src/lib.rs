@@ -5,8 +5,8 @@
 //! itself: everything that can be replayed in the simulator lives in `planner`. In reading order:
 //! [`Manager`] is the loop and its handle, `tables` follows the catalog, `act` carries out,
 //! `journal` remembers, `judge` looks back, `persist` keeps history across restarts, `training`
-//! trains the recurrent network in the background, `anomalies` notes what was odd, and `documents`
-//! and `heatmap` are what the admin API shows.
+//! trains the recurrent network in the background, `anomalies` notes what was odd, and `documents`,
+//! `heatmap` and `matrix` are what the admin API shows.
 
 mod act;
 mod anomalies;
@@ -18,6 +18,7 @@ mod heatmap;
 mod journal;
 mod judge;
 mod maps;
+mod matrix;
 mod observe;
 mod persist;
 mod reported;
@@ -37,6 +38,7 @@ pub use error::ManagerError;
 pub use event::Event;
 pub use heatmap::{CellDocument, HeatmapDocument, MapDocument};
 pub use journal::{Entry, State, Timing};
+pub use matrix::{BoundariesDocument, MatrixDocument};
 pub use reported::{ReportDocument, ReportedAnomaly};
 pub use settings::{ManagerSettings, TrainingSettings};
 pub use shared::{Components, CreditSource, PolicyFactory};

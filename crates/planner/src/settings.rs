@@ -105,6 +105,9 @@ pub struct ActionSettings {
     /// What one action costs, in seconds of one partition's capacity: times capacity it is the
     /// overload in unit-seconds that must be avoided for the action to pay.
     pub cost_s: f64,
+    /// How much of a partition's burst credit a plan may count on: overload that this much carries is
+    /// no reason to act. The rest is for forecasts that are too low.
+    pub credit_share: f64,
     /// How long an action takes; the reactive floor must be that much ahead.
     pub duration_ms: i64,
     /// How long before a forecast crossing is acted on, beyond the time that a plan's actions take:
@@ -123,6 +126,7 @@ impl Default for ActionSettings {
     fn default() -> Self {
         Self {
             cost_s: 5.0,
+            credit_share: 0.5,
             duration_ms: 1_000,
             lead_ms: 900_000,
             cooldown_ms: 600_000,
@@ -180,12 +184,22 @@ pub struct FloorSettings {
     pub utilisation: f64,
     /// A partition younger than this is left alone: its load is not known yet.
     pub age_min_ms: i64,
-    /// With burst credit left, wait until it would run out within this many action durations.
+    /// With burst credit left, wait until it would run out within this many action durations …
     pub durations_ahead: f64,
+    /// … or within this time: what is divided while there is credit leaves some to the new partitions,
+    /// which begin with cold caches under a load that may still be rising.
+    pub ahead_ms: i64,
+}
+
+impl FloorSettings {
+    /// How long before burst credit runs out something is done, if an action takes `duration_ms`.
+    pub fn ahead_s(&self, duration_ms: i64) -> f64 {
+        (self.durations_ahead * duration_ms as f64).max(self.ahead_ms as f64) / 1000.0
+    }
 }
 
 impl Default for FloorSettings {
     fn default() -> Self {
-        Self { utilisation: 1.0, age_min_ms: 10_000, durations_ahead: 3.0 }
+        Self { utilisation: 1.0, age_min_ms: 10_000, durations_ahead: 3.0, ahead_ms: 60_000 }
     }
 }

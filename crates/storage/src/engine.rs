@@ -138,7 +138,10 @@ impl Engine {
                 FlushLimits::new(settings),
             ),
             clock: Arc::new(EngineClock::new(components.started_ms)),
-            seeds: components.disk.as_ref().map(|_| Mutex::new(StdRng::seed_from_u64(components.seed))),
+            seeds: components
+                .disk
+                .as_ref()
+                .map(|_| Mutex::new(StdRng::seed_from_u64(components.seed))),
             wal,
             open: Mutex::default(),
             bucket: settings.store.is_some(),
@@ -214,7 +217,8 @@ impl Engine {
     pub(crate) async fn catch_up(&self, path: &Path, manifest: &VersionedManifest) -> Result<()> {
         self.clock.catch_up(clock::newest_stamp(manifest));
         let jobs = self.admin(path).read_compactions(None).await;
-        let jobs = jobs.map_err(StorageError::engine(format!("reading the compactions of {path}")))?;
+        let jobs =
+            jobs.map_err(StorageError::engine(format!("reading the compactions of {path}")))?;
         let jobs = jobs.iter().flat_map(|jobs| jobs.recent_compactions());
         if let Some(newest) = jobs.map(|job| job.id().timestamp_ms()).max() {
             self.clock.catch_up(newest as i64);

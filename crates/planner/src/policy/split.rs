@@ -135,12 +135,20 @@ fn assess(sources: &[PartitionView], found: &[Slice], basis: Basis) -> Cut {
     }
 }
 
-/// The overload that is forecast for partitions as they are, in unit-seconds.
-pub(crate) fn overload_ahead(sources: &[PartitionView]) -> f64 {
-    let ahead = |source: &PartitionView| {
-        overload(&whole(source, Basis::Forecast), source.capacity, source.step_seconds())
-    };
-    sources.iter().map(ahead).sum()
+/// The overload that is forecast for partitions as they are, in unit-seconds; of it, what a share of their
+/// burst credit would carry.
+pub(crate) fn overload_ahead(sources: &[PartitionView], credit_share: f64) -> (f64, f64) {
+    let mut sum = (0.0, 0.0);
+    for source in sources {
+        let loads = whole(source, Basis::Forecast);
+        let credit = scale(source.credit.unwrap_or(Units::ZERO), credit_share);
+        let over = |load: f64, capacity: f64| (load - capacity).max(0.0) * source.step_seconds();
+        let read: f64 = loads.iter().map(|load| over(load.read, source.capacity.read)).sum();
+        let write: f64 = loads.iter().map(|load| over(load.write, source.capacity.write)).sum();
+        sum.0 += read + write;
+        sum.1 += read.min(credit.read.max(0.0)) + write.min(credit.write.max(0.0));
+    }
+    sum
 }
 
 /// A partition's load in every step.

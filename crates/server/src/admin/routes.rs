@@ -124,7 +124,14 @@ fn document(manager: &Manager, path: &str, query: &str) -> Answer {
         ["anomalies"] => Document::json(&manager.anomalies_document(parameter(query, "table"))),
         ["workflows"] => Document::json(&manager.workflows_document()),
         ["tables", table, "partitions"] => Document::json(&manager.partitions_document(table)?),
-        ["tables", table, "vectors"] => Document::json(&manager.vectors_document(table)?),
+        ["tables", table, "vectors"] => {
+            Document::json(&manager.vectors_document(table, window(query)?)?)
+        }
+        ["tables", table, "matrix"] => {
+            let window = parameter(query, "window").map(|_| window(query)).transpose()?;
+            let from_ms = from_ms(query)?;
+            Document::json(&manager.matrix_document(table, window, from_ms)?)
+        }
         ["tables", table, "forecast"] => Document::json(&manager.forecast_document(table)?),
         ["tables", table, "plan"] => Document::json(&manager.plan_document(table)?),
         ["tables", table, "workload"] => {
@@ -152,6 +159,15 @@ fn window(query: &str) -> Result<Window, Refusal> {
             format!("there is no window {other:?}; choose 5m, 1h or 1d"),
         )),
     }
+}
+
+/// From when on; the beginning of what there is if that is not said.
+fn from_ms(query: &str) -> Result<i64, Refusal> {
+    let Some(text) = parameter(query, "from_ms") else { return Ok(0) };
+    text.parse().map_err(|_| {
+        let reason = format!("from_ms={text:?} is not a whole number of milliseconds");
+        Refusal::new(StatusCode::BAD_REQUEST, reason)
+    })
 }
 
 fn past_minutes(query: &str) -> Result<u32, Refusal> {
@@ -225,5 +241,7 @@ mod tests {
         assert!(window("window=2h").is_err_and(|r| r.reason.contains("5m, 1h or 1d")));
         assert!(past_minutes("").is_ok_and(|minutes| minutes == HEATMAP_PAST_MINUTES));
         assert!(past_minutes("past_minutes=-1").is_err());
+        assert!(matches!((from_ms(""), from_ms("from_ms=12")), (Ok(0), Ok(12))));
+        assert!(from_ms("from_ms=noon").is_err());
     }
 }

@@ -3,8 +3,8 @@
 use super::session::Session;
 use super::{NodeWal, name};
 use crate::blocking::Blocking;
-use crate::engine::EngineClock;
 use crate::directory::DataDirectory;
+use crate::engine::EngineClock;
 use crate::error::StorageError;
 use bytes::Bytes;
 use nodelog::{
@@ -32,11 +32,7 @@ fn wal(disk: &Arc<SimulatedDisk>, hooks: Arc<dyn Hooks>) -> NodeWal {
     node_wal(start, LogSettings::default(), None)
 }
 
-fn node_wal(
-    start: Start,
-    settings: LogSettings,
-    directory: Option<Arc<DataDirectory>>,
-) -> NodeWal {
+fn node_wal(start: Start, settings: LogSettings, directory: Option<Arc<DataDirectory>>) -> NodeWal {
     let log = NodeLog::open(start, settings).unwrap();
     NodeWal { log, directory, blocking: Blocking::Elsewhere, task: Arc::default() }
 }

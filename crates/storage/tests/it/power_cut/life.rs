@@ -143,7 +143,10 @@ impl Life {
             };
             let map = table.partition_map();
             if map.epoch < known.epoch {
-                return Err(broken(format!("the map of {name} has epoch {}: {known:?}", map.epoch)));
+                return Err(broken(format!(
+                    "the map of {name} has epoch {}: {known:?}",
+                    map.epoch
+                )));
             }
             check_tiles(&table)?;
             let found = TableKnown { unsure: false, exists: true, epoch: map.epoch };
@@ -247,7 +250,9 @@ impl Life {
             .map_err(Trouble::Failed)?;
         let may_be = [value(key, before.sure), value(key, before.handed)];
         if !may_be.contains(&judged) {
-            return Err(broken(format!("{key}: {before:?}, but the writer was shown {judged:.60?}")));
+            return Err(broken(format!(
+                "{key}: {before:?}, but the writer was shown {judged:.60?}"
+            )));
         }
         self.model.lock().acknowledge(key, n);
         self.report.lock().acknowledged += 1;
@@ -416,7 +421,8 @@ fn check_tiles(table: &Table) -> Result<(), Trouble> {
     let map = table.partition_map();
     let first = map.partitions.first().is_some_and(|p| p.range.start.is_empty());
     let last = map.partitions.last().is_some_and(|p| p.range.end.is_none());
-    let meet = |pair: &[storage::PartitionInfo]| pair[0].range.end.as_ref() == Some(&pair[1].range.start);
+    let meet =
+        |pair: &[storage::PartitionInfo]| pair[0].range.end.as_ref() == Some(&pair[1].range.start);
     match first && last && map.partitions.windows(2).all(meet) {
         true => Ok(()),
         false => Err(broken(format!("the partitions do not tile: {map:?}"))),

@@ -82,7 +82,12 @@ impl Model {
 
     /// Something that was read: it must not be older than what was sure when the read began. It is sure
     /// from now on.
-    pub(crate) fn shown(&mut self, key: &str, since: u64, found: Option<&Bytes>) -> Result<(), String> {
+    pub(crate) fn shown(
+        &mut self,
+        key: &str,
+        since: u64,
+        found: Option<&Bytes>,
+    ) -> Result<(), String> {
         let known = self.known(key);
         let n = match found {
             Some(found) => number(key, found)?,

@@ -79,7 +79,9 @@ impl World {
     /// Lives through some ends; an error is a broken promise.
     pub(crate) fn run(self) -> Result<Report, String> {
         for number in 0..LIVES {
-            if std::env::var_os("TRACE").is_some() { eprintln!("life {number}"); }
+            if std::env::var_os("TRACE").is_some() {
+                eprintln!("life {number}");
+            }
             self.live(number).map_err(|broken| format!("life {number}: {broken}"))?;
         }
         self.machine.disk.power_cycle();
