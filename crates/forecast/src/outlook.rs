@@ -229,6 +229,14 @@ pub enum Outlook {
     Abstain(Abstention),
 }
 
+impl Default for Outlook {
+    /// Nobody has looked.
+    fn default() -> Self {
+        let reason = "not looked at yet".into();
+        Outlook::Abstain(Abstention { start_ms: 0, reason, level: None })
+    }
+}
+
 impl Outlook {
     /// The forecast, if there is one.
     pub fn forecast(&self) -> Option<&Forecast> {

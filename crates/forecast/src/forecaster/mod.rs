@@ -31,6 +31,8 @@ const TRIED: [ModelKind; 9] = [
     ModelKind::Gru,
     ModelKind::Combination,
 ];
+/// The methods for what is forecast beside a rate: one that knows the day, one that does not.
+const LIGHT: [ModelKind; 2] = [ModelKind::Ewma, ModelKind::ProfileLevel];
 /// The residuals' floor as a share of the week's mean: an idle forecast still has a width.
 const FLOOR_SHARE: f64 = 0.02;
 /// The least number of bins whose errors are kept.
@@ -140,7 +142,8 @@ impl SeriesForecaster {
         if skipped > retained as i64 {
             // Nothing that is known reaches across such a hole.
             let network = self.network.take();
-            *self = Self::new(start_ms, &self.settings)?;
+            let tried: Vec<ModelKind> = self.candidates.iter().map(Candidate::kind).collect();
+            *self = Self::trying(&tried, start_ms, &self.settings)?;
             if let Some(network) = network {
                 self.adopt(&network)?;
             }
