@@ -20,12 +20,13 @@ use crate::{ForecastError, ForecastSettings, Observation};
 use std::sync::Arc;
 
 /// The methods on trial.
-const TRIED: [ModelKind; 9] = [
+const TRIED: [ModelKind; 10] = [
     ModelKind::LastValue,
     ModelKind::SeasonalNaiveDay,
     ModelKind::SeasonalNaiveWeek,
     ModelKind::Ewma,
     ModelKind::ProfileLevel,
+    ModelKind::FoundSeason,
     ModelKind::Spar,
     ModelKind::Ridge,
     ModelKind::Gru,
