@@ -20,17 +20,20 @@ use crate::{ForecastError, ForecastSettings, Observation};
 use std::sync::Arc;
 
 /// The methods on trial.
-const TRIED: [ModelKind; 9] = [
+const TRIED: [ModelKind; 10] = [
     ModelKind::LastValue,
     ModelKind::SeasonalNaiveDay,
     ModelKind::SeasonalNaiveWeek,
     ModelKind::Ewma,
     ModelKind::ProfileLevel,
+    ModelKind::FoundSeason,
     ModelKind::Spar,
     ModelKind::Ridge,
     ModelKind::Gru,
     ModelKind::Combination,
 ];
+/// The methods for what is forecast beside a rate: one that knows the day, one that does not.
+const LIGHT: [ModelKind; 2] = [ModelKind::Ewma, ModelKind::ProfileLevel];
 /// The residuals' floor as a share of the week's mean: an idle forecast still has a width.
 const FLOOR_SHARE: f64 = 0.02;
 /// The least number of bins whose errors are kept.
@@ -140,7 +143,8 @@ impl SeriesForecaster {
         if skipped > retained as i64 {
             // Nothing that is known reaches across such a hole.
             let network = self.network.take();
-            *self = Self::new(start_ms, &self.settings)?;
+            let tried: Vec<ModelKind> = self.candidates.iter().map(Candidate::kind).collect();
+            *self = Self::trying(&tried, start_ms, &self.settings)?;
             if let Some(network) = network {
                 self.adopt(&network)?;
             }
