@@ -4,6 +4,7 @@
 //! full. A page ends after `Limit` items, or before the item that would exceed 1 MB, counting
 //! items before they are filtered; then it names the last key, from which the next page goes on.
 
+use super::gathering::Gathering;
 use crate::consumed::{ConsumedCapacity, ReturnConsumedCapacity};
 use crate::error::ApiError;
 use crate::expression::{Condition, Projection};
@@ -21,9 +22,12 @@ pub const PAGE_BYTES_MAX: usize = 1 << 20;
 pub struct PagePlan {
     pub(super) table_name: String,
     pub(super) key_schema: KeySchema,
+    /// The order of `range` and of the keys that are offered.
     pub(super) strategy: Strategy,
     pub(super) range: KeyRange,
     pub(super) forward: bool,
+    /// The order that the table is in, if the whole of it is read and put into another.
+    pub(super) fans_out: Option<Strategy>,
     pub(super) options: PageOptions,
 }
 
@@ -47,6 +51,8 @@ pub struct Page<'a> {
     count: usize,
     scanned: usize,
     bytes: usize,
+    /// What was read and is not in the page.
+    beside_bytes: usize,
     last_key: Option<Bytes>,
     full: bool,
 }
@@ -87,8 +93,19 @@ impl PagePlan {
             strategy: table.strategy,
             range,
             forward,
+            fans_out: None,
             options,
         }
+    }
+
+    /// The same for a table in hash order, of which everything has to be read.
+    pub(super) fn fanning_out(self) -> Self {
+        Self { fans_out: Some(self.strategy), strategy: Strategy::Range, ..self }
+    }
+
+    /// A fresh gathering of the page's entries, if the whole table has to be read for them.
+    pub fn gathering(&self) -> Option<Gathering<'_>> {
+        self.fans_out.map(|from| Gathering::new(self, from))
     }
 
     /// The storage keys to read, those before the start key left out.
@@ -114,6 +131,7 @@ impl PagePlan {
             count: 0,
             scanned: 0,
             bytes: 0,
+            beside_bytes: 0,
             last_key: None,
             full: false,
         }
@@ -151,14 +169,19 @@ impl Page<'_> {
         Ok(if self.full { Offer::Full } else { Offer::More })
     }
 
+    /// Counts what was read to find the page's entries and is none of them.
+    pub fn read_beside(&mut self, bytes: usize) {
+        self.beside_bytes += bytes;
+    }
+
     /// What the page costs so far.
     pub fn units(&self) -> Units {
-        Units::read(capacity::read_units(self.bytes, self.plan.options.consistent))
+        Units::read(capacity::read_units(self.bytes(), self.plan.options.consistent))
     }
 
     /// The size of the items read so far, before the filter.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes + self.beside_bytes
     }
 
     /// The response.

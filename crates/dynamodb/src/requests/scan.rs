@@ -68,7 +68,8 @@ impl Scan {
         };
         let range = match &self.start_key {
             Some(start) => {
-                let key = page_options::checked_start_key(table, start)?;
+                let (schema, order) = (&table.key_schema, table.strategy);
+                let key = page_options::checked_start_key(schema, order, start)?;
                 if !range.contains(&key) {
                     let reason = "it does not lie in the segment that is scanned";
                     return Err(page_options::invalid_start_key(Some(reason)));

@@ -1,10 +1,10 @@
-//! Query and Scan: one page of a key range.
+//! Query and Scan: one page of a key range, or of a table that is read as a whole for one.
 
 use std::sync::Arc;
 
-use dynamodb::{Access, ApiError, Body, Offer, PagePlan, Query, Scan};
-use storage::Direction;
-use types::{Strategy, Units, capacity, storage_key};
+use dynamodb::{Access, ApiError, Body, Gathering, Offer, Page, PagePlan, Query, Scan};
+use storage::{AXIS_END, Direction};
+use types::{KeyRange, Strategy, Units, capacity, storage_key};
 use workload::RequestType;
 
 use super::items::throttled;
@@ -36,29 +36,71 @@ impl Executor {
         let target = target(served, plan);
         let mut metered = Metered::admit(self, served, call, target)
             .map_err(|cause| throttled(served, Access::Read, cause))?;
-        let direction = if plan.forward() { Direction::Forward } else { Direction::Backward };
-        let mut rows = served.table.scan(plan.range().clone(), direction);
         let mut page = plan.page();
-        while let Some((key, stored)) = rows.next().await.map_err(storage_failed)? {
-            if target.key_hash == 0 && page.bytes() == 0 {
-                metered.set_key_hash(key_hash(served.definition.strategy, &key));
-            }
-            metered.reach(&key, page.bytes());
-            if page.offer(&key, &stored)? == Offer::Full {
-                break;
-            }
+        match plan.gathering() {
+            Some(gathering) => fan_out(served, gathering, &mut page, &mut metered).await?,
+            None => read_on(served, plan, &target, &mut page, &mut metered).await?,
         }
         metered.served(page.units(), page.bytes());
         page.respond()
     }
 }
 
-/// Where a page begins. Read backwards, that is the end of its range, which lies in the same item
-/// collection: only queries read backwards.
+/// Reads the range of a page until the page is full.
+async fn read_on(
+    served: &ServedTable,
+    plan: &PagePlan,
+    target: &Target<'_>,
+    page: &mut Page<'_>,
+    metered: &mut Metered<'_>,
+) -> Result<(), ApiError> {
+    let direction = if plan.forward() { Direction::Forward } else { Direction::Backward };
+    let mut rows = served.table.scan(plan.range().clone(), direction);
+    while let Some((key, stored)) = rows.next().await.map_err(storage_failed)? {
+        if target.key_hash == 0 && page.bytes() == 0 {
+            metered.set_key_hash(key_hash(served.definition.strategy, &key));
+        }
+        metered.reach(&key, page.bytes());
+        if page.offer(&key, &stored)? == Offer::Full {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Reads the whole table for the entries of a page; every partition pays for what is read from it.
+async fn fan_out(
+    served: &ServedTable,
+    mut gathering: Gathering<'_>,
+    page: &mut Page<'_>,
+    metered: &mut Metered<'_>,
+) -> Result<(), ApiError> {
+    let mut rows = served.table.scan(KeyRange::full(), Direction::Forward);
+    while let Some((key, stored)) = rows.next().await.map_err(storage_failed)? {
+        metered.reach(&key, gathering.read_bytes());
+        gathering.offer(&key, stored)?;
+    }
+    let read_bytes = gathering.read_bytes();
+    let mut hash = None;
+    for (key, stored) in gathering.into_entries() {
+        hash = hash.or_else(|| Some(key_hash(Strategy::Range, &key)));
+        if page.offer(&key, &stored)? == Offer::Full {
+            break;
+        }
+    }
+    metered.set_key_hash(hash.unwrap_or_default());
+    page.read_beside(read_bytes.saturating_sub(page.bytes()));
+    Ok(())
+}
+
+/// Where a page begins. Read backwards, that is the end of its range. One that reads the whole table
+/// begins where the table does.
 fn target<'a>(served: &ServedTable, plan: &'a PagePlan) -> Target<'a> {
     let range = plan.range();
     let key = match &range.end {
+        _ if plan.gathering().is_some() => &[],
         Some(end) if !plan.forward() => end.as_ref(),
+        None if !plan.forward() => &AXIS_END,
         _ => range.start.as_ref(),
     };
     let key_hash = key_hash(served.definition.strategy, key);

@@ -13,6 +13,7 @@ mod concurrency;
 mod fuzzed;
 mod http_client;
 mod protocol;
+mod range_queries;
 mod reslice;
 mod sdk;
 mod sdk_client;
