@@ -4,7 +4,8 @@
 //! order: [`view`] is what is known about a table, [`score`] says whether it needs attention,
 //! [`slice`] where boundaries belong, [`policy`] what to do, [`plan`] how that is written down.
 //! [`controller`] makes views out of the collector's counts and the forecasts, [`decision`] keeps
-//! what was decided and judges it afterwards, [`hot`] names the keys that will be hot, [`bucket`] is the capacity that plans are about.
+//! what was decided and judges it afterwards, [`hot`] names the keys that will be hot, [`bucket`] is the capacity that plans are about,
+//! [`tuning`] sets the numbers that policies go by.
 
 pub mod bucket;
 pub mod controller;
@@ -20,6 +21,7 @@ pub mod settings;
 pub mod slice;
 #[cfg(test)]
 mod testing;
+pub mod tuning;
 pub mod view;
 
 pub use bucket::{BURST_S, Buckets, TokenBucket};
@@ -34,4 +36,5 @@ pub use policy::{
 };
 pub use score::Score;
 pub use settings::PlannerSettings;
+pub use tuning::{Thresholds, Tuner, TunerSettings, Tuning};
 pub use view::{CellView, Limits, PartitionView, TableView};
