@@ -177,7 +177,7 @@ pub(crate) async fn get(common: &Common, path: &str) -> Result<Value, AdminError
     call(common, "GET", path, None).await
 }
 
-async fn call(
+pub(crate) async fn call(
     common: &Common,
     method: &str,
     path: &str,

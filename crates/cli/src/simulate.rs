@@ -87,7 +87,7 @@ enum By {
 
 /// Lists that one option holds; clap would take a bare `Vec` for an option that is repeated.
 #[derive(Clone, Debug)]
-struct Sources(Vec<Source>);
+pub(crate) struct Sources(pub(crate) Vec<Source>);
 #[derive(Clone, Debug)]
 struct Policies(Vec<PolicyName>);
 
@@ -95,7 +95,8 @@ fn policies(text: &str) -> Result<Policies, String> {
     PolicyName::list(text).map(Policies)
 }
 
-fn sources(text: &str) -> Result<Sources, String> {
+/// The generated workloads that a list names.
+pub(crate) fn sources(text: &str) -> Result<Sources, String> {
     if text == "all" {
         return Ok(Sources(workloads::ALL.iter().map(Source::Generated).collect()));
     }

@@ -5,7 +5,7 @@
 //! itself: everything that can be replayed in the simulator lives in `planner`. In reading order:
 //! [`Manager`] is the loop and its handle, `tables` follows the catalog, `act` carries out,
 //! `journal` remembers, `judge` looks back, `persist` keeps history across restarts, `training`
-//! trains the recurrent network in the background, `anomalies` notes what was odd, and `documents`,
+//! trains the recurrent network in the background, `tuning` a table's thresholds, `anomalies` notes what was odd, and `documents`,
 //! `heatmap` and `matrix` are what the admin API shows.
 
 mod act;
@@ -26,6 +26,7 @@ mod settings;
 mod shared;
 mod tables;
 mod training;
+mod tuning;
 
 pub use anomalies::{AnomalyDocument, Suspect};
 pub use by_hand::{HandAction, HandResult};
@@ -42,6 +43,7 @@ pub use matrix::{BoundariesDocument, MatrixDocument};
 pub use reported::{ReportDocument, ReportedAnomaly};
 pub use settings::{ManagerSettings, TrainingSettings};
 pub use shared::{Components, CreditSource, PolicyFactory};
+pub use tuning::{TuningDocument, TuningSettings};
 
 use parking_lot::Mutex;
 use shared::Shared;
@@ -57,6 +59,7 @@ pub struct Manager {
     stop: watch::Sender<bool>,
     task: Mutex<Option<tokio::task::JoinHandle<()>>>,
     training: Mutex<Option<tokio::task::JoinHandle<()>>>,
+    tuning: Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
 
 impl Manager {
@@ -71,12 +74,14 @@ impl Manager {
         let shared = Arc::new(Shared::restore(settings, components).await?);
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(observe::run(shared.clone(), stopped.clone()));
-        let training = tokio::spawn(training::run(shared.clone(), stopped));
+        let training = tokio::spawn(training::run(shared.clone(), stopped.clone()));
+        let tuning = tokio::spawn(tuning::run(shared.clone(), stopped));
         Ok(Arc::new(Self {
             shared,
             stop,
             task: Mutex::new(Some(task)),
             training: Mutex::new(Some(training)),
+            tuning: Mutex::new(Some(tuning)),
         }))
     }
 
@@ -87,8 +92,9 @@ impl Manager {
     pub async fn stop(&self) -> Result<(), ManagerError> {
         self.stop.send_replace(true);
         let training = self.training.lock().take();
-        if let Some(training) = training {
-            training.await?;
+        let tuning = self.tuning.lock().take();
+        for task in [training, tuning].into_iter().flatten() {
+            task.await?;
         }
         let task = self.task.lock().take();
         if let Some(task) = task {

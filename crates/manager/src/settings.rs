@@ -1,5 +1,6 @@
 //! The manager's settings: how often it looks, and how much it keeps.
 
+use crate::tuning::TuningSettings;
 use forecast::anomaly::AnomalySettings;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,8 @@ pub struct ManagerSettings {
     pub anomalies_max: usize,
     /// The recurrent network that all series share.
     pub training: TrainingSettings,
+    /// Thresholds that tune themselves.
+    pub tuning: TuningSettings,
     /// A decision's outcome is first judged this long after it was made ...
     pub outcome_after_ms: i64,
     /// ... and again this often, as long as the verdict is open.
@@ -80,6 +83,7 @@ impl Default for ManagerSettings {
             anomaly: AnomalySettings::default(),
             anomalies_max: 1_000,
             training: TrainingSettings::default(),
+            tuning: TuningSettings::default(),
             outcome_after_ms: 3_600_000,
             outcome_interval_ms: 300_000,
         }

@@ -9,11 +9,13 @@ use crate::reported::ReportedLog;
 use crate::settings::ManagerSettings;
 use crate::tables::{Snapshots, TableState, strategy_of};
 use crate::training;
+use crate::tuning::{self, Tuners};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use forecast::Network;
 use parking_lot::{Mutex, RwLock};
 use planner::controller::{Controller, ControllerSettings};
 use planner::policy::Policy;
+use planner::tuning::Tuner;
 use planner::view::Limits;
 use std::collections::{HashMap, hash_map};
 use std::fmt;
@@ -73,6 +75,9 @@ pub(crate) struct Shared {
     pub(crate) anomalies: Mutex<AnomalyLog>,
     pub(crate) reported: Mutex<ReportedLog>,
     pub(crate) snapshots: ArcSwap<Snapshots>,
+    /// What was stored of tables that have not been seen yet.
+    pub(crate) tuning_stored: Mutex<HashMap<String, Tuner>>,
+    pub(crate) tuners: Mutex<Tuners>,
     /// The recurrent network that all series share, once there is one.
     pub(crate) network: ArcSwapOption<Network>,
     pub(crate) events: broadcast::Sender<Event>,
@@ -103,6 +108,8 @@ impl Shared {
             journal: Mutex::new(journal),
             anomalies: Mutex::new(AnomalyLog::new(settings.anomalies_max)),
             reported: Mutex::new(ReportedLog::new(settings.anomalies_max)),
+            tuning_stored: Mutex::new(tuning::restore(blobs).await?),
+            tuners: Mutex::default(),
             snapshots: ArcSwap::default(),
             network: ArcSwapOption::from(training::restore(blobs).await?),
             events,
@@ -146,6 +153,9 @@ impl Shared {
             if let Err(error) = persist::forget(self.components.storage.blobs(), table).await {
                 tracing::warn!(%table, %error, "the history of a dropped table stays on disk");
             }
+            if let Err(error) = tuning::forget(self.components.storage.blobs(), table).await {
+                tracing::warn!(%table, %error, "the tuning of a dropped table stays on disk");
+            }
         }
     }
 
@@ -171,18 +181,14 @@ impl Shared {
             tables.remove(table);
             collector.drop_table(*table);
         }
+        self.forget_tuners(&dropped);
         dropped
     }
 
     fn watch(&self, table: &Arc<Table>) -> Result<TableState, planner::PlannerError> {
-        let components = &self.components;
-        let controller = Controller::new(
-            table.id(),
-            table.name(),
-            components.limits,
-            components.controller.clone(),
-            (components.policy)(),
-        )?;
+        let (policy, settings) = self.tuned(table.id());
+        let limits = self.components.limits;
+        let controller = Controller::new(table.id(), table.name(), limits, settings, policy)?;
         Ok(TableState::new(table.clone(), strategy_of(table), controller, &self.settings))
     }
 

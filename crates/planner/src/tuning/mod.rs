@@ -14,6 +14,7 @@ pub mod bandit;
 pub mod context;
 pub mod doubly_robust;
 pub mod prices;
+mod stored;
 pub mod thresholds;
 pub mod tuner;
 

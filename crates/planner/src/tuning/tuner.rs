@@ -110,6 +110,18 @@ pub struct Proposal {
     pub grid: Option<(Thresholds, f64)>,
 }
 
+impl Proposal {
+    /// Whether all its figures are numbers: others could be neither weighed nor stored.
+    fn is_sound(&self) -> bool {
+        let Estimate { mean, standard_error, .. } = self.saving;
+        let Context { accuracy, seasonality, skew, trend, hour } = self.context;
+        let grid = self.grid.map_or(0.0, |(_, saving)| saving);
+        let figures = [mean, standard_error, accuracy, seasonality, skew, trend, hour, grid];
+        let grid = self.grid.is_none_or(|(thresholds, _)| thresholds.is_within_bounds());
+        grid && figures.iter().all(|figure| figure.is_finite())
+    }
+}
+
 /// A day of data that is over.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Day {
@@ -228,6 +240,11 @@ impl Tuner {
         self.proposed
     }
 
+    /// What the operator has set, pins aside.
+    pub fn base(&self) -> Thresholds {
+        self.base
+    }
+
     /// The last day that was closed.
     pub fn last_day(&self) -> Option<i64> {
         self.last_day
@@ -305,10 +322,14 @@ impl Tuner {
     /// What becomes of the learner's proposal.
     fn propose(&mut self, settings: &TunerSettings, day: &Day) -> Record {
         let before = self.in_force;
-        let Some(proposal) = &day.proposal else {
+        let sound = day.proposal.as_ref().filter(|proposal| proposal.is_sound());
+        let Some(proposal) = sound else {
             self.proposed = None;
-            let why = "the learner proposes nothing".into();
-            return self.record(RecordKind::Proposed, before, why);
+            let why = match day.proposal {
+                None => "the learner proposes nothing",
+                Some(_) => "the learner's figures are no numbers",
+            };
+            return self.record(RecordKind::Proposed, before, why.into());
         };
         let wanted = self.pins.applied_to(proposal.thresholds.bounded());
         self.proposed = Some(wanted);
@@ -321,7 +342,8 @@ impl Tuner {
                 (RecordKind::Changed, wanted.difference(before))
             }
         };
-        Record { proposal: Some(proposal.clone()), ..self.record(kind, before, reason) }
+        let proposal = Proposal { thresholds: wanted, ..proposal.clone() };
+        Record { proposal: Some(proposal), ..self.record(kind, before, reason) }
     }
 
     /// Why a proposal does not go live.
@@ -332,9 +354,7 @@ impl Tuner {
         if day < self.paused_until_day {
             return Some(format!("paused until day {} after a revert", self.paused_until_day));
         }
-        // Written so that what is no number holds back, too.
-        let likely = proposal.saving.lower() > 0.0 && proposal.saving.mean.is_finite();
-        if !likely {
+        if proposal.saving.lower() <= 0.0 {
             return Some("the simulator does not find it likely to save".into());
         }
         let needed = settings.shadow_days_min;
@@ -348,10 +368,7 @@ impl Tuner {
             true => 1.0,
             false => self.ratios.iter().sum::<f64>() / self.ratios.len() as f64,
         };
-        let dearer = now.partial_cmp(&(before * (1.0 + drop_max)))
-            != Some(std::cmp::Ordering::Less)
-            && now > before;
-        dearer.then(|| {
+        (now > before * (1.0 + drop_max)).then(|| {
             format!("the day cost {now:.3} of the reference, days before the change {before:.3}")
         })
     }

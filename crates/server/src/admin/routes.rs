@@ -16,6 +16,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use manager::{HandAction, Manager};
+use planner::tuning::Pins;
 use workload::Window;
 
 use super::AdminComponents;
@@ -110,6 +111,12 @@ impl Routes {
                 })?;
                 Document::json(&self.components.manager.reslice_by_hand(table, action).await?)
             }
+            ["tables", table, "tuning"] => {
+                let pins: Pins = serde_json::from_slice(body).map_err(|error| {
+                    Refusal::new(StatusCode::BAD_REQUEST, format!("not thresholds: {error}"))
+                })?;
+                Document::json(&self.components.manager.pin_thresholds(table, pins).await?)
+            }
             _ => Err(Refusal::not_found(path)),
         }
     }
@@ -134,6 +141,7 @@ fn document(manager: &Manager, path: &str, query: &str) -> Answer {
         }
         ["tables", table, "forecast"] => Document::json(&manager.forecast_document(table)?),
         ["tables", table, "plan"] => Document::json(&manager.plan_document(table)?),
+        ["tables", table, "tuning"] => Document::json(&manager.tuning_document(table)?),
         ["tables", table, "workload"] => {
             Document::json(&manager.window_document(table, window(query)?)?)
         }

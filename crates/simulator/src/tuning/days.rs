@@ -9,6 +9,7 @@ use ::workload::HISTORY_BIN_MS;
 use planner::tuning::{Context, DayCost, Prices, Thresholds};
 use planner::{PlannerSettings, Predictive};
 use std::ops::Range;
+use std::sync::Arc;
 
 pub(super) const DAY_MS: i64 = 24 * 3_600_000;
 const DAY_BINS: usize = (DAY_MS / HISTORY_BIN_MS) as usize;
@@ -20,7 +21,12 @@ pub struct Days {
     ours: PlannerSettings,
     bank: Bank,
     contexts: Vec<Context>,
+    /// Asked after each day that was played whether to go on.
+    pace: Pace,
 }
+
+/// Says whether to go on; may rest before it answers.
+pub type Pace = Arc<dyn Fn() -> bool + Send + Sync>;
 
 impl Days {
     /// The whole days between the case's start and end.
@@ -34,7 +40,13 @@ impl Days {
         let start_ms = case.start_ms;
         let contexts = (0..count).map(|day| context(&bank, start_ms + day as i64 * DAY_MS));
         let contexts = contexts.collect();
-        Ok(Self { ours: planner_settings(&settings), case, settings, bank, contexts })
+        let pace: Pace = Arc::new(|| true);
+        Ok(Self { ours: planner_settings(&settings), case, settings, bank, contexts, pace })
+    }
+
+    /// The same days, played at this pace.
+    pub fn paced(self, pace: &Pace) -> Self {
+        Self { pace: pace.clone(), ..self }
     }
 
     /// The last days of a case's history: what thresholds for its first moment may be learnt from.
@@ -58,6 +70,11 @@ impl Days {
     /// What is known when each day begins.
     pub fn contexts(&self) -> &[Context] {
         &self.contexts
+    }
+
+    /// What is known at the end of the last day.
+    pub fn coming(&self) -> Context {
+        context(&self.bank, self.case.end_ms)
     }
 
     /// The operator's thresholds.
@@ -92,7 +109,11 @@ impl Days {
         mut choose: impl FnMut(usize, &Context) -> Thresholds,
         mut learn: impl FnMut(usize, &DayCost),
     ) -> Result<Vec<DayCost>, SimulatorError> {
-        let policy = |thresholds: Thresholds| Predictive::new(thresholds.applied_to(&self.ours));
+        // The operator's own are taken as they are, in the bounds or not.
+        let policy = |thresholds: Thresholds| match thresholds == self.base() {
+            true => Predictive::new(self.ours.clone()),
+            false => Predictive::new(thresholds.applied_to(&self.ours)),
+        };
         let initial: Vec<Range<usize>> = self.case.initial();
         let (case, settings, sight) = (&self.case, &self.settings, Sight::Forecast);
         let first = policy(self.base());
@@ -100,7 +121,7 @@ impl Days {
         let mut before = DayCost::default();
         let mut costs = Vec::with_capacity(self.contexts.len());
         for (day, context) in self.contexts.iter().enumerate() {
-            let thresholds = choose(day, context).bounded();
+            let thresholds = choose(day, context);
             session.retune(policy(thresholds), thresholds.quantile);
             session.play_until(case.start_ms + (day as i64 + 1) * DAY_MS);
             let until_now = session.so_far();
@@ -108,6 +129,9 @@ impl Days {
             before = until_now;
             learn(day, &cost);
             costs.push(cost);
+            if !(self.pace)() {
+                return Err(SimulatorError::Stopped);
+            }
         }
         Ok(costs)
     }
@@ -140,10 +164,11 @@ pub fn replay(
     settings: &PlaySettings,
     prices: &Prices,
     thresholds: &[Thresholds],
+    pace: &Pace,
 ) -> Result<Vec<f64>, SimulatorError> {
     let start_ms = case.start_ms - DAY_MS;
     let day = Case { start_ms, end_ms: case.start_ms, ..case.clone() };
-    let days = Days::new(day, super::frugal(settings))?;
+    let days = Days::new(day, super::frugal(settings))?.paced(pace);
     let cost = |thresholds: &Thresholds| {
         let costs = days.play(|_, _| *thresholds, |_, _| ())?;
         Ok(days.priced(&costs, prices).iter().sum())

@@ -12,7 +12,7 @@ mod days;
 mod train;
 
 pub use compare::{Compared, Row, compare, table};
-pub use days::{Days, replay};
+pub use days::{Days, Pace, replay};
 pub use train::{Trained, grid, train};
 
 use crate::minutes::PlaySettings;

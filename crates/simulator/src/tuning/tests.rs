@@ -31,6 +31,10 @@ fn wave() -> Case {
     }
 }
 
+fn pace(go_on: bool) -> Pace {
+    std::sync::Arc::new(move || go_on)
+}
+
 fn settings() -> PlaySettings {
     frugal(&PlaySettings::default())
 }
@@ -108,9 +112,12 @@ fn a_day_that_is_over_can_be_played_again() {
     let base = days.base();
     let dear = Thresholds { target_utilisation: 0.5, ..base };
     let prices = planner::tuning::Prices::default();
-    let costs = replay(&wave(), &settings(), &prices, &[base, dear, base]).unwrap();
+    let costs = replay(&wave(), &settings(), &prices, &[base, dear, base], &pace(true));
+    let costs = costs.unwrap();
     assert!(costs[0] > 0.0 && costs[1] > costs[0], "{costs:?}");
     assert_eq!(costs[0], costs[2]);
+    let stopped = replay(&wave(), &settings(), &prices, &[base], &pace(false));
+    assert!(matches!(stopped, Err(crate::SimulatorError::Stopped)));
 }
 
 #[test]
