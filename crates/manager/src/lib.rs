@@ -92,9 +92,15 @@ impl Manager {
     pub async fn stop(&self) -> Result<(), ManagerError> {
         self.stop.send_replace(true);
         let training = self.training.lock().take();
+        if let Some(training) = training {
+            training.await?;
+        }
         let tuning = self.tuning.lock().take();
-        for task in [training, tuning].into_iter().flatten() {
-            task.await?;
+        if let Some(tuning) = tuning
+            && let Err(error) = tuning.await
+        {
+            // Nothing depends on it, a clean end least of all.
+            tracing::warn!(%error, "tuning had ended early");
         }
         let task = self.task.lock().take();
         if let Some(task) = task {

@@ -26,6 +26,7 @@ use planner::controller::ControllerSettings;
 use planner::policy::{Policy, Predictive};
 use planner::tuning::{Thresholds, Tuner, TunerSettings, Tuning};
 use serde::{Deserialize, Serialize};
+use simulator::tuning::Pace;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -202,20 +203,10 @@ async fn close(
     stop: &mut watch::Receiver<bool>,
 ) -> Result<bool, ManagerError> {
     let (table, number) = (closing.table, closing.number);
-    let going = Arc::new(AtomicBool::new(true));
-    let pace = pace(shared.settings.tuning.cpu_share_max, going.clone());
     let settings = shared.settings.tuning.clone();
-    let mut learner = tokio::task::spawn_blocking(move || closing.learn(&settings, &pace));
-    let learnt = tokio::select! {
-        learnt = &mut learner => learnt,
-        _ = stop.changed() => {
-            going.store(false, Ordering::Release);
-            // It ends after the day that it is playing; what it says is not wanted any more.
-            let _ = learner.await;
-            return Ok(false);
-        }
-    };
-    let day = learnt??;
+    let share = settings.cpu_share_max;
+    let learn = move |pace: &Pace| closing.learn(&settings, pace);
+    let Some(day) = supervise(learn, share, stop).await? else { return Ok(false) };
     let tuner = &shared.settings.tuning.tuner;
     let changed = shared.with_tuner(table, |mine| {
         let changed = mine.close(tuner, day);
@@ -232,8 +223,29 @@ async fn close(
     Ok(true)
 }
 
+/// Runs the learner on a thread of its own; `None` if it was told to stop meanwhile. A panic in it is an
+/// error like others.
+async fn supervise<T: Send + 'static>(
+    learn: impl FnOnce(&Pace) -> Result<T, ManagerError> + Send + 'static,
+    cpu_share_max: f64,
+    stop: &mut watch::Receiver<bool>,
+) -> Result<Option<T>, ManagerError> {
+    let going = Arc::new(AtomicBool::new(true));
+    let pace = pace(cpu_share_max, going.clone());
+    let mut learner = tokio::task::spawn_blocking(move || learn(&pace));
+    tokio::select! {
+        learnt = &mut learner => Ok(Some(learnt??)),
+        _ = stop.changed() => {
+            going.store(false, Ordering::Release);
+            // It ends after the day that it is playing; what it says is not wanted any more.
+            let _ = learner.await;
+            Ok(None)
+        }
+    }
+}
+
 /// Rests between played days, on the learner's own thread, so long that it keeps to its share of a core.
-fn pace(cpu_share_max: f64, going: Arc<AtomicBool>) -> simulator::tuning::Pace {
+fn pace(cpu_share_max: f64, going: Arc<AtomicBool>) -> Pace {
     let since = parking_lot::Mutex::new(Instant::now());
     Arc::new(move || {
         let mut since = since.lock();
@@ -259,4 +271,40 @@ pub(crate) fn own_settings(shared: &Shared) -> Option<planner::PlannerSettings> 
 /// The first cells' boundaries and the moments of a table's maps.
 pub(crate) fn maps(state: &TableState) -> Vec<(i64, Vec<Bytes>)> {
     state.maps.iter().map(|(at_ms, boundaries)| (at_ms, boundaries.to_vec())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_learner_that_panics_or_fails_is_an_error_and_no_more() {
+        let (_stop, mut stopped) = watch::channel(false);
+        let panics = |_: &Pace| -> Result<(), ManagerError> { panic!("made up") };
+        let ended = supervise(panics, 1.0, &mut stopped).await;
+        assert!(matches!(ended, Err(ManagerError::Loop(_))), "{ended:?}");
+        let fails = |_: &Pace| Err::<(), _>(simulator::SimulatorError::Stopped.into());
+        let ended = supervise(fails, 1.0, &mut stopped).await;
+        assert!(matches!(ended, Err(ManagerError::Simulator(_))), "{ended:?}");
+        let learns = |_: &Pace| Ok(7);
+        assert_eq!(supervise(learns, 1.0, &mut stopped).await.unwrap(), Some(7));
+    }
+
+    #[tokio::test]
+    async fn a_stop_ends_the_learner_at_its_next_rest() {
+        let (stop, mut stopped) = watch::channel(false);
+        let (begun, begins) = tokio::sync::oneshot::channel();
+        let endless = move |pace: &Pace| {
+            let _ = begun.send(());
+            while pace() {}
+            Ok(())
+        };
+        let stopping = tokio::spawn(async move {
+            begins.await.unwrap();
+            stop.send_replace(true);
+            stop
+        });
+        assert_eq!(supervise(endless, 1.0, &mut stopped).await.unwrap(), None);
+        drop(stopping.await.unwrap());
+    }
 }
