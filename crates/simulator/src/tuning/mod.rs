@@ -26,7 +26,7 @@ pub const PASSES: usize = 18;
 pub const FORECAST_DAYS_MAX: u32 = 10;
 /// Training stops, and makes do with what it has, when so many forecasters have been built. Each takes
 /// some milliseconds of CPU, which bounds training by a count that is the same on every machine.
-pub const FORECASTERS_MAX: usize = 6_000;
+pub const FORECASTERS_MAX: usize = 4_000;
 /// The fewest days that are learnt from.
 pub const DAYS_MIN: usize = 3;
 

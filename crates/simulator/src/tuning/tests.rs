@@ -129,7 +129,9 @@ fn all_are_compared_on_later_days() {
     assert!(compared.rows.iter().all(|row| row.costs.len() == 2));
     let total = |at: usize| compared.rows[at].costs.iter().sum::<f64>();
     assert!(total(4) < total(0), "who knows what comes pays less");
+    assert!(total(2) <= total(1) * 1.02, "the learner is about as good as the grid or better");
     let text = table(&[compared]);
+    println!("{text}");
     assert_eq!(text.lines().count(), 2 + 5, "{text}");
     assert!(text.contains("| wave | defaults |") && text.contains("0.0 % [0.0, 0.0]"), "{text}");
 }
