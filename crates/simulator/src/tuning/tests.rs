@@ -135,3 +135,16 @@ fn all_are_compared_on_later_days() {
     assert_eq!(text.lines().count(), 2 + 5, "{text}");
     assert!(text.contains("| wave | defaults |") && text.contains("0.0 % [0.0, 0.0]"), "{text}");
 }
+
+#[test]
+fn where_nothing_saves_nothing_is_changed() {
+    let mut matrix = LoadMatrix::new(0, 8 * DAY_MINUTES);
+    (0..8 * DAY_MINUTES).for_each(|minute| matrix.row_mut(Kind::Write, minute).fill(0.1));
+    let case = Case { matrix, ..wave() };
+    let days = Days::before(&case, 3, settings()).unwrap();
+    let settings = TrainSettings { days: 3, ..TrainSettings::default() };
+    let trained = train(&days, &settings).unwrap();
+    assert_eq!(trained.choose(&days.coming()), days.base());
+    assert_eq!(grid(&days, &settings).unwrap(), (days.base(), 0.0));
+    assert!(trained.saving.lower() <= 0.0);
+}

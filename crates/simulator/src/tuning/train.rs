@@ -27,6 +27,9 @@ const CURIOSITY: f64 = 1.0;
 /// … and against it when it counts.
 const CAUTION: f64 = -1.0;
 
+/// A smaller share of the cost is no reason to differ.
+const SAVING_MIN: f64 = 0.001;
+
 /// What was learnt of a table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trained {
@@ -179,11 +182,17 @@ impl<'a> Training<'a> {
         values.max_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(choice, _)| choice)
     }
 
-    /// Of what was tried, what saved most.
+    /// Of what was tried, what saved most. The first of about equals: the base comes first, then what
+    /// differs from it in one number.
     fn best_constant(&self) -> Thresholds {
-        let mean = |saved: &[f64]| Estimate::of(saved).mean;
-        let best = self.tried.iter().max_by(|(_, a), (_, b)| mean(a).total_cmp(&mean(b)));
-        best.map_or(self.base, |(choice, _)| *choice)
+        let mut best = (self.base, 0.0);
+        for (choice, saved) in &self.tried {
+            let saved = Estimate::of(saved).mean;
+            if saved > best.1 + SAVING_MIN {
+                best = (*choice, saved);
+            }
+        }
+        best.0
     }
 
     /// Passes on which a draw says who has the day: the constant choice (0) or the context's (1).
