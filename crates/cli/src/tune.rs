@@ -3,36 +3,21 @@
 //! What is learnt and how it is judged is `simulator::tuning`'s; this module reads the command line and
 //! prints. A running service learns by itself: `foreshard tuning` shows what.
 
-use clap::ArgGroup;
 use planner::tuning::{Pins, Prices, Thresholds};
 use serde_json::json;
 use simulator::evaluate::Source;
 use simulator::minutes::PlaySettings;
-use simulator::recording::{Recording, Span};
 use simulator::tuning::{Days, TrainSettings, compare, frugal, table, train};
 use simulator::{MeasuredCosts, SimulatorError};
 use std::path::PathBuf;
 
-use crate::simulate::{Sources, sources};
-
-const DAY_MS: f64 = 86_400_000.0;
+use crate::simulate::{Load, span};
 
 /// What `foreshard tune` takes.
 #[derive(clap::Args, Debug)]
-#[command(group = ArgGroup::new("load").required(true).args(["trace", "rates", "matrix", "workload"]))]
 pub(crate) struct Args {
-    /// A key trace, as `simulate` takes it
-    #[arg(long, value_name = "FILE")]
-    trace: Option<PathBuf>,
-    /// A rates file: timestamp_unix_s,requests
-    #[arg(long, value_name = "FILE")]
-    rates: Option<PathBuf>,
-    /// What `foreshard workload export` wrote of a service's table
-    #[arg(long, value_name = "FILE")]
-    matrix: Option<PathBuf>,
-    /// A generated workload, a comma-separated list of them, or `all`
-    #[arg(long, value_name = "NAME", value_parser = sources)]
-    workload: Option<Sources>,
+    #[command(flatten)]
+    load: Load,
     /// Also play the days after the history: defaults, grid search, what was learnt, and who knows all
     #[arg(long)]
     compare: bool,
@@ -93,7 +78,8 @@ pub(crate) fn run(args: &Args) -> Result<(), TuneError> {
         pins: Pins::default(),
         ..TrainSettings::default()
     };
-    let cases = args.sources().into_iter().flat_map(|source| {
+    let sources = args.load.sources(span(args.days, args.history_days));
+    let cases = sources.into_iter().flat_map(|source| {
         (0..args.seeds).map(move |number| (source.clone(), args.first_seed + number))
     });
     if !args.compare {
@@ -128,7 +114,7 @@ fn learn(
     let context = days.coming();
     let (own, learnt) = (days.base(), trained.choose(&context));
     if json {
-        let proposal = trained.proposal(context, None);
+        let proposal = trained.proposal(context);
         let document = json!({
             "workload": case.workload,
             "seed": seed,
@@ -157,19 +143,4 @@ fn print_learnt(
         saving.lower() * 100.0,
         trained.days_played
     );
-}
-
-impl Args {
-    fn sources(&self) -> Vec<Source> {
-        let history_ms = self.history_days.map(|days| (days * DAY_MS) as i64);
-        let span = Span { days_max: self.days, history_ms };
-        let files = [
-            self.trace.clone().map(Recording::Trace),
-            self.rates.clone().map(Recording::Rates),
-            self.matrix.clone().map(Recording::Matrix),
-        ];
-        let file = files.into_iter().flatten().next();
-        let generated = self.workload.clone().map_or_else(Vec::new, |sources| sources.0);
-        file.map_or(generated, |file| vec![Source::Recorded(file, span)])
-    }
 }

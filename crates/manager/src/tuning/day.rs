@@ -106,7 +106,7 @@ impl Closing {
             reference: costs.first().copied(),
             shadow: costs.get(1).copied(),
             frozen: None,
-            proposal: Some(trained.proposal(context, None)),
+            proposal: Some(trained.proposal(context)),
         })
     }
 }

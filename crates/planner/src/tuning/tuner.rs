@@ -106,8 +106,6 @@ pub struct Proposal {
     /// What the learner's choices save against the operator's thresholds, as a share of their cost, by
     /// the doubly robust estimate.
     pub saving: Estimate,
-    /// What grid search with as many played days would choose, and save.
-    pub grid: Option<(Thresholds, f64)>,
 }
 
 impl Proposal {
@@ -115,10 +113,8 @@ impl Proposal {
     fn is_sound(&self) -> bool {
         let Estimate { mean, standard_error, .. } = self.saving;
         let Context { accuracy, seasonality, skew, trend, hour } = self.context;
-        let grid = self.grid.map_or(0.0, |(_, saving)| saving);
-        let figures = [mean, standard_error, accuracy, seasonality, skew, trend, hour, grid];
-        let grid = self.grid.is_none_or(|(thresholds, _)| thresholds.is_within_bounds());
-        grid && figures.iter().all(|figure| figure.is_finite())
+        let figures = [mean, standard_error, accuracy, seasonality, skew, trend, hour];
+        figures.iter().all(|figure| figure.is_finite())
     }
 }
 

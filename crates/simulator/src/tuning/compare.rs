@@ -102,15 +102,11 @@ fn rows(
         days,
     };
     let fixed = |name: &str, thresholds: Thresholds| {
-        Ok::<_, SimulatorError>(row(
-            name,
-            Some(thresholds),
-            later.play(|_, _| thresholds, |_, _| ())?,
-        ))
+        Ok::<_, SimulatorError>(row(name, Some(thresholds), later.play(|_, _| thresholds)?))
     };
     let first = later.contexts().first().copied().unwrap_or_default();
-    let learnt = later.play(|_, context| trained.choose(context), |_, _| ())?;
-    let by_context = later.play(|_, context| trained.by_context(context), |_, _| ())?;
+    let learnt = later.play(|_, context| trained.choose(context))?;
+    let by_context = later.play(|_, context| trained.by_context(context))?;
     Ok(vec![
         fixed("defaults", base)?,
         fixed("grid", grid)?,

@@ -103,11 +103,10 @@ impl Days {
     }
 
     /// Plays all days one after the other with the thresholds that `choose` gives for each when it
-    /// begins; `learn` is told at its end what a day cost.
+    /// begins; says what each cost.
     pub fn play(
         &self,
         mut choose: impl FnMut(usize, &Context) -> Thresholds,
-        mut learn: impl FnMut(usize, &DayCost),
     ) -> Result<Vec<DayCost>, SimulatorError> {
         // The operator's own are taken as they are, in the bounds or not.
         let policy = |thresholds: Thresholds| match thresholds == self.base() {
@@ -127,7 +126,6 @@ impl Days {
             let until_now = session.so_far();
             let cost = until_now - before;
             before = until_now;
-            learn(day, &cost);
             costs.push(cost);
             if !(self.pace)() {
                 return Err(SimulatorError::Stopped);
@@ -170,7 +168,7 @@ pub fn replay(
     let day = Case { start_ms, end_ms: case.start_ms, ..case.clone() };
     let days = Days::new(day, super::frugal(settings))?.paced(pace);
     let cost = |thresholds: &Thresholds| {
-        let costs = days.play(|_, _| *thresholds, |_, _| ())?;
+        let costs = days.play(|_, _| *thresholds)?;
         Ok(days.priced(&costs, prices).iter().sum())
     };
     thresholds.iter().map(cost).collect()

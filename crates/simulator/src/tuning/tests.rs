@@ -64,9 +64,8 @@ fn a_change_of_thresholds_takes_effect_with_the_day() {
     let base = days.base();
     let empty = Thresholds { target_utilisation: 0.5, ..base };
     let full = Thresholds { target_utilisation: 0.95, ..base };
-    let play = |thresholds: [Thresholds; 2]| {
-        days.play(|day, _| thresholds[day], |_, _| ()).unwrap().map_hours()
-    };
+    let play =
+        |thresholds: [Thresholds; 2]| days.play(|day, _| thresholds[day]).unwrap().map_hours();
     let (constant, changed) = (play([full, full]), play([full, empty]));
     assert_eq!(constant[0], changed[0], "the first day knows nothing of the second");
     assert!(changed[1] > constant[1], "{constant:?} {changed:?}");

@@ -58,9 +58,9 @@ impl Trained {
     }
 
     /// The same as a proposal to the tuner.
-    pub fn proposal(&self, context: Context, grid: Option<(Thresholds, f64)>) -> Proposal {
+    pub fn proposal(&self, context: Context) -> Proposal {
         let (saving, days_played) = (self.saving, self.days_played);
-        Proposal { thresholds: self.choose(&context), context, days_played, saving, grid }
+        Proposal { thresholds: self.choose(&context), context, days_played, saving }
     }
 }
 
@@ -135,7 +135,7 @@ impl<'a> Training<'a> {
         settings: &'a TrainSettings,
         base: Thresholds,
     ) -> Result<Self, SimulatorError> {
-        let costs = days.priced(&days.play(|_, _| base, |_, _| ())?, &settings.prices);
+        let costs = days.priced(&days.play(|_, _| base)?, &settings.prices);
         let mean = costs.iter().sum::<f64>() / costs.len() as f64;
         let saved = vec![0.0; costs.len()];
         let (model, tried) = (LinUcb::default(), vec![(base, saved)]);
@@ -156,7 +156,7 @@ impl<'a> Training<'a> {
         if !self.may_go_on(PASSES) {
             return Ok(());
         }
-        let costs = self.days.play(|_, _| choice, |_, _| ())?;
+        let costs = self.days.play(|_, _| choice)?;
         let costs = self.days.priced(&costs, &self.settings.prices);
         let saved: Vec<f64> =
             costs.iter().enumerate().map(|(day, &cost)| self.saved(day, cost)).collect();
@@ -212,7 +212,7 @@ impl<'a> Training<'a> {
                 .map(|x| [constant, contextual(&self.model, choices, self.base, constant, x)])
                 .collect();
             let drawn = |day: usize| random.of(day as u64).below(2) as usize;
-            let costs = self.days.play(|day, _| rivals[day][drawn(day)], |_, _| ())?;
+            let costs = self.days.play(|day, _| rivals[day][drawn(day)])?;
             let costs = self.days.priced(&costs, &self.settings.prices);
             for (day, context) in self.days.contexts().iter().enumerate() {
                 let seen = |choice| features(choice, self.base, context);

@@ -18,7 +18,7 @@ fn on() -> TunerSettings {
 
 fn proposal(thresholds: Thresholds, mean: f64) -> Proposal {
     let saving = Estimate { mean, standard_error: 0.01, days: 14 };
-    Proposal { thresholds, context: Context::default(), days_played: 252, saving, grid: None }
+    Proposal { thresholds, context: Context::default(), days_played: 252, saving }
 }
 
 /// A day as the reference says, on which the proposal would have saved a tenth.
