@@ -37,7 +37,14 @@ fuzz: need-cargo ## every fuzz target for FUZZ_S seconds (needs a nightly compil
 			-max_total_time=$(FUZZ_S) -timeout=10 -rss_limit_mb=1024 -max_len=8192 || exit 1; \
 	done
 
-bench: need-cargo ## the benchmarks
+# Timing is only worth something on a quiet machine. The stores lie in BENCH_DATA: a directory on the disk to be measured.
+BENCH_DATA ?= target
+bench: need-cargo ## the benchmarks; measured costs go to target/costs.json (BENCH_DATA=DIR: on which disk)
+	cargo build --release --locked -p cli -p storage --bins --examples
+	target/release/foreshard bench server --data $(BENCH_DATA)
+	target/release/foreshard bench costs --data $(BENCH_DATA) --out target/costs.json
+	cd $(BENCH_DATA) && $(CURDIR)/target/release/examples/pauses 100 500
+	cd $(BENCH_DATA) && $(CURDIR)/target/release/examples/reopen
 	cargo bench -p dynamodb --locked
 	cargo bench -p workload --locked
 	cargo bench -p forecast --locked

@@ -160,25 +160,3 @@ async fn scan_us(fixture: &Fixture) -> Result<f64, CostsError> {
     }
     Ok(median(took.into_iter().skip(1)))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn what_is_measured_is_a_file_that_the_simulator_reads() {
-        let directory = tempfile::tempdir().unwrap();
-        let args = Args {
-            out: None,
-            megabytes: 4,
-            data: directory.path().to_path_buf(),
-            machine: Some("a test".into()),
-        };
-        let costs = measure(&args).await.unwrap();
-        let text = serde_json::to_string(&costs).unwrap();
-        assert_eq!(MeasuredCosts::parse(&text).as_ref(), Ok(&costs));
-        assert!(costs.split.pause_ms > 0.0 && costs.debt.written_ratio > 0.1, "{costs:?}");
-        assert!(costs.bucket.puts_active_per_month > costs.bucket.puts_idle_per_month, "{costs:?}");
-        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "it tidies up");
-    }
-}
