@@ -162,6 +162,11 @@ impl<P: Policy> Controller<P> {
         self.policy.decide(&view)
     }
 
+    /// When it is time to score next.
+    pub fn next_score_ms(&self) -> i64 {
+        self.next_score_ms
+    }
+
     /// The table as it was last seen.
     pub fn view(&self) -> &TableView {
         &self.view
