@@ -10,7 +10,7 @@ export interface TableSummary {
   load: Units; capacity: Units; requests_per_s: number; throttled_per_s: number;
   hottest: { partition: number; share: number; load: "reads" | "writes" } | null;
   peak: { partition: number; share: number; at_ms: number; probability: number } | null;
-  next: { action: string; trigger: string; reason: string; when_ms: number; crossing_ms: number | null } | null;
+  next: { action: string; trigger: string; reason: string; when_ms: number; held: string | null; crossing_ms: number | null } | null;
   next_reason: string;
   running: Workflow[];
   anomalies_open: number;

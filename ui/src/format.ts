@@ -20,6 +20,7 @@ export function short(x: number | null | undefined): string {
 /** A share as per cent: two digits of what is small, none of what is large. */
 export function percent(share: number | null | undefined): string {
   if (share == null || !Number.isFinite(share)) return DASH;
+  if (share > 0 && share < 1e-6) return "< 0.0001 %";
   const p = share * 100;
   return number(p, p >= 10 ? 0 : p >= 1 ? 1 : p >= 0.01 || p === 0 ? 2 : 4) + " %";
 }

@@ -47,17 +47,6 @@ impl ConsideredLog {
         }
     }
 
-    /// Notes a plan that would have done something, were the planner not paused.
-    pub(crate) fn paused(&mut self, at_ms: i64, table: &str, plan: &Plan) {
-        let undone = plan.actions.iter().map(|action| Alternative {
-            what: format!("{} of {} partitions", action.children(), action.sources.len()),
-            rejected: format!("the planner is paused; {}", action.reason),
-            benefit: action.benefit,
-            cost: action.cost,
-        });
-        self.push(at_ms, table, "the planner is paused".to_owned(), undone.collect());
-    }
-
     fn push(&mut self, at_ms: i64, table: &str, reason: String, alternatives: Vec<Alternative>) {
         let same = |known: &Considered| {
             let what =

@@ -1,8 +1,7 @@
 //! What an operator can hold up: the planner as a whole, and an action that has not begun.
 //!
-//! A paused planner looks, forecasts and plans as always, and what it would have done is noted beside
-//! what it left undone by itself ([`considered`](crate::considered)). The pause ends with the process:
-//! a service that was restarted acts again. A reslice that has begun takes well under a second and
+//! A paused planner looks, forecasts and scores as always, and a dry run says what it would do. The
+//! pause ends with the process: a service that was restarted acts again. A reslice that has begun takes well under a second and
 //! undoes itself when it fails, so it is not cancelled but awaited.
 
 use crate::Manager;

@@ -7,6 +7,7 @@ use crate::Manager;
 use crate::anomalies::AnomalyDocument;
 use crate::error::ManagerError;
 use crate::heatmap::{Axis, hex};
+use crate::overview::DryRun;
 use crate::reported::{self, ReportDocument, ReportedAnomaly};
 use crate::tables::{Snapshot, strategy_of};
 use forecast::Outlook;
@@ -128,6 +129,8 @@ pub struct PlanDocument {
     pub table: String,
     /// When the planner decides next.
     pub due_ms: i64,
+    /// What holds it up besides: a pause, a cooldown, an action under way.
+    pub held: Option<String>,
     /// Most urgent first; empty to leave the table as it is.
     pub actions: Vec<Action>,
     /// What was considered and not chosen.
@@ -266,10 +269,11 @@ impl Manager {
     /// # Errors
     /// If there is no such table.
     pub fn plan_document(&self, name: &str) -> Result<PlanDocument, ManagerError> {
-        let (plan, due_ms) = self.dry_run(name)?;
+        let DryRun { plan, held, due_ms } = self.dry_run(name)?;
         Ok(PlanDocument {
             table: name.to_owned(),
             due_ms,
+            held,
             actions: plan.actions,
             alternatives: plan.alternatives,
             reason: plan.reason,

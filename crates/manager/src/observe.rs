@@ -73,12 +73,10 @@ fn look(shared: &Shared) -> Vec<(TableId, Vec<Entry>)> {
         if let Some(network) = &network {
             state.controller.adopt(network);
         }
-        let busy = state.is_busy();
+        let busy = state.is_busy() || shared.control.is_paused();
         let policy = state.controller.policy().name();
         let tick = state.controller.tick(now_ms, &collector, &facts, busy);
-        if shared.control.is_paused() && !tick.plan.is_hold() {
-            shared.considered.lock().paused(now_ms, &tick.view.name, &tick.plan);
-        } else if tick.plan.is_hold() {
+        if tick.plan.is_hold() {
             if tick.scored {
                 shared.considered.lock().hold(now_ms, &tick.view.name, &tick.plan);
             }

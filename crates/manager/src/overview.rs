@@ -100,6 +100,8 @@ pub struct NextAction {
     pub reason: String,
     /// When the planner decides next.
     pub when_ms: i64,
+    /// What holds it up besides: a pause, a cooldown, an action under way.
+    pub held: Option<String>,
     /// When the load is expected to exceed what there is.
     pub crossing_ms: Option<i64>,
 }
@@ -179,12 +181,13 @@ impl Manager {
         let Some(state) = tables.get_mut(&table.id()) else {
             return (None, "the manager has not seen the table yet".to_owned());
         };
-        let (plan, when_ms) = coming_plan(state);
+        let DryRun { plan, held, due_ms } = self.coming_plan(state);
         let next = plan.actions.first().map(|action| NextAction {
             action: action_name(action),
             trigger: action.trigger,
             reason: action.reason.clone(),
-            when_ms,
+            when_ms: due_ms,
+            held,
             crossing_ms: action.crossing_ms,
         });
         (next, plan.reason)
@@ -208,17 +211,27 @@ impl Manager {
     ///
     /// # Errors
     /// If there is no such table.
-    pub fn dry_run(&self, name: &str) -> Result<(Plan, i64), ManagerError> {
+    pub(crate) fn dry_run(&self, name: &str) -> Result<DryRun, ManagerError> {
         let table = self.shared.table(name)?;
         let mut tables = self.shared.tables.lock();
         let state = tables.get_mut(&table.id());
-        state.map(coming_plan).ok_or_else(|| ManagerError::NoSuchTable(name.to_owned()))
+        let state = state.ok_or_else(|| ManagerError::NoSuchTable(name.to_owned()))?;
+        Ok(self.coming_plan(state))
+    }
+
+    fn coming_plan(&self, state: &mut TableState) -> DryRun {
+        let (plan, held) = state.controller.dry_run();
+        let paused = self.is_paused() && !plan.is_hold();
+        let held = if paused { Some("the planner is paused".to_owned()) } else { held };
+        DryRun { plan, held, due_ms: state.controller.next_score_ms() }
     }
 }
 
-/// What would be done if it were time to decide, and when it is.
-pub(crate) fn coming_plan(state: &mut TableState) -> (Plan, i64) {
-    (state.controller.dry_run(), state.controller.next_score_ms())
+/// What would be done if it were time to decide, when it is, and what holds it up besides.
+pub(crate) struct DryRun {
+    pub(crate) plan: Plan,
+    pub(crate) held: Option<String>,
+    pub(crate) due_ms: i64,
 }
 
 fn hottest(view: &TableView) -> Option<Hottest> {

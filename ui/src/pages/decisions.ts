@@ -13,7 +13,7 @@ interface Action {
   shares: Units[]; boundaries: unknown[];
 }
 interface Alternative { what: string; rejected: string; benefit: number; cost: number }
-interface Plan { due_ms: number; actions: Action[]; alternatives: Alternative[]; reason: string }
+interface Plan { due_ms: number; held: string | null; actions: Action[]; alternatives: Alternative[]; reason: string }
 interface Input {
   id: number; capacity: Units; credit: Units | null; load_now: Units; load_recent: Units; load_day_max: Units;
   top_key_share: number; size_bytes: number; read: any; write: any;
@@ -103,10 +103,10 @@ export class DecisionsPage {
 
   private fillPlan(plan: Plan, now: number): void {
     const key = JSON.stringify(plan.actions) + plan.reason;
-    if (this.planned && JSON.stringify(this.planned.actions) + this.planned.reason === key && plan.due_ms === this.planned.due_ms) return;
+    if (this.planned && JSON.stringify(this.planned.actions) + this.planned.reason === key && plan.due_ms === this.planned.due_ms && plan.held === this.planned.held) return;
     this.planned = plan;
     fill(this.plan, h("p", {}, plan.actions.length ? `${plan.actions.length} action${plan.actions.length > 1 ? "s" : ""}, ${
-      plan.due_ms <= now ? "due now" : `due in ${span(plan.due_ms - now)}`}.` : plan.reason),
+      plan.held ? `held up: ${plan.held}` : plan.due_ms <= now ? "due now" : `due in ${span(plan.due_ms - now)}`}.` : plan.reason),
       ...plan.actions.map((action) => this.actionBox(action)), this.alternatives(plan.alternatives));
   }
 

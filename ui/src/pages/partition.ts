@@ -105,8 +105,7 @@ export class PartitionPage {
     };
     history[kind].forEach((value, i) => put(history.start_ms + i * history.bin_ms, 0, value));
     for (const f of doc.foretold_next) if (f.start_ms >= history.start_ms) put(f.start_ms, 1, f[kind]?.[0] ?? null);
-    const quantile = kind === "read" ? 1 : 1;
-    for (const f of doc.foretold_horizon) if (f.start_ms >= history.start_ms && f.start_ms < doc.now_ms) put(f.start_ms, 2, f[kind]?.[quantile] ?? null);
+    for (const f of doc.foretold_horizon) if (f.start_ms >= history.start_ms && f.start_ms < doc.now_ms) put(f.start_ms, 2, f[kind]?.[1] ?? null);
     forecast?.steps.forEach((step, i) => {
       const ms = forecast.start_ms + i * forecast.bin_ms;
       put(ms, 3, step.q50);
@@ -139,7 +138,7 @@ export class PartitionPage {
       return;
     }
     const { model, reason, recent_error: error } = outlook.forecast;
-    fill(this.models[kind], h("strong", {}, `Model ${model}. `), reason + ". ",
+    fill(this.models[kind], h("strong", {}, `Model ${model}. `), reason.replace(`${model}: `, "") + ". ",
       `Over its last ${number(error.bins, 0)} bins: pinball loss ${short(error.pinball)}/s`,
       error.seasonal_naive == null ? "" : ` (seasonal naive ${short(error.seasonal_naive)}, constant ${short(error.climatology)})`,
       `, ${percent(error.coverage)} of the bins at or below the decision quantile. `,

@@ -79,9 +79,9 @@ function next(table: TableSummary | undefined, now: number): HTMLElement {
   const action = table?.next;
   return tile({
     name: "Next planned action",
-    value: action ? `${action.action} ${action.when_ms <= now ? "now" : `in ${span(action.when_ms - now)}`}` : "none",
+    value: action ? `${action.action}${action.held ? ", held up" : action.when_ms <= now ? " now" : ` in ${span(action.when_ms - now)}`}` : "none",
     more: [h("span", { class: "clamp", title: action?.reason ?? table?.next_reason ?? "" },
-      action ? (action.crossing_ms ? `before ${clock(action.crossing_ms)}: ` : "") + action.reason : table?.next_reason ?? "")],
+      action ? (action.held ? `${action.held}. ` : "") + (action.crossing_ms ? `before ${clock(action.crossing_ms)}: ` : "") + action.reason : table?.next_reason ?? "")],
     level: action ? "accent" : "", wide: true,
   });
 }

@@ -45,5 +45,6 @@ function doing(table: TableSummary, now: number): string {
   if (table.running.length) return `A ${table.running[0].action} is being carried out.`;
   const { next } = table;
   if (!next) return "Nothing needs to be done.";
+  if (next.held) return `Foreshard would ${next.action}, but ${next.held}.`;
   return `Foreshard will ${next.action} ${next.when_ms <= now ? "now" : `in ${span(next.when_ms - now)}`}.`;
 }

@@ -82,7 +82,8 @@ impl Manager {
             let mut tables = self.shared.tables.lock();
             let state = tables.get_mut(&table.id());
             let before = state.as_ref().and_then(|state| ranges_at(&state.maps, since_ms));
-            let wanted = state.map(|state| state.controller.dry_run().actions).unwrap_or_default();
+            let wanted =
+                state.map(|state| state.controller.dry_run().0.actions).unwrap_or_default();
             (wanted, before)
         };
         let running = self.running(table);

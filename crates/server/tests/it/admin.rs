@@ -44,14 +44,24 @@ impl Administered {
         server: TestServer,
         change: impl FnOnce(&mut AdminSettings),
     ) -> Self {
-        let parts = server.components();
         let policy: PolicyFactory = Arc::new(|| Box::new(Static));
+        Self::start_under(server, policy, Units { read: 3000.0, write: 1000.0 }, change).await
+    }
+
+    /// Under a policy of the test's, with partitions of this capacity.
+    pub(crate) async fn start_under(
+        server: TestServer,
+        policy: PolicyFactory,
+        capacity: Units,
+        change: impl FnOnce(&mut AdminSettings),
+    ) -> Self {
+        let parts = server.components();
         let components = manager::Components {
             storage: parts.storage,
             recorder: parts.recorder,
             clients: parts.clients,
             clock: parts.clock,
-            capacity: Units { read: 3000.0, write: 1000.0 },
+            capacity,
             limits: planner::Limits::Dynamodb,
             collector: WorkloadSettings::default().collector,
             controller: planner::ControllerSettings::default(),
@@ -74,8 +84,9 @@ impl Administered {
     }
 
     /// A second listener that shows the same.
-    pub(crate) async fn another(&self) -> (AdminHandle, RawClient) {
-        let settings = AdminSettings { listen: ([127, 0, 0, 1], 0).into(), ..Default::default() };
+    pub(crate) async fn another(&self, port: u16) -> (AdminHandle, RawClient) {
+        let listen = ([127, 0, 0, 1], port).into();
+        let settings = AdminSettings { listen, ..Default::default() };
         let admin = Admin::start(settings, self.components()).await.unwrap();
         let raw = RawClient::new(admin.addr());
         (admin, raw)

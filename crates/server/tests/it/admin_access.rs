@@ -102,7 +102,7 @@ async fn every_change_is_in_the_audit_log_and_still_there_after_a_restart() {
     assert!(entries[2]["error"].as_str().unwrap().contains("no partition p99"));
 
     // Another listener on the same storage reads what is on disk.
-    let again = Administered::another(&admin).await;
+    let again = admin.another(0).await;
     let reply = again.1.get("/api/v1/audit").await;
     assert_eq!(reply.json(), before);
     again.0.shutdown().await;

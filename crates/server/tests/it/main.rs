@@ -11,6 +11,7 @@ mod clients;
 mod compatibility;
 mod compatibility_samples;
 mod concurrency;
+mod dashboard;
 mod fuzzed;
 mod http_client;
 mod protocol;
