@@ -11,15 +11,21 @@
 mod act;
 mod anomalies;
 mod by_hand;
+mod considered;
+mod control;
+mod decisions;
 mod documents;
 mod error;
 mod event;
+mod foretold;
 mod heatmap;
 mod journal;
 mod judge;
 mod maps;
 mod matrix;
 mod observe;
+mod overview;
+mod partition_page;
 mod persist;
 mod reported;
 mod settings;
@@ -29,16 +35,24 @@ mod training;
 
 pub use anomalies::{AnomalyDocument, Suspect};
 pub use by_hand::{HandAction, HandResult};
+pub use considered::{Considered, ConsideredDocument};
+pub use control::{CancelledDocument, PausedDocument};
+pub use decisions::{
+    DecisionDocument, DecisionsDocument, DecisionsRequest, WorkflowDocument, WorkflowsDocument,
+};
 pub use documents::{
-    AnomaliesDocument, DecisionDocument, DecisionsDocument, ForecastDocument, PartitionDocument,
-    PartitionsDocument, PlanDocument, TableDocument, TablesDocument, VectorsDocument,
-    WorkflowDocument, WorkflowsDocument,
+    AnomaliesDocument, ForecastDocument, PartitionDocument, PartitionsDocument, PlanDocument,
+    TableDocument, TablesDocument, VectorsDocument,
 };
 pub use error::ManagerError;
 pub use event::Event;
-pub use heatmap::{CellDocument, HeatmapDocument, MapDocument};
+pub use forecast::Quantile;
+pub use foretold::Foretold;
+pub use heatmap::{CellDocument, HeatmapDocument, HeatmapRequest, MapDocument, Metric};
 pub use journal::{Entry, State, Timing};
 pub use matrix::{BoundariesDocument, MatrixDocument};
+pub use overview::{Hottest, NextAction, OverviewDocument, Peak, TableOverview};
+pub use partition_page::{HeavyHitter, LoadHistory, PartitionPage};
 pub use reported::{ReportDocument, ReportedAnomaly};
 pub use settings::{ManagerSettings, TrainingSettings};
 pub use shared::{Components, CreditSource, PolicyFactory};
@@ -97,6 +111,11 @@ impl Manager {
             observe::save(&self.shared).await?;
         }
         Ok(())
+    }
+
+    /// The service's clock.
+    pub fn now_ms(&self) -> i64 {
+        self.shared.components.clock.now_ms()
     }
 
     /// What happens from now on.
