@@ -260,7 +260,10 @@ impl Engine {
             return Err(StorageError::Invariant { object: child.to_string(), reason });
         };
         let builder = self.admin(child).create_clone_builder_from_source(first);
-        let builder = specs.fold(builder, |builder, spec| builder.with_source(spec));
+        let mut builder = specs.fold(builder, |builder, spec| builder.with_source(spec));
+        if let Some(seed) = self.seed() {
+            builder = builder.with_seed(seed);
+        }
         builder.with_wal_admin(Arc::new(FlushedWal)).build().await.map_err(failed())
     }
 
