@@ -166,12 +166,9 @@ impl Engine {
 
     /// Opens a database for writing and makes it if it does not exist.
     pub(crate) async fn open(&self, path: &Path) -> Result<Arc<Db>> {
-        let mut compactor = CompactorBuilder::new(path.clone(), self.store.clone())
+        let compactor = CompactorBuilder::new(path.clone(), self.store.clone())
             .with_options(self.compactor.clone())
             .with_scheduler_supplier(self.compactions.of_database(path));
-        if let Some(seed) = self.seed() {
-            compactor = compactor.with_seed(seed);
-        }
         let mut builder = Db::builder(path.clone(), self.store.clone())
             .with_settings(self.settings.clone())
             .with_compactor_builder(compactor)
@@ -264,7 +261,12 @@ impl Engine {
             return Err(StorageError::Invariant { object: child.to_string(), reason });
         };
         let builder = self.admin(child).create_clone_builder_from_source(first);
-        let builder = specs.fold(builder, |builder, spec| builder.with_source(spec));
+        // What pins the sources' files meanwhile ends by the same clock as everything else.
+        let builder = builder.with_system_clock(self.clock.clone());
+        let mut builder = specs.fold(builder, |builder, spec| builder.with_source(spec));
+        if let Some(seed) = self.seed() {
+            builder = builder.with_seed(seed);
+        }
         builder.with_wal_admin(Arc::new(FlushedWal)).build().await.map_err(failed())
     }
 

@@ -25,6 +25,7 @@ use tokio::sync::{Notify, OwnedMutexGuard, watch};
 use types::{Clock, KeyRange, PartitionId, TableId};
 
 pub(crate) mod open;
+mod revive;
 
 /// The longest storage key.
 pub const KEY_BYTES_MAX: usize = 16 << 10;

@@ -38,8 +38,8 @@ impl Table {
         expect: Expect,
     ) -> Result<Arc<Self>> {
         let partitions = open_partitions(&shared, record.id, &record.partitions, expect).await?;
-        let routes = Routes::new(record.id, record.epoch, partitions);
-        Ok(Arc::new(Self {
+        let routes = Routes::new(record.id, record.epoch, partitions.clone());
+        let table = Arc::new(Self {
             id: record.id,
             name: record.name,
             created_ms: record.created_ms,
@@ -55,7 +55,9 @@ impl Table {
             workflow: Arc::default(),
             unneeded: Unneeded::default(),
             closing: Arc::default(),
-        }))
+        });
+        table.watch_over(&partitions);
+        Ok(table)
     }
 }
 

@@ -17,5 +17,6 @@ mod node_log;
 mod outages;
 mod power_cut;
 mod reslice;
+mod revival;
 mod space;
 mod support;
