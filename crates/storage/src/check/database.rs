@@ -9,6 +9,7 @@ use super::log::Log;
 use super::{Check, RESTORE};
 use crate::engine::files::ShownFile;
 use crate::engine::{Engine, own_log_file};
+use crate::map::may_hold;
 use crate::record::table::{PartitionRecord, TableState};
 use crate::settings::LogKind;
 use object_store::path::Path;
@@ -135,7 +136,7 @@ async fn read_own_log(
         };
         loop {
             match rows.next().await {
-                Ok(Some(row)) if range.contains(&row.key) => check.report.read.log_rows += 1,
+                Ok(Some(row)) if may_hold(range, &row.key) => check.report.read.log_rows += 1,
                 Ok(Some(row)) => {
                     let what = format!(
                         "log file {} has a key outside of the partition's range: {}",

@@ -15,6 +15,7 @@ mod layout;
 mod model;
 mod node_log;
 mod outages;
+mod rekey;
 mod reslice;
 mod space;
 mod support;
