@@ -9,6 +9,7 @@ use crate::error::ManagerError;
 use crate::heatmap::{self, HeatmapDocument, hex};
 use crate::journal::{Entry, State};
 use crate::maps::MapHistory;
+use crate::rekey::RekeyDocument;
 use crate::reported::{self, ReportDocument, ReportedAnomaly};
 use crate::tables::{Snapshot, strategy_of};
 use forecast::Outlook;
@@ -189,6 +190,8 @@ pub struct DecisionDocument {
 pub struct WorkflowsDocument {
     /// Oldest first.
     pub workflows: Vec<WorkflowDocument>,
+    /// Changes of key orders, under way or ended in this process, oldest first.
+    pub rekeys: Vec<RekeyDocument>,
 }
 
 /// One action under way.
@@ -385,7 +388,9 @@ impl Manager {
             started_ms: entry.decision.at_ms,
             state: entry.state,
         });
-        WorkflowsDocument { workflows: workflows.collect() }
+        let workflows = workflows.collect();
+        drop(journal);
+        WorkflowsDocument { workflows, rekeys: self.rekey_documents() }
     }
 
     /// What was odd, about one table or all, the newest first.

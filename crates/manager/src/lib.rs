@@ -4,7 +4,7 @@
 //! to do, writes the answer into the journal, and has `storage` carry it out. It decides nothing
 //! itself: everything that can be replayed in the simulator lives in `planner`. In reading order:
 //! [`Manager`] is the loop and its handle, `tables` follows the catalog, `act` carries out,
-//! `journal` remembers, `judge` looks back, `persist` keeps history across restarts, `training`
+//! `rekey` changes key orders, `journal` remembers, `judge` looks back, `persist` keeps history across restarts, `training`
 //! trains the recurrent network in the background, `anomalies` notes what was odd, and `documents`
 //! and `heatmap` are what the admin API shows.
 
@@ -20,6 +20,7 @@ mod judge;
 mod maps;
 mod observe;
 mod persist;
+mod rekey;
 mod reported;
 mod settings;
 mod shared;
@@ -37,6 +38,7 @@ pub use error::ManagerError;
 pub use event::Event;
 pub use heatmap::{CellDocument, HeatmapDocument, MapDocument};
 pub use journal::{Entry, State, Timing};
+pub use rekey::{RekeyDocument, RekeyState, RekeyWish};
 pub use reported::{ReportDocument, ReportedAnomaly};
 pub use settings::{ManagerSettings, TrainingSettings};
 pub use shared::{Components, CreditSource, PolicyFactory};
@@ -67,6 +69,7 @@ impl Manager {
         components: Components,
     ) -> Result<Arc<Self>, ManagerError> {
         let shared = Arc::new(Shared::restore(settings, components).await?);
+        rekey::resume(&shared);
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(observe::run(shared.clone(), stopped.clone()));
         let training = tokio::spawn(training::run(shared.clone(), stopped));

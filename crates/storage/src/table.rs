@@ -155,6 +155,11 @@ impl Table {
         self.defined.load_full()
     }
 
+    /// Whether that is still what `defined` says.
+    pub fn is_defined_by(&self, defined: &Arc<Defined>) -> bool {
+        Arc::ptr_eq(&self.defined.load(), defined)
+    }
+
     pub(crate) fn set_defined(&self, order: u64, definition: serde_json::Value) {
         self.defined.store(Arc::new(Defined { order, definition: Arc::new(definition) }));
     }

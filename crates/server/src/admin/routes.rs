@@ -15,7 +15,7 @@ use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use manager::{HandAction, Manager};
+use manager::{HandAction, Manager, RekeyWish};
 use workload::Window;
 
 use super::AdminComponents;
@@ -110,9 +110,27 @@ impl Routes {
                 })?;
                 Document::json(&self.components.manager.reslice_by_hand(table, action).await?)
             }
+            ["tables", table, "rekey"] => {
+                let wish: RekeyWish = serde_json::from_slice(body).map_err(|error| {
+                    Refusal::new(StatusCode::BAD_REQUEST, format!("not a rekey: {error}"))
+                })?;
+                Document::json(&self.components.manager.rekey_by_hand(table, wish).await?)
+            }
+            ["workflows", id, "cancel"] => {
+                let id = workflow_id(id)?;
+                Document::json(&self.components.manager.cancel_rekey(id).await?)
+            }
             _ => Err(Refusal::not_found(path)),
         }
     }
+}
+
+/// The number of a workflow, as it stands in a path.
+fn workflow_id(text: &str) -> Result<u64, Refusal> {
+    text.parse().map_err(|_| {
+        let reason = format!("{text:?} is not the number of a workflow");
+        Refusal::new(StatusCode::BAD_REQUEST, reason)
+    })
 }
 
 /// The document at `path` under `/api/v1`.
@@ -123,6 +141,7 @@ fn document(manager: &Manager, path: &str, query: &str) -> Answer {
         ["decisions"] => Document::json(&manager.decisions_document(parameter(query, "table"))),
         ["anomalies"] => Document::json(&manager.anomalies_document(parameter(query, "table"))),
         ["workflows"] => Document::json(&manager.workflows_document()),
+        ["workflows", id] => Document::json(&manager.rekey_document(workflow_id(id)?)?),
         ["tables", table, "partitions"] => Document::json(&manager.partitions_document(table)?),
         ["tables", table, "vectors"] => Document::json(&manager.vectors_document(table)?),
         ["tables", table, "forecast"] => Document::json(&manager.forecast_document(table)?),

@@ -53,6 +53,11 @@ impl Table {
         Some(self.rekeyed_ms.load(Ordering::SeqCst)).filter(|ms| *ms != i64::MIN)
     }
 
+    /// How long scans that began before a change of the key order are served in the old one.
+    pub fn rekey_grace_ms(&self) -> u64 {
+        self.shared.settings.rekey_grace_ms
+    }
+
     pub(crate) fn set_rekeyed_ms(&self, ms: i64) {
         self.rekeyed_ms.store(ms, Ordering::SeqCst);
     }

@@ -133,7 +133,7 @@ impl Job {
             garbage_poll_ms: 50,
             garbage_age_ms: 50,
             // Small chunks, one at a time, so that there is something left to copy at every step.
-            rekey_chunk_bytes: 256,
+            rekey_chunk_bytes: 64,
             rekey_save_ms: 5,
             rekey_grace_ms: 20,
             // Small, so that memtables are also flushed by themselves, and the log begins and lets
