@@ -3,6 +3,8 @@
 //! They print what the API answers, as a table for people or, with `--json`, as the document itself.
 //! They decide nothing.
 
+pub(crate) mod workflow;
+
 use bytes::Bytes;
 use clap::Subcommand;
 use http_body_util::{BodyExt, Full};
@@ -36,6 +38,19 @@ impl Common {
 pub(crate) enum TableCommand {
     /// All tables
     List(Common),
+    /// Give a table another strategy; waits until it has it
+    Rekey {
+        /// The table
+        table: String,
+        /// hash, range or composite
+        #[arg(long)]
+        strategy: types::Strategy,
+        /// Do not wait: `workflow list` shows how far it is
+        #[arg(long)]
+        no_wait: bool,
+        #[command(flatten)]
+        common: Common,
+    },
 }
 
 /// `foreshard partition …`
@@ -101,7 +116,12 @@ pub(crate) enum AdminError {
 
 /// Runs `foreshard table …`.
 pub(crate) async fn table(command: TableCommand) -> Result<(), AdminError> {
-    let TableCommand::List(common) = command;
+    let common = match command {
+        TableCommand::List(common) => common,
+        TableCommand::Rekey { table, strategy, no_wait, common } => {
+            return workflow::rekey(&common, &table, strategy, no_wait).await;
+        }
+    };
     let reply = get(&common, "tables").await?;
     let columns = [
         ("table", "name"),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use types::{KeyAttribute, KeySchema, Strategy};
 
-pub use stored::UnreadableDefinition;
+pub use stored::{UnreadableDefinition, with_strategy};
 
 /// The tag that chooses the strategy.
 pub const STRATEGY_TAG: &str = "foreshard:strategy";

@@ -251,6 +251,9 @@ fn first_record(id: TableId, new: NewTable, ranges: &[KeyRange], now_ms: i64) ->
         partitions: Vec::new(),
         reslice: None,
         retired: Vec::new(),
+        order: 0,
+        rekey: None,
+        rekeyed_ms: None,
     };
     let numbered = record.take_partition_ids(ranges.len()).into_iter().zip(ranges);
     record.partitions =

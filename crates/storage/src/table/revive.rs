@@ -50,8 +50,13 @@ impl Table {
         old.abandon().await;
         let db = self.shared.engine.open(old.path()).await?;
         let new = Partition::new(old.info().clone(), old.path().clone(), db, &self.shared);
+        if old.captures() {
+            // A rekey that waits to be gone on with must miss no write.
+            new.capture_from_here().await?;
+        }
         partitions[at] = new.clone();
-        self.set_routes(Routes::new(self.id, self.routes().map.epoch, partitions));
+        let now = self.routes();
+        self.set_routes(Routes::new(self.id, now.map.epoch, now.order, partitions));
         old.retire();
         *old.close_gate().await = Gate::Retired;
         let (closing, old) = (self.closing.clone().read_owned().await, old.clone());

@@ -16,6 +16,7 @@ mod model;
 mod node_log;
 mod outages;
 mod power_cut;
+mod rekey;
 mod reslice;
 mod revival;
 mod space;

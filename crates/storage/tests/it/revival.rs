@@ -6,9 +6,7 @@ use crate::support::{components, get, keys, put, reslice, settings, table};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
-use storage::{
-    Components, Decision, Direction, Storage, StorageError, StorageSettings, Table,
-};
+use storage::{Components, Decision, Direction, Storage, StorageError, StorageSettings, Table};
 use types::KeyRange;
 
 async fn try_put(table: &Table, key: &str) -> storage::Result<()> {

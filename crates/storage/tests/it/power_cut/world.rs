@@ -89,7 +89,8 @@ impl World {
             self.live(number).map_err(|broken| format!("life {number}: {broken}"))?;
         }
         self.machine.disk.power_cycle();
-        self.process(Life::look, &Plan::default()).map_err(|broken| format!("at the end: {broken}"))?;
+        self.process(Life::look, &Plan::default())
+            .map_err(|broken| format!("at the end: {broken}"))?;
         let mut report = self.report.lock().clone();
         report.points_met = self.machine.points_met.load(Ordering::SeqCst);
         report.operations = self.machine.disk.operations();
@@ -147,11 +148,7 @@ impl World {
     }
 
     /// A process from its start to its end: all that it was doing ends with its runtime.
-    fn process<F>(
-        &self,
-        what: impl FnOnce(Life) -> F,
-        plan: &Plan,
-    ) -> Result<Outcome, String>
+    fn process<F>(&self, what: impl FnOnce(Life) -> F, plan: &Plan) -> Result<Outcome, String>
     where
         F: Future<Output = Result<Outcome, String>>,
     {
