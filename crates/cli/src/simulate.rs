@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use simulator::evaluate::{CaseResult, Plan, Source, costs, evaluate};
 use simulator::minutes::PlaySettings;
 use simulator::policies::PolicyName;
-use simulator::recording::Recording;
+use simulator::recording::{Recording, Span};
 use simulator::report::document::Document;
 use simulator::report::html;
 use simulator::report::table::{GroupBy, tables};
@@ -16,9 +16,11 @@ use simulator::workloads;
 use simulator::{MeasuredCosts, SimulatorError};
 use std::path::PathBuf;
 
+const DAY_MS: f64 = 86_400_000.0;
+
 /// What `foreshard simulate` takes.
 #[derive(clap::Args, Debug)]
-#[command(group = ArgGroup::new("load").required(true).args(["trace", "rates", "workload"]))]
+#[command(group = ArgGroup::new("load").required(true).args(["trace", "rates", "matrix", "workload"]))]
 pub(crate) struct Args {
     /// A key trace: timestamp_unix_s (or seq),op,key,size,client as CSV or CSV.gz
     #[arg(long, value_name = "FILE")]
@@ -26,6 +28,9 @@ pub(crate) struct Args {
     /// A rates file: timestamp_unix_s,requests
     #[arg(long, value_name = "FILE")]
     rates: Option<PathBuf>,
+    /// What `foreshard workload export` wrote of a service's table
+    #[arg(long, value_name = "FILE")]
+    matrix: Option<PathBuf>,
     /// A generated workload, a comma-separated list of them, or `all`
     #[arg(long, value_name = "NAME", value_parser = sources)]
     workload: Option<Sources>,
@@ -41,6 +46,10 @@ pub(crate) struct Args {
     /// Of a file, play at most this many days
     #[arg(long, value_name = "DAYS", default_value_t = 14, value_parser = clap::value_parser!(i64).range(1..=366))]
     days: i64,
+    /// Of a file, so many days are history, which forecasts are made from; half of it and at most four
+    /// weeks if not given
+    #[arg(long, value_name = "DAYS")]
+    history_days: Option<f64>,
     /// What actions cost, as `foreshard bench costs` writes it [default: measured on our machine]
     #[arg(long, value_name = "FILE")]
     costs: Option<PathBuf>,
@@ -151,12 +160,16 @@ pub(crate) fn run(args: Args) -> Result<(), SimulateError> {
 
 impl Args {
     fn plan(&self) -> Result<Plan, SimulatorError> {
-        let recorded = |recording| Source::Recorded(recording, self.days);
-        let sources = match (&self.trace, &self.rates, &self.workload) {
-            (Some(path), ..) => vec![recorded(Recording::Trace(path.clone()))],
-            (_, Some(path), _) => vec![recorded(Recording::Rates(path.clone()))],
-            (.., workload) => workload.clone().map_or_else(Vec::new, |sources| sources.0),
-        };
+        let history_ms = self.history_days.map(|days| (days * DAY_MS) as i64);
+        let span = Span { days_max: self.days, history_ms };
+        let files = [
+            self.trace.clone().map(Recording::Trace),
+            self.rates.clone().map(Recording::Rates),
+            self.matrix.clone().map(Recording::Matrix),
+        ];
+        let file = files.into_iter().flatten().next().map(|file| Source::Recorded(file, span));
+        let generated = self.workload.clone().map_or_else(Vec::new, |sources| sources.0);
+        let sources = file.map_or(generated, |file| vec![file]);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut settings = PlaySettings { burst_s: self.burst_seconds, ..PlaySettings::default() };
         if let Some(path) = &self.costs {

@@ -11,11 +11,13 @@
 
 mod bank;
 mod past;
+mod shares;
 mod table;
 mod tally;
 mod watch;
 
 pub use bank::{Bank, HistoryBins};
+pub use shares::StepShares;
 pub use watch::Sight;
 
 use crate::case::Case;
@@ -23,8 +25,7 @@ use crate::costs::MeasuredCosts;
 use crate::error::SimulatorError;
 use crate::matrix::MINUTE_MS;
 use crate::report::{Report, Run};
-use planner::settings::{FloorSettings, MergeSettings};
-use planner::{Action, ControllerSettings, Decision, Policy, decision, load};
+use planner::{Action, ControllerSettings, Decision, PlannerSettings, Policy, decision, load};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -89,8 +90,8 @@ pub struct PlaySettings {
     pub burst_s: f64,
     /// Attempts per invocation, the first included (3 in the AWS SDKs' standard mode).
     pub attempts_max: u32,
-    /// By these it is judged how decisions turned out.
-    pub merge: MergeSettings,
+    /// What our planner is told, but for how long an action takes; decisions are judged by its merges.
+    pub planner: PlannerSettings,
     /// How tables are watched: score interval, forecasts, shares.
     pub controller: ControllerSettings,
 }
@@ -101,7 +102,7 @@ impl Default for PlaySettings {
             action: ActionCosts::default(),
             burst_s: planner::BURST_S,
             attempts_max: 3,
-            merge: MergeSettings::default(),
+            planner: PlannerSettings::default(),
             controller: ControllerSettings::default(),
         }
     }
@@ -159,7 +160,7 @@ pub fn play<P: Policy>(
     let controller = &settings.controller;
     let (capacity, start_ms) = (case.capacity, case.start_ms);
     let watch =
-        Watch::new(&case.workload, &case.matrix, bank, controller, sight, capacity, start_ms)?;
+        Watch::new(&case.workload, &case.matrix, bank, controller, sight, capacity, start_ms);
     let table = Table::new(initial, terms, start_ms);
     let mut player = Player {
         case,
@@ -247,8 +248,8 @@ impl<P: Policy> Player<'_, P> {
     /// When a policy that waits for burst credit to run out would see that it must wait no longer:
     /// the service looks every second, and a minute's step must not make it late.
     fn last_moments(&self, start_ms: i64) -> impl Iterator<Item = i64> + use<P> {
-        let ahead_ms =
-            FloorSettings::default().durations_ahead * self.settings.action.duration_ms as f64;
+        let floor = self.settings.planner.floor.clone().unwrap_or_default();
+        let ahead_ms = floor.ahead_s(self.settings.action.duration_ms) * 1000.0;
         let capacity = self.case.capacity;
         let moment = move |lasts_s: f64| {
             start_ms.saturating_add((lasts_s * 1000.0 - ahead_ms).max(0.0) as i64)
@@ -305,7 +306,7 @@ impl<P: Policy> Player<'_, P> {
     fn finish(mut self) -> Played {
         self.tally.count_partitions(self.case.end_ms);
         let judged = |decision: Decision, finished_ms: i64| {
-            let until_ms = decision.judged_until_ms(&self.settings.merge);
+            let until_ms = decision.judged_until_ms(&self.settings.planner.merge);
             let actual = watch::demand(self.bank, &decision.action.range, decision.at_ms);
             let outcome = decision::outcome(&decision, finished_ms, &actual, until_ms);
             (decision, outcome)

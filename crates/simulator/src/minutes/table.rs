@@ -222,7 +222,7 @@ mod tests {
     };
 
     fn table(write: f64) -> Table {
-        let mut table = Table::new(&crate::case::Case::even(1), TERMS, 0);
+        let mut table = Table::new(&crate::case::even(CELLS, 1), TERMS, 0);
         table.partitions[0].load = Units::write(write);
         table
     }
