@@ -1,8 +1,8 @@
 //! `foreshard bench costs`: what re-partitioning costs on this engine and this machine, as one file.
 //!
 //! The simulator and everything that decides by it read that file (`simulate --costs FILE`); the copy
-//! that comes with the program is one of these. Each part is measured on a store of its own. What the
-//! engine does not do yet (rekey, move) is not in it. docs/evaluation.md describes the fields.
+//! that comes with the program is one of these. Each part is measured on a store of its own. What is
+//! not measured (rekey, move) is not in it. docs/evaluation.md describes the fields.
 
 mod bucket;
 mod fixture;
