@@ -51,6 +51,9 @@ enum Command {
     /// Partitions, through the admin API
     #[command(subcommand)]
     Partition(admin::PartitionCommand),
+    /// Workflows, through the admin API
+    #[command(subcommand)]
+    Workflow(admin::workflow::WorkflowCommand),
     /// What the manager would do now, through the admin API
     Plan(admin::PlanArgs),
     /// What a service saw, through the admin API
@@ -109,6 +112,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             Command::Check(args) => return Ok(check::run(args).await),
             Command::Table(command) => admin::table(command).await?,
             Command::Partition(command) => admin::partition(command).await?,
+            Command::Workflow(command) => admin::workflow::workflow(command).await?,
             Command::Plan(args) => admin::plan(args).await?,
             Command::Workload(command) => export::run(command).await?,
         }

@@ -5,7 +5,6 @@
 
 use clap::{ArgGroup, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use simulator::SimulatorError;
 use simulator::evaluate::{CaseResult, Plan, Source, costs, evaluate};
 use simulator::minutes::PlaySettings;
 use simulator::policies::PolicyName;
@@ -14,6 +13,7 @@ use simulator::report::document::Document;
 use simulator::report::html;
 use simulator::report::table::{GroupBy, tables};
 use simulator::workloads;
+use simulator::{MeasuredCosts, SimulatorError};
 use std::path::PathBuf;
 
 const DAY_MS: f64 = 86_400_000.0;
@@ -50,9 +50,12 @@ pub(crate) struct Args {
     /// weeks if not given
     #[arg(long, value_name = "DAYS")]
     history_days: Option<f64>,
-    /// How long an action takes
-    #[arg(long, value_name = "S", default_value_t = 1.0)]
-    action_seconds: f64,
+    /// What actions cost, as `foreshard bench costs` writes it [default: measured on our machine]
+    #[arg(long, value_name = "FILE")]
+    costs: Option<PathBuf>,
+    /// Every action takes so long, whatever was measured
+    #[arg(long, value_name = "S")]
+    action_seconds: Option<f64>,
     /// How many seconds of unused capacity a partition keeps
     #[arg(long, value_name = "S", default_value_t = planner::BURST_S)]
     burst_seconds: f64,
@@ -60,8 +63,8 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = By::Stratum)]
     by: By,
     /// Instead of figures, print what predicting spares by action length, with the break-even
-    #[arg(long, conflicts_with_all = ["json", "action_seconds"])]
-    costs: bool,
+    #[arg(long, conflicts_with_all = ["json", "html"])]
+    break_even: bool,
     /// Also write a page about the first workload with the first seed
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -126,13 +129,13 @@ pub(crate) enum SimulateError {
 
 /// Plays everything and prints what came of it.
 pub(crate) fn run(args: Args) -> Result<(), SimulateError> {
-    let plan = args.plan();
+    let plan = args.plan()?;
     let by = match args.by {
         By::Stratum => GroupBy::Stratum,
         By::Workload => GroupBy::Workload,
     };
-    if args.costs {
-        let bar = progress(plan.runs() * costs::DURATIONS_S.len());
+    if args.break_even {
+        let bar = progress(plan.runs() * costs::tried(plan.settings.action).len());
         let swept = costs::sweep(&plan, &|| bar.inc(1));
         bar.finish_and_clear();
         print!("{}", costs::table(&swept?, &plan.policies, by));
@@ -156,7 +159,7 @@ pub(crate) fn run(args: Args) -> Result<(), SimulateError> {
 }
 
 impl Args {
-    fn plan(&self) -> Plan {
+    fn plan(&self) -> Result<Plan, SimulatorError> {
         let history_ms = self.history_days.map(|days| (days * DAY_MS) as i64);
         let span = Span { days_max: self.days, history_ms };
         let files = [
@@ -169,8 +172,13 @@ impl Args {
         let sources = file.map_or(generated, |file| vec![file]);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut settings = PlaySettings { burst_s: self.burst_seconds, ..PlaySettings::default() };
-        settings.action.duration_ms = (self.action_seconds * 1000.0) as i64;
-        Plan {
+        if let Some(path) = &self.costs {
+            settings.action = MeasuredCosts::read(path)?.action();
+        }
+        if let Some(seconds) = self.action_seconds {
+            settings.action = settings.action.lasting((seconds * 1000.0) as i64);
+        }
+        Ok(Plan {
             sources,
             first_seed: self.first_seed,
             seeds: self.seeds,
@@ -178,7 +186,7 @@ impl Args {
             settings,
             threads: self.threads.unwrap_or(cores),
             keep: self.resume.clone(),
-        }
+        })
     }
 }
 

@@ -23,7 +23,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let sources = sources(&given(0, "all"));
     let mut settings = PlaySettings::default();
-    settings.action.duration_ms = (given(3, "1").parse::<f64>()? * 1000.0) as i64;
+    if let Some(seconds) = arguments.get(3) {
+        settings.action = settings.action.lasting((seconds.parse::<f64>()? * 1000.0) as i64);
+    }
     settings.burst_s = given(4, "300").parse()?;
     if let Ok(planner) = std::env::var("PLANNER") {
         settings.planner = serde_json::from_str(&planner)?;

@@ -6,7 +6,7 @@
 //! the server records them.
 
 use crate::http::Http;
-use manager::{Manager, ManagerSettings, TrainingSettings};
+use manager::{DecisionsRequest, Manager, ManagerSettings, TrainingSettings};
 use planner::{ControllerSettings, Decision, Limits, PlannerSettings, Predictive, Trigger};
 use serde_json::{Value, json};
 use server::metrics::MetricsExport;
@@ -182,8 +182,10 @@ impl Live {
 
     /// What the manager decided by itself.
     fn decisions(&self) -> Vec<Decision> {
-        let document = self.manager.decisions_document(Some(TABLE));
-        let all = document.decisions.into_iter().map(|decision| decision.entry.decision);
+        let about = DecisionsRequest { table: Some(TABLE), ..DecisionsRequest::default() };
+        let document = self.manager.decisions_document(&about);
+        let all =
+            document.decisions.into_iter().filter_map(|decision| Some(decision.entry?.decision));
         all.filter(|decision| decision.action.trigger != Trigger::Manual).collect()
     }
 

@@ -1,5 +1,6 @@
 //! The part of a view that is looked up rather than forecast: the last seconds, minutes and hours.
 
+use super::tracked::size_ahead;
 use super::{Controller, PartitionFacts};
 use crate::load::utilisation;
 use crate::policy::Policy;
@@ -65,6 +66,7 @@ impl<P: Policy> Controller<P> {
             |id| known.iter().find(|partition| partition.id == id).map_or(0.0, |p| p.top_key_share);
         let mut partitions = Vec::with_capacity(facts.len());
         for (i, facts) in facts.iter().enumerate() {
+            self.tracked[i].weigh(self.view.now_ms, facts.size_bytes);
             let within = self.cells_of(&facts.range);
             let mut partition = self.partition_view(i, facts);
             partition.throttled_now = throttled.get(i).copied().unwrap_or(0.0);
@@ -79,8 +81,8 @@ impl<P: Policy> Controller<P> {
     fn partition_view(&self, index: usize, facts: &PartitionFacts) -> PartitionView {
         let tracked = &self.tracked[index];
         let now_ms = self.view.now_ms;
-        let forecast = &self.settings.forecast;
-        let horizon_ms = forecast.bin_ms * forecast.horizon_steps as i64;
+        let beside = tracked.beside(self.settings.forecast.horizon_steps);
+        let quantile = self.settings.score.quantile;
         PartitionView {
             id: facts.id,
             range: facts.range.clone(),
@@ -96,7 +98,8 @@ impl<P: Policy> Controller<P> {
             write: tracked.write().clone(),
             cells: Vec::new(),
             size_bytes: facts.size_bytes,
-            forecast_size_bytes: tracked.size_ahead(facts.size_bytes, now_ms, horizon_ms),
+            forecast_size_bytes: size_ahead(&beside, facts.size_bytes, quantile),
+            beside,
             top_key_share: 0.0,
             created_ms: facts.created_ms,
             merged_ms: self.cycles.last_ms(&facts.range),

@@ -21,10 +21,11 @@ pub use shares::StepShares;
 pub use watch::Sight;
 
 use crate::case::Case;
+use crate::costs::MeasuredCosts;
 use crate::error::SimulatorError;
 use crate::matrix::MINUTE_MS;
 use crate::report::{Report, Run};
-use planner::{ControllerSettings, Decision, PlannerSettings, Policy, decision, load};
+use planner::{Action, ControllerSettings, Decision, PlannerSettings, Policy, decision, load};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -45,6 +46,12 @@ const LOOKS_PER_MINUTE_MAX: usize = 16;
 pub struct ActionCosts {
     /// From the decision until the new partitions serve.
     pub duration_ms: i64,
+    /// The same of a merge.
+    pub merge_ms: i64,
+    /// At its end, for how long writes to the partitions are held.
+    pub pause_ms: f64,
+    /// The same of a merge.
+    pub merge_pause_ms: f64,
     /// For how long new partitions serve less.
     pub cold_ms: i64,
     /// What they serve meanwhile, as a share of capacity.
@@ -52,10 +59,24 @@ pub struct ActionCosts {
 }
 
 impl Default for ActionCosts {
-    /// A split within one node takes less than a second on this engine (docs/storage.md); that
-    /// caches are cold for a minute and cost a tenth of the capacity is assumed.
+    /// As measured when this program was made.
     fn default() -> Self {
-        Self { duration_ms: 1_000, cold_ms: 60_000, cold_capacity: 0.9 }
+        MeasuredCosts::embedded().action()
+    }
+}
+
+impl ActionCosts {
+    /// The same, but every action takes so long, and what it leaves cold is cold for at least as long.
+    pub fn lasting(self, duration_ms: i64) -> Self {
+        let cold_ms = self.cold_ms.max(duration_ms);
+        Self { duration_ms, merge_ms: duration_ms, cold_ms, ..self }
+    }
+
+    fn of(&self, action: &Action) -> (i64, f64) {
+        match action.children() < action.sources.len() {
+            true => (self.merge_ms, self.merge_pause_ms),
+            false => (self.duration_ms, self.pause_ms),
+        }
     }
 }
 
@@ -96,6 +117,8 @@ impl PlaySettings {
         let action = &self.action;
         let duration_ms = action.duration_ms;
         check(duration_ms >= 0, "action.duration_ms", duration_ms.to_string(), "0 or more")?;
+        let merge_ms = action.merge_ms;
+        check(merge_ms >= 0, "action.merge_ms", merge_ms.to_string(), "0 or more")?;
         let cold = action.cold_capacity;
         let is_share = cold > 0.0 && cold <= 1.0;
         check(is_share, "action.cold_capacity", cold.to_string(), "above 0 and at most 1")?;
@@ -255,11 +278,11 @@ impl<P: Policy> Player<'_, P> {
         let view = self.watch.view();
         let scores = planner::score::scores(view, &self.settings.controller.score);
         let made = Decision::of_plan(first_id, self.policy.name(), view, &scores, &plan);
-        for (i, decision) in (1..).zip(made) {
-            self.running.push_back(Running {
-                finished_ms: now_ms + (i * self.settings.action.duration_ms).max(1),
-                decision: self.decisions.len(),
-            });
+        let mut finished_ms = now_ms;
+        for decision in made {
+            finished_ms += self.settings.action.of(&decision.action).0.max(1);
+            let decision_at = self.decisions.len();
+            self.running.push_back(Running { finished_ms, decision: decision_at });
             self.decisions.push((decision, None));
         }
     }
@@ -270,8 +293,11 @@ impl<P: Policy> Player<'_, P> {
         };
         self.tally.count_partitions(finished_ms);
         let (decision, finished) = &mut self.decisions[decision];
+        let writes_per_s = self.table.writes_per_s(&decision.action);
         if self.table.apply(&decision.action, finished_ms) {
             *finished = Some(finished_ms);
+            self.tally.held_writes +=
+                writes_per_s * self.settings.action.of(&decision.action).1 / 1e3;
             self.table.set_loads(&self.case.matrix, minute);
             self.tally.changed(finished_ms, &self.table);
         }

@@ -131,11 +131,35 @@ fn surge() -> Case {
 }
 
 #[test]
+fn a_costlier_file_makes_actions_take_longer_and_hold_more_writes() {
+    let case = surge();
+    let bank = bank(&case);
+    let played = |total_ms, pause_ms| {
+        let mut costs = MeasuredCosts::embedded().clone();
+        costs.split = crate::costs::Reslice { total_ms, pause_ms };
+        let action = costs.action();
+        let settings = PlaySettings { burst_s: 30.0, action, ..PlaySettings::default() };
+        let fast = ReactiveFast::default();
+        play(&case, &case.even(2), &settings, &bank, Sight::Present, fast).unwrap()
+    };
+    let (cheap, costly) = (played(200.0, 100.0), played(90_000.0, 1_000.0));
+    for (played, duration_ms, pause_s) in [(&cheap, 200, 0.1), (&costly, 90_000, 1.0)] {
+        let (decision, _) = &played.run.decisions[0];
+        assert_eq!(played.divisions[1].0 - decision.at_ms, duration_ms);
+        // Each half has 40 or 65 writes a second, and both are split once.
+        let held = played.run.report.held_writes as f64 / pause_s;
+        assert_eq!(played.run.report.actions.split, 2);
+        assert!((80.0..=140.0).contains(&held), "{held}");
+    }
+    assert!(costly.run.report.throttled > cheap.run.report.throttled);
+}
+
+#[test]
 fn flows_fare_as_single_requests_do() {
     let case = surge();
     let requests = requests_of(&case.matrix, Random::new(1));
     let mut settings = PlaySettings { burst_s: 30.0, ..PlaySettings::default() };
-    settings.action = ActionCosts { duration_ms: 120_000, cold_ms: 0, cold_capacity: 1.0 };
+    settings.action = ActionCosts { cold_ms: 0, ..settings.action.lasting(120_000) };
     let one_by_one = SimulationSettings {
         workload: "surge".into(),
         seed: 1,

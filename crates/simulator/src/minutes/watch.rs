@@ -166,6 +166,7 @@ impl<'a> Watch<'a> {
             throttled_now: 0.0,
             read: unseen(),
             write: unseen(),
+            beside: Default::default(),
             cells: partition.cells.clone().map(cell).collect(),
             size_bytes: 0,
             forecast_size_bytes: 0,
