@@ -26,7 +26,7 @@ mod shared;
 mod tables;
 mod training;
 
-pub use anomalies::{AnomalyDocument, Suspect};
+pub use anomalies::{AnomalyDocument, Peer, Suspect};
 pub use by_hand::{HandAction, HandResult};
 pub use documents::{
     AnomaliesDocument, DecisionDocument, DecisionsDocument, ForecastDocument, PartitionDocument,

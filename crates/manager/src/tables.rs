@@ -51,7 +51,7 @@ impl TableState {
             table,
             strategy,
             controller,
-            watch: TableWatch::new(&settings.anomaly),
+            watch: TableWatch::new(&settings.anomaly, &settings.peers),
             maps: MapHistory::new(settings.maps_max),
             sizes: HashMap::new(),
             busy: Arc::new(AtomicBool::new(false)),

@@ -56,7 +56,8 @@ impl Administered {
             Arc::clone(server.handle.metrics()),
             Arc::clone(server.handle.recorder()),
             Some(Arc::clone(server.storage())),
-        );
+        )
+        .with_manager(Arc::clone(&manager));
         let settings = AdminSettings { listen: ([127, 0, 0, 1], 0).into(), ..Default::default() };
         let components = AdminComponents {
             manager: Arc::clone(&manager),
@@ -127,6 +128,7 @@ async fn page_health_and_metrics_are_served() {
     for line in [
         "foreshard_requests_total{operation=\"CreateTable\"} 1",
         "foreshard_errors_total{operation=\"GetItem\",kind=\"client\"} 1",
+        "foreshard_anomalies_total{subject=\"client\",kind=\"flash_crowd\"} 0",
         "foreshard_log_segments 1",
         "foreshard_log_failed 0",
         "foreshard_log_queued_bytes 0",
