@@ -1,10 +1,13 @@
 //! What the loop, the actions and the admin API share, and how it is restored at start.
 
 use crate::anomalies::AnomalyLog;
+use crate::considered::ConsideredLog;
+use crate::control::Control;
 use crate::error::ManagerError;
 use crate::event::Event;
 use crate::journal::{Entry, Journal, State};
 use crate::persist;
+use crate::rekey::Rekeys;
 use crate::reported::ReportedLog;
 use crate::settings::ManagerSettings;
 use crate::tables::{Snapshots, TableState, strategy_of};
@@ -72,12 +75,16 @@ pub(crate) struct Shared {
     pub(crate) journal: Mutex<Journal>,
     pub(crate) anomalies: Mutex<AnomalyLog>,
     pub(crate) reported: Mutex<ReportedLog>,
+    pub(crate) considered: Mutex<ConsideredLog>,
+    pub(crate) control: Control,
     pub(crate) snapshots: ArcSwap<Snapshots>,
     /// The recurrent network that all series share, once there is one.
     pub(crate) network: ArcSwapOption<Network>,
     pub(crate) events: broadcast::Sender<Event>,
     /// Told whenever an action ends.
     pub(crate) ended: Notify,
+    /// Changes of key orders, in this process.
+    pub(crate) rekeys: Mutex<Rekeys>,
 }
 
 impl fmt::Debug for Shared {
@@ -103,10 +110,13 @@ impl Shared {
             journal: Mutex::new(journal),
             anomalies: Mutex::new(AnomalyLog::new(settings.anomalies_max)),
             reported: Mutex::new(ReportedLog::new(settings.anomalies_max)),
+            considered: Mutex::new(ConsideredLog::new(settings.decisions_max)),
+            control: Control::default(),
             snapshots: ArcSwap::default(),
             network: ArcSwapOption::from(training::restore(blobs).await?),
             events,
             ended: Notify::new(),
+            rekeys: Mutex::default(),
             settings,
             components,
         };
@@ -163,6 +173,17 @@ impl Shared {
                     }
                 },
             };
+            if state.order != table.order() {
+                // What was counted, forecast and planned is about keys that are no more.
+                match self.watch(table) {
+                    Ok(anew) => *state = anew,
+                    Err(error) => {
+                        tracing::error!(table = table.name(), %error, "table is not watched");
+                        continue;
+                    }
+                }
+                collector.drop_table(table.id());
+            }
             state.follow(&mut collector, now_ms);
         }
         let dropped: Vec<TableId> =
@@ -208,7 +229,7 @@ impl Shared {
             let ended = self.ended.notified();
             tokio::pin!(ended);
             ended.as_mut().enable();
-            if !self.tables.lock().values().any(TableState::is_busy) {
+            if !self.tables.lock().values().any(TableState::is_acting) {
                 return;
             }
             ended.await;

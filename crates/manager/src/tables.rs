@@ -4,6 +4,7 @@
 //! called before every tick and tells the collector. Nothing here decides or acts.
 
 use crate::anomalies::TableWatch;
+use crate::foretold::ForetoldLog;
 use crate::maps::MapHistory;
 use crate::settings::ManagerSettings;
 use planner::controller::{Controller, PartitionFacts};
@@ -24,9 +25,12 @@ pub(crate) struct TableState {
     pub(crate) controller: Controller<Box<dyn Policy>>,
     pub(crate) watch: TableWatch,
     pub(crate) maps: MapHistory,
+    pub(crate) foretold: ForetoldLog,
     pub(crate) sizes: HashMap<PartitionId, u64>,
     pub(crate) busy: Arc<AtomicBool>,
     epoch: Option<u64>,
+    /// Which key order what is known here is about.
+    pub(crate) order: u64,
 }
 
 /// The last tick's results, for those who only look.
@@ -48,11 +52,13 @@ impl TableState {
         settings: &ManagerSettings,
     ) -> Self {
         Self {
+            order: table.order(),
             table,
             strategy,
             controller,
             watch: TableWatch::new(&settings.anomaly, &settings.peers),
             maps: MapHistory::new(settings.maps_max),
+            foretold: ForetoldLog::default(),
             sizes: HashMap::new(),
             busy: Arc::new(AtomicBool::new(false)),
             epoch: None,
@@ -93,9 +99,20 @@ impl TableState {
             .collect()
     }
 
+    /// Says that from now on boundaries may fall where another strategy lets them; the keys stay.
+    pub(crate) fn set_strategy(&mut self, strategy: Strategy) {
+        self.strategy = strategy;
+        self.epoch = None;
+    }
+
     /// Whether an action is being carried out.
-    pub(crate) fn is_busy(&self) -> bool {
+    pub(crate) fn is_acting(&self) -> bool {
         self.busy.load(Ordering::Acquire)
+    }
+
+    /// Whether no other action may begin: one is being carried out, or the key order changes.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.is_acting() || self.table.rekey_progress().is_some()
     }
 }
 

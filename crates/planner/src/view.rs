@@ -173,3 +173,16 @@ impl PartitionView {
         [&self.read, &self.write].into_iter().filter_map(Outlook::forecast)
     }
 }
+
+/// Whether no boundary divides a range: it is one hash wide, or one key.
+pub fn is_single_key(range: &KeyRange) -> bool {
+    let Some(end) = &range.end else { return false };
+    let start = range.start.as_ref();
+    let next_key = end.len() == start.len() + 1 && end.starts_with(start) && end.ends_with(&[0]);
+    let number = |key: &[u8]| <[u8; 8]>::try_from(key).map(u64::from_be_bytes);
+    let next_hash = match (number(start), number(end)) {
+        (Ok(start), Ok(end)) => end - start <= 1,
+        _ => false,
+    };
+    next_key || next_hash
+}
