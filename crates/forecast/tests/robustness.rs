@@ -11,12 +11,16 @@ use forecast::{
 use proptest::prelude::*;
 use std::sync::Arc;
 
-const MODELS: [ModelKind; 6] = [
+const MODELS: [ModelKind; 10] = [
     ModelKind::LastValue,
     ModelKind::SeasonalNaiveDay,
     ModelKind::SeasonalNaiveWeek,
+    ModelKind::Ewma,
     ModelKind::ProfileLevel,
+    ModelKind::FoundSeason,
+    ModelKind::Spar,
     ModelKind::Ridge,
+    ModelKind::Combination,
     ModelKind::Climatology,
 ];
 
