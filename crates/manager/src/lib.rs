@@ -34,7 +34,7 @@ mod shared;
 mod tables;
 mod training;
 
-pub use anomalies::{AnomalyDocument, Suspect};
+pub use anomalies::{AnomalyDocument, Peer, Suspect};
 pub use by_hand::{HandAction, HandResult};
 pub use considered::{Considered, ConsideredDocument};
 pub use control::{CancelledDocument, PausedDocument};

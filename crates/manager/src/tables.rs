@@ -56,7 +56,7 @@ impl TableState {
             table,
             strategy,
             controller,
-            watch: TableWatch::new(&settings.anomaly),
+            watch: TableWatch::new(&settings.anomaly, &settings.peers),
             maps: MapHistory::new(settings.maps_max),
             foretold: ForetoldLog::default(),
             sizes: HashMap::new(),

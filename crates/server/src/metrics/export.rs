@@ -4,6 +4,7 @@ use std::fmt::Error;
 use std::sync::Arc;
 
 use dynamodb::Operation;
+use manager::Manager;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
@@ -64,6 +65,12 @@ impl MetricsExport {
         }
     }
 
+    /// The same with what a manager has noticed.
+    pub fn with_manager(mut self, manager: Arc<Manager>) -> Self {
+        self.registry.register_collector(Box::new(Noticed(manager)));
+        self
+    }
+
     /// The metrics as they are now.
     ///
     /// # Errors
@@ -72,6 +79,23 @@ impl MetricsExport {
         let mut text = String::new();
         text::encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+}
+
+/// Collects what the manager has noticed.
+#[derive(Debug)]
+struct Noticed(Arc<Manager>);
+
+impl Collector for Noticed {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), Error> {
+        let help = "Anomalies that have begun, by what they are about and which way they go";
+        let mut family = encoder.encode_descriptor("anomalies", help, None, MetricType::Counter)?;
+        for (subject, kind, count) in self.0.anomaly_counts() {
+            family
+                .encode_family(&[("subject", subject), ("kind", kind)])?
+                .encode_counter::<NoLabelSet, u64, f64>(&count, None)?;
+        }
+        Ok(())
     }
 }
 

@@ -116,7 +116,8 @@ fn components_of(server: &TestServer, manager: &Arc<Manager>) -> AdminComponents
         Arc::clone(server.handle.metrics()),
         Arc::clone(server.handle.recorder()),
         Some(Arc::clone(server.storage())),
-    );
+    )
+    .with_manager(Arc::clone(manager));
     AdminComponents {
         manager: Arc::clone(manager),
         metrics: Arc::new(metrics),
@@ -164,6 +165,7 @@ async fn page_health_and_metrics_are_served() {
     for line in [
         "foreshard_requests_total{operation=\"CreateTable\"} 1",
         "foreshard_errors_total{operation=\"GetItem\",kind=\"client\"} 1",
+        "foreshard_anomalies_total{subject=\"client\",kind=\"flash_crowd\"} 0",
         "foreshard_log_segments 1",
         "foreshard_log_failed 0",
         "foreshard_log_queued_bytes 0",
