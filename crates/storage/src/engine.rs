@@ -31,12 +31,16 @@ use std::time::Duration;
 use types::{KeyRange, PartitionId, TableId};
 
 mod compactions;
+mod counters;
 pub(crate) mod files;
 mod flushed_wal;
 #[cfg(test)]
 mod tests;
 
+pub use counters::EngineCounter;
+
 use compactions::Compactions;
+use counters::EngineCounters;
 use flushed_wal::FlushedWal;
 
 /// Where the databases are, relative to the store's root.
@@ -80,6 +84,7 @@ pub(crate) struct Engine {
     /// Those that are open with the node log, for its [keeper](crate::wal::keeper).
     open: Mutex<HashMap<Path, Weak<Db>>>,
     bucket: bool,
+    counters: Arc<EngineCounters>,
 }
 
 /// A database to clone from, as it was at a checkpoint.
@@ -136,7 +141,13 @@ impl Engine {
             wal,
             open: Mutex::default(),
             bucket: settings.store.is_some(),
+            counters: Arc::default(),
         }
+    }
+
+    /// What all databases have counted.
+    pub(crate) fn counters(&self) -> Vec<EngineCounter> {
+        self.counters.read()
     }
 
     /// The log of all databases, if they share one.
@@ -164,7 +175,8 @@ impl Engine {
             .with_settings(self.settings.clone())
             .with_compactor_builder(compactor)
             .with_system_clock(self.clock.clone())
-            .with_db_cache(self.cache.clone(), CACHE_SCOPE);
+            .with_db_cache(self.cache.clone(), CACHE_SCOPE)
+            .with_metrics_recorder(self.counters.clone());
         if let Some(wal) = &self.wal {
             self.refuse_own_log(path).await?;
             builder = builder.with_wal_writer(wal.writer(path)?);

@@ -119,7 +119,7 @@ fn components_of(server: &TestServer, manager: &Arc<Manager>) -> AdminComponents
     );
     AdminComponents {
         manager: Arc::clone(manager),
-        metrics: Arc::new(metrics),
+        metrics: Arc::new(metrics.with_manager(Arc::clone(manager))),
         storage: Arc::clone(server.storage()),
     }
 }
