@@ -3,6 +3,8 @@
 //! They print what the API answers, as a table for people or, with `--json`, as the document itself.
 //! They decide nothing.
 
+pub(crate) mod workflow;
+
 use bytes::Bytes;
 use clap::Subcommand;
 use http_body_util::{BodyExt, Full};
@@ -24,11 +26,31 @@ pub(crate) struct Common {
     json: bool,
 }
 
+impl Common {
+    /// Whether one JSON document is wanted.
+    pub(crate) fn json(&self) -> bool {
+        self.json
+    }
+}
+
 /// `foreshard table …`
 #[derive(Subcommand, Debug)]
 pub(crate) enum TableCommand {
     /// All tables
     List(Common),
+    /// Give a table another strategy; waits until it has it
+    Rekey {
+        /// The table
+        table: String,
+        /// hash, range or composite
+        #[arg(long)]
+        strategy: types::Strategy,
+        /// Do not wait: `workflow list` shows how far it is
+        #[arg(long)]
+        no_wait: bool,
+        #[command(flatten)]
+        common: Common,
+    },
 }
 
 /// `foreshard partition …`
@@ -94,7 +116,12 @@ pub(crate) enum AdminError {
 
 /// Runs `foreshard table …`.
 pub(crate) async fn table(command: TableCommand) -> Result<(), AdminError> {
-    let TableCommand::List(common) = command;
+    let common = match command {
+        TableCommand::List(common) => common,
+        TableCommand::Rekey { table, strategy, no_wait, common } => {
+            return workflow::rekey(&common, &table, strategy, no_wait).await;
+        }
+    };
     let reply = get(&common, "tables").await?;
     let columns = [
         ("table", "name"),
@@ -168,7 +195,8 @@ async fn reslice(common: &Common, table: &str, request: Value) -> Result<(), Adm
     Ok(())
 }
 
-async fn get(common: &Common, path: &str) -> Result<Value, AdminError> {
+/// A document of the admin API.
+pub(crate) async fn get(common: &Common, path: &str) -> Result<Value, AdminError> {
     call(common, "GET", path, None).await
 }
 

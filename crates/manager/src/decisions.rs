@@ -4,6 +4,7 @@ use crate::Manager;
 use crate::control::Control;
 use crate::error::ManagerError;
 use crate::journal::{Entry, State};
+use crate::rekey::RekeyDocument;
 use planner::decision::Judgement;
 use planner::plan::{Action, Kind, Trigger};
 use serde::Serialize;
@@ -63,6 +64,8 @@ pub struct DecisionDocument {
 pub struct WorkflowsDocument {
     /// Oldest first.
     pub workflows: Vec<WorkflowDocument>,
+    /// Changes of key orders, under way or ended in this process, oldest first.
+    pub rekeys: Vec<RekeyDocument>,
 }
 
 /// One action under way.
@@ -112,11 +115,10 @@ impl Manager {
     pub fn workflows_document(&self) -> WorkflowsDocument {
         let journal = self.shared.journal.lock();
         let running = journal.entries().filter(|entry| entry.state == State::Running);
-        WorkflowsDocument {
-            workflows: running
-                .map(|entry| workflow_document(entry, &self.shared.control))
-                .collect(),
-        }
+        let workflows =
+            running.map(|entry| workflow_document(entry, &self.shared.control)).collect();
+        drop(journal);
+        WorkflowsDocument { workflows, rekeys: self.rekey_documents() }
     }
 }
 

@@ -144,7 +144,9 @@ pub struct PlanDocument {
 pub struct VectorsDocument {
     /// The table's name.
     pub table: String,
-    /// A sample of the workload vectors of the last five minutes.
+    /// Which window they are from.
+    pub window: Window,
+    /// A sample of the workload vectors of the window.
     pub vectors: Vec<VectorView>,
 }
 
@@ -235,13 +237,18 @@ impl Manager {
     ///
     /// # Errors
     /// If there is no such table.
-    pub fn vectors_document(&self, name: &str) -> Result<VectorsDocument, ManagerError> {
+    pub fn vectors_document(
+        &self,
+        name: &str,
+        window: Window,
+    ) -> Result<VectorsDocument, ManagerError> {
         let table = self.shared.table(name)?;
         let collector = self.shared.collector.lock();
         let clients = &self.shared.components.clients;
         Ok(VectorsDocument {
             table: name.to_owned(),
-            vectors: collector.sampled_vectors(table.id(), Window::FiveMinutes, clients),
+            window,
+            vectors: collector.sampled_vectors(table.id(), window, clients),
         })
     }
 

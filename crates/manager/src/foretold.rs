@@ -123,6 +123,7 @@ mod tests {
             throttled_now: 0.0,
             read: Outlook::Abstain(nothing),
             write: outlook(start_ms),
+            beside: Default::default(),
             cells: Vec::new(),
             size_bytes: 0,
             forecast_size_bytes: 0,

@@ -4,9 +4,9 @@
 //! to do, writes the answer into the journal, and has `storage` carry it out. It decides nothing
 //! itself: everything that can be replayed in the simulator lives in `planner`. In reading order:
 //! [`Manager`] is the loop and its handle, `tables` follows the catalog, `act` carries out,
-//! `journal` remembers, `judge` looks back, `persist` keeps history across restarts, `training`
-//! trains the recurrent network in the background, `anomalies` notes what was odd, and `documents`
-//! and `heatmap` are what the admin API shows.
+//! `rekey` changes key orders, `journal` remembers, `judge` looks back, `persist` keeps history across
+//! restarts, `training` trains the recurrent network in the background, `anomalies` notes what was odd,
+//! and `documents`, `heatmap` and `matrix` are what the admin API shows.
 
 mod act;
 mod anomalies;
@@ -23,10 +23,12 @@ mod heatmap;
 mod journal;
 mod judge;
 mod maps;
+mod matrix;
 mod observe;
 mod overview;
 mod partition_page;
 mod persist;
+mod rekey;
 mod reported;
 mod settings;
 mod shared;
@@ -53,8 +55,10 @@ pub use forecast::Quantile;
 pub use foretold::Foretold;
 pub use heatmap::{CellDocument, HeatmapDocument, HeatmapRequest, MapDocument, Metric};
 pub use journal::{Entry, State, Timing};
+pub use matrix::{BoundariesDocument, MatrixDocument};
 pub use overview::{Hottest, NextAction, OverviewDocument, Peak, TableOverview};
 pub use partition_page::{HeavyHitter, LoadHistory, PartitionPage};
+pub use rekey::{RekeyDocument, RekeyState, RekeyWish};
 pub use reported::{ReportDocument, ReportedAnomaly};
 pub use settings::{ManagerSettings, TrainingSettings};
 pub use shared::{Components, CreditSource, PolicyFactory};
@@ -85,6 +89,7 @@ impl Manager {
         components: Components,
     ) -> Result<Arc<Self>, ManagerError> {
         let shared = Arc::new(Shared::restore(settings, components).await?);
+        rekey::resume(&shared);
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(observe::run(shared.clone(), stopped.clone()));
         let training = tokio::spawn(training::run(shared.clone(), stopped));

@@ -8,6 +8,7 @@ use crate::error::ManagerError;
 use crate::event::Event;
 use crate::journal::{Entry, Journal, State};
 use crate::persist;
+use crate::rekey::Rekeys;
 use crate::reported::ReportedLog;
 use crate::settings::ManagerSettings;
 use crate::tables::{Snapshots, TableState, strategy_of};
@@ -84,6 +85,8 @@ pub(crate) struct Shared {
     pub(crate) events: broadcast::Sender<Event>,
     /// Told whenever an action ends.
     pub(crate) ended: Notify,
+    /// Changes of key orders, in this process.
+    pub(crate) rekeys: Mutex<Rekeys>,
 }
 
 impl fmt::Debug for Shared {
@@ -116,6 +119,7 @@ impl Shared {
             network: ArcSwapOption::from(training::restore(blobs).await?),
             events,
             ended: Notify::new(),
+            rekeys: Mutex::default(),
             settings,
             components,
         };
@@ -172,6 +176,17 @@ impl Shared {
                     }
                 },
             };
+            if state.order != table.order() {
+                // What was counted, forecast and planned is about keys that are no more.
+                match self.watch(table) {
+                    Ok(anew) => *state = anew,
+                    Err(error) => {
+                        tracing::error!(table = table.name(), %error, "table is not watched");
+                        continue;
+                    }
+                }
+                collector.drop_table(table.id());
+            }
             state.follow(&mut collector, now_ms);
         }
         let dropped: Vec<TableId> =
@@ -217,7 +232,7 @@ impl Shared {
             let ended = self.ended.notified();
             tokio::pin!(ended);
             ended.as_mut().enable();
-            if !self.tables.lock().values().any(TableState::is_busy) {
+            if !self.tables.lock().values().any(TableState::is_acting) {
                 return;
             }
             ended.await;

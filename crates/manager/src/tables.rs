@@ -29,6 +29,8 @@ pub(crate) struct TableState {
     pub(crate) sizes: HashMap<PartitionId, u64>,
     pub(crate) busy: Arc<AtomicBool>,
     epoch: Option<u64>,
+    /// Which key order what is known here is about.
+    pub(crate) order: u64,
 }
 
 /// The last tick's results, for those who only look.
@@ -50,6 +52,7 @@ impl TableState {
         settings: &ManagerSettings,
     ) -> Self {
         Self {
+            order: table.order(),
             table,
             strategy,
             controller,
@@ -96,9 +99,20 @@ impl TableState {
             .collect()
     }
 
+    /// Says that from now on boundaries may fall where another strategy lets them; the keys stay.
+    pub(crate) fn set_strategy(&mut self, strategy: Strategy) {
+        self.strategy = strategy;
+        self.epoch = None;
+    }
+
     /// Whether an action is being carried out.
-    pub(crate) fn is_busy(&self) -> bool {
+    pub(crate) fn is_acting(&self) -> bool {
         self.busy.load(Ordering::Acquire)
+    }
+
+    /// Whether no other action may begin: one is being carried out, or the key order changes.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.is_acting() || self.table.rekey_progress().is_some()
     }
 }
 

@@ -221,7 +221,9 @@ impl<P: Policy> Controller<P> {
         for facts in partitions {
             match known.iter().position(|have| have.id() == facts.id) {
                 Some(at) => self.tracked.push(known.swap_remove(at)),
-                None => self.tracked.push(Tracked::new(facts, now_ms)),
+                None => {
+                    self.tracked.push(Tracked::new(facts, now_ms, self.settings.forecast.bin_ms))
+                }
             }
         }
         true

@@ -14,7 +14,7 @@ use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use manager::{HandAction, Manager};
+use manager::{HandAction, Manager, RekeyWish};
 use types::PartitionId;
 
 use super::AdminComponents;
@@ -155,8 +155,18 @@ impl Routes {
                 })?;
                 Document::json(&manager.reslice_by_hand(table, action).await?)
             }
+            (Call::Rekey, [table]) => {
+                let wish: RekeyWish = serde_json::from_slice(body).map_err(|error| {
+                    Refusal::new(StatusCode::BAD_REQUEST, format!("not a rekey: {error}"))
+                })?;
+                Document::json(&manager.rekey_by_hand(table, wish).await?)
+            }
             (Call::CancelWorkflow, [id]) => {
-                Document::json(&manager.cancel_workflow(number(id, path)?)?)
+                let id = number(id, path)?;
+                match manager.rekey_document(id) {
+                    Ok(_) => Document::json(&manager.cancel_rekey(id).await?),
+                    Err(_) => Document::json(&manager.cancel_workflow(id)?),
+                }
             }
             (Call::PausePlanner, _) => Document::json(&manager.pause(true)),
             (Call::ResumePlanner, _) => Document::json(&manager.pause(false)),
@@ -197,7 +207,14 @@ fn document(manager: &Manager, call: Call, path: &str, found: &[String], query: 
                 (parameters::window(query)?, parameters::number(query, "cells_max")?);
             Document::json(&manager.window_document(table, window, cells_max)?)
         }
-        Call::Vectors => Document::json(&manager.vectors_document(table)?),
+        Call::Vectors => {
+            Document::json(&manager.vectors_document(table, parameters::window(query)?)?)
+        }
+        Call::Matrix => {
+            let window = parameters::one(query, "window").map(|_| parameters::window(query));
+            let from_ms = parameters::number(query, "from_ms")?.unwrap_or_default();
+            Document::json(&manager.matrix_document(table, window.transpose()?, from_ms)?)
+        }
         Call::Heatmap => {
             Document::json(&manager.heatmap_document(table, &parameters::heatmap(query)?)?)
         }
@@ -210,6 +227,7 @@ fn document(manager: &Manager, call: Call, path: &str, found: &[String], query: 
         Call::Considered => Document::json(&manager.considered_document(about)),
         Call::Anomalies => Document::json(&manager.anomalies_document(about)),
         Call::Workflows => Document::json(&manager.workflows_document()),
+        Call::Workflow => Document::json(&manager.rekey_document(number(table, path)?)?),
         _ => Err(Refusal::not_found(path)),
     }
 }

@@ -14,6 +14,7 @@ pub(super) enum Call {
     Partition,
     Workload,
     Vectors,
+    Matrix,
     Heatmap,
     Forecast,
     Plan,
@@ -22,9 +23,11 @@ pub(super) enum Call {
     Considered,
     Anomalies,
     Workflows,
+    Workflow,
     Audit,
     ReportAnomalies,
     Reslice,
+    Rekey,
     CancelWorkflow,
     PausePlanner,
     ResumePlanner,
@@ -144,12 +147,27 @@ const HEATMAP_QUERY: &[Parameter] = &[
     },
 ];
 
-const WORKLOAD_QUERY: &[Parameter] = &[
+const WINDOW: Parameter = Parameter {
+    name: "window",
+    about: "Which rolling window; five minutes unless it is said.",
+    values: Values::OneOf(&["5m", "1h", "1d"]),
+};
+
+const MATRIX_QUERY: &[Parameter] = &[
     Parameter {
         name: "window",
-        about: "Which rolling window; five minutes unless it is said.",
+        about: "Which rolling window; the history of 28 days unless it is said.",
         values: Values::OneOf(&["5m", "1h", "1d"]),
     },
+    Parameter {
+        name: "from_ms",
+        about: "Since when; the beginning of what there is unless it is said.",
+        values: Values::Whole { least: i64::MIN },
+    },
+];
+
+const WORKLOAD_QUERY: &[Parameter] = &[
+    WINDOW,
     Parameter {
         name: "cells_max",
         about: "The most cells, at most 256.",
@@ -210,9 +228,17 @@ pub(super) const ROUTES: &[Route] = &[
         Call::Vectors,
         "vectors",
         "tables/{table}/vectors",
-        "A sample of the workload vectors of the last five minutes.",
-        &[],
+        "A sample of the workload vectors of a rolling window.",
+        &[WINDOW],
         &[("vectors", "array")],
+    ),
+    get(
+        Call::Matrix,
+        "matrix",
+        "tables/{table}/matrix",
+        "What was seen, by time and cell, as `foreshard workload export` reads it.",
+        MATRIX_QUERY,
+        &[("cells", "array")],
     ),
     get(
         Call::Heatmap,
@@ -279,6 +305,14 @@ pub(super) const ROUTES: &[Route] = &[
         &[("workflows", "array")],
     ),
     get(
+        Call::Workflow,
+        "workflow",
+        "workflows/{workflow}",
+        "One change of a table's strategy, with how far it is.",
+        &[],
+        &[("id", "integer"), ("state", "string"), ("progress", "object")],
+    ),
+    get(
         Call::Audit,
         "audit",
         "audit",
@@ -299,6 +333,13 @@ pub(super) const ROUTES: &[Route] = &[
         "tables/{table}/reslice",
         "Splits, merges or re-divides partitions by hand; answers when that has ended.",
         &[("decision", "integer"), ("children", "array"), ("epoch", "integer")],
+    ),
+    post(
+        Call::Rekey,
+        "rekey",
+        "tables/{table}/rekey",
+        "Begins to change a table's strategy; answers at once, with a number to look for.",
+        &[("id", "integer"), ("state", "string"), ("progress", "object")],
     ),
     post(
         Call::CancelWorkflow,

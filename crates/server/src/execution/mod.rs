@@ -36,6 +36,8 @@ pub(crate) struct Executor {
     settings: ServerSettings,
     seed: u64,
     started: Instant,
+    /// The same by the server's clock.
+    started_ms: i64,
 }
 
 /// What an operation needs to know of the request that asked for it.
@@ -65,8 +67,13 @@ impl Executor {
     /// An executor on `components`.
     pub(crate) fn new(settings: &ServerSettings, components: Components) -> Self {
         let Components { storage, recorder, clients, clock, expected_load, seed } = components;
-        let tables =
-            Tables::new(Arc::clone(&storage), Arc::clone(&clock), settings.limits, expected_load);
+        let tables = Tables::new(
+            Arc::clone(&storage),
+            Arc::clone(&clock),
+            settings.limits,
+            settings.tables.page_tokens_max,
+            expected_load,
+        );
         Self {
             storage,
             tables: Arc::new(tables),
@@ -74,6 +81,7 @@ impl Executor {
             recorder,
             clients,
             demand: Demand::new(&settings.demand),
+            started_ms: clock.now_ms(),
             clock,
             settings: settings.clone(),
             seed,

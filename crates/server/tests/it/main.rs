@@ -16,6 +16,7 @@ mod fuzzed;
 mod http_client;
 mod prometheus;
 mod protocol;
+mod range_queries;
 mod reslice;
 mod sdk;
 mod sdk_client;
