@@ -77,7 +77,7 @@ $(JAVASCRIPT)/node_modules/ready: $(JAVASCRIPT)/package.json
 	npm install --prefix $(JAVASCRIPT) --no-package-lock --no-audit --no-fund --loglevel=error
 	touch $@
 
-# boto3, the AWS CLI, and moto, a server that speaks S3: what the tests need and cargo does not bring.
+# boto3, the AWS CLI, and two servers that speak S3, moto and SeaweedFS: what the tests need and cargo does not bring.
 $(VENV)/ready: crates/server/tests/python/requirements.txt
 	@command -v python3 >/dev/null || { echo "missing: python3 (apt-get install python3 python3-venv)"; exit 1; }
 	python3 -m venv $(VENV) || { echo "missing: python3-venv (apt-get install python3-venv)"; exit 1; }
