@@ -20,22 +20,22 @@ use crate::support::TestServer;
 /// Requests made while waiting for the manager, each about a millisecond.
 const TRIES_MAX: usize = 20_000;
 
-const JSON: (&str, &str) = ("content-type", "application/json");
+pub(crate) const JSON: (&str, &str) = ("content-type", "application/json");
 
 /// A server with a manager that acts by hand only, and the admin listener.
-struct Administered {
-    server: TestServer,
+pub(crate) struct Administered {
+    pub(crate) server: TestServer,
     manager: Arc<Manager>,
     admin: AdminHandle,
     raw: RawClient,
 }
 
 impl Administered {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_on(TestServer::start().await).await
     }
 
-    async fn start_on(server: TestServer) -> Self {
+    pub(crate) async fn start_on(server: TestServer) -> Self {
         let parts = server.components();
         let policy: PolicyFactory = Arc::new(|| Box::new(Static));
         let components = manager::Components {
@@ -69,26 +69,27 @@ impl Administered {
     }
 
     /// A document of the admin API.
-    async fn document(&self, path: &str) -> Value {
+    pub(crate) async fn document(&self, path: &str) -> Value {
         let reply = self.raw.get(&format!("/api/v1/{path}")).await;
         assert_eq!(reply.status, StatusCode::OK, "{path}: {:?}", reply.body);
         assert_eq!(reply.header("content-type"), "application/json");
         reply.json()
     }
 
-    async fn post(&self, path: &str, headers: &[(&str, &str)], body: Value) -> Reply {
+    pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)], body: Value) -> Reply {
         self.raw.send(Method::POST, path, headers, body.to_string()).await
     }
 
-    async fn stop(self) {
+    /// Stops all; hands back the directory.
+    pub(crate) async fn stop(self) -> tempfile::TempDir {
         self.admin.shutdown().await;
         self.manager.stop().await.unwrap();
-        self.server.stop().await;
+        self.server.stop().await
     }
 }
 
 /// What `look` finds, when it finds something: the manager works at its own pace.
-async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
     for _ in 0..TRIES_MAX {
         if let Some(found) = look().await {
             return found;
@@ -98,7 +99,7 @@ async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
 }
 
 /// The one line that says why not.
-fn refusal(reply: &Reply, status: StatusCode) -> String {
+pub(crate) fn refusal(reply: &Reply, status: StatusCode) -> String {
     assert_eq!(reply.status, status, "{:?}", reply.body);
     let json = reply.json();
     let error = json["error"].as_str().unwrap_or_else(|| panic!("no error in {json}"));

@@ -14,6 +14,7 @@ mod fuzzed;
 mod http_client;
 mod protocol;
 mod range_queries;
+mod rekey;
 mod reslice;
 mod sdk;
 mod sdk_client;
