@@ -57,10 +57,11 @@ impl MetricsExport {
         Self { registry, metrics, recorder }
     }
 
-    /// With what the manager knows of partitions, forecasts and re-partitionings.
+    /// With what the manager knows of partitions, forecasts, re-partitionings and anomalies.
     #[must_use]
     pub fn with_manager(mut self, manager: Arc<Manager>) -> Self {
-        self.registry.register_collector(Box::new(Planner(manager)));
+        self.registry.register_collector(Box::new(Planner(manager.clone())));
+        self.registry.register_collector(Box::new(Noticed(manager)));
         self
     }
 
@@ -71,12 +72,6 @@ impl MetricsExport {
             refused: self.metrics.refused(),
             vectors_dropped: self.recorder.dropped(),
         }
-    }
-
-    /// The same with what a manager has noticed.
-    pub fn with_manager(mut self, manager: Arc<Manager>) -> Self {
-        self.registry.register_collector(Box::new(Noticed(manager)));
-        self
     }
 
     /// The metrics as they are now.

@@ -17,6 +17,7 @@ mod http_client;
 mod prometheus;
 mod protocol;
 mod range_queries;
+mod rekey;
 mod reslice;
 mod sdk;
 mod sdk_client;
