@@ -1,5 +1,6 @@
 //! The part of a view that is looked up rather than forecast: the last seconds, minutes and hours.
 
+use super::hot_keys::carve;
 use super::{Controller, PartitionFacts};
 use crate::load::utilisation;
 use crate::policy::Policy;
@@ -64,13 +65,20 @@ impl<P: Policy> Controller<P> {
         let top_key_share =
             |id| known.iter().find(|partition| partition.id == id).map_or(0.0, |p| p.top_key_share);
         let mut partitions = Vec::with_capacity(facts.len());
+        let keys = self.hot_keys(collector);
         for (i, facts) in facts.iter().enumerate() {
             let within = self.cells_of(&facts.range);
             let mut partition = self.partition_view(i, facts);
+            partition.hot_keys = self.hot_keys_of(facts, &keys);
             partition.throttled_now = throttled.get(i).copied().unwrap_or(0.0);
             partition.top_key_share = top_key_share(facts.id);
             partition.cells = self.cell_views(&partition, within, &recent);
             partition.load_recent = partition.cells.iter().map(|cell| cell.recent).sum();
+            let all = partition.load_recent.total();
+            for key in &mut partition.hot_keys {
+                key.share = if all > 0.0 { (key.load.total() / all).min(1.0) } else { 0.0 };
+            }
+            partition.cells = carve(partition.cells, &partition.hot_keys, self.view.strategy);
             partitions.push(partition);
         }
         self.view.partitions = partitions;
@@ -98,6 +106,7 @@ impl<P: Policy> Controller<P> {
             size_bytes: facts.size_bytes,
             forecast_size_bytes: tracked.size_ahead(facts.size_bytes, now_ms, horizon_ms),
             top_key_share: 0.0,
+            hot_keys: Vec::new(),
             created_ms: facts.created_ms,
             merged_ms: self.cycles.last_ms(&facts.range),
         }
