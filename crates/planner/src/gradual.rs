@@ -193,10 +193,10 @@ mod tests {
             panic!("in debt")
         };
         assert!(reason.contains("table") && until_ms == Some(120_001), "{reason} {until_ms:?}");
+        assert!(self::reason(ledger.move_bytes(B, 1, 0)).contains("node"));
         assert_eq!(ledger.begin(A, 1, true, 0), Admission::Go);
         ledger.ended(A);
         assert_eq!(ledger.begin(A, 1, false, 120_100), Admission::Go);
-        assert!(self::reason(ledger.move_bytes(B, 1, 0)).contains("node"));
     }
 
     proptest! {

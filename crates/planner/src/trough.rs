@@ -121,6 +121,7 @@ mod tests {
         let step = |rate: &f64| Step { point: *rate, q50: *rate, q90: *rate, q99: *rate };
         let mut partition = partition(1, now / 100.0);
         partition.write = foreseen(0, &ahead.iter().map(step).collect::<Vec<_>>());
+        partition.read = unknown("nobody reads");
         partition.load_recent = Units::write(now);
         table(vec![partition])
     }

@@ -344,6 +344,10 @@ fn node_limit(view: &TableView, node: NodeView) -> Plan {
 }
 
 fn nowhere(sources: &[PartitionView]) -> Alternative {
+    let one_key = |source: &PartitionView| source.cells.iter().all(|cell| cell.single_key);
+    if sources.iter().all(one_key) {
+        return hopeless(sources);
+    }
     rejected(sources, "there is no boundary that would relieve it")
 }
 
