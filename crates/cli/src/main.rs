@@ -16,6 +16,7 @@ mod demo;
 mod serve;
 mod service;
 mod simulate;
+mod workflow;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -52,6 +53,9 @@ enum Command {
     Partition(admin::PartitionCommand),
     /// What the manager would do now, through the admin API
     Plan(admin::PlanArgs),
+    /// What is being carried out, through the admin API
+    #[command(subcommand)]
+    Workflow(workflow::WorkflowCommand),
 }
 
 /// Anything a command can fail with, as one line.
@@ -104,6 +108,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             Command::Table(command) => admin::table(command).await?,
             Command::Partition(command) => admin::partition(command).await?,
             Command::Plan(args) => admin::plan(args).await?,
+            Command::Workflow(command) => workflow::run(command).await?,
         }
         Ok(ExitCode::SUCCESS)
     })

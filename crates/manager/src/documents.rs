@@ -5,6 +5,7 @@
 
 use crate::Manager;
 use crate::anomalies::AnomalyDocument;
+use crate::by_hand;
 use crate::error::ManagerError;
 use crate::heatmap::{self, HeatmapDocument, hex};
 use crate::journal::{Entry, State};
@@ -184,30 +185,6 @@ pub struct DecisionDocument {
     pub entry: Entry,
 }
 
-/// `GET workflows`: decisions that are being carried out.
-#[derive(Debug, Serialize)]
-pub struct WorkflowsDocument {
-    /// Oldest first.
-    pub workflows: Vec<WorkflowDocument>,
-}
-
-/// One action under way.
-#[derive(Debug, Serialize)]
-pub struct WorkflowDocument {
-    /// The decision it carries out.
-    pub id: u64,
-    /// The table's name.
-    pub table: String,
-    /// `split`, `merge`, `shift` or `reslice`.
-    pub action: &'static str,
-    /// The mission's word for it.
-    pub kind: Kind,
-    /// When it began.
-    pub started_ms: i64,
-    /// How far it has come.
-    pub state: State,
-}
-
 impl Manager {
     /// All tables.
     pub fn tables_document(&self) -> TablesDocument {
@@ -232,7 +209,7 @@ impl Manager {
     pub fn partitions_document(&self, name: &str) -> Result<PartitionsDocument, ManagerError> {
         let table = self.shared.table(name)?;
         let snapshot = self.snapshot(&table);
-        let busy = self.shared.tables.lock().get(&table.id()).is_some_and(|t| t.is_busy());
+        let busy = self.shared.claims.is_busy(table.id());
         let map = table.partition_map();
         let partitions = map.partitions.iter().map(|partition| {
             let view = snapshot
@@ -373,21 +350,6 @@ impl Manager {
         }
     }
 
-    /// What is being carried out.
-    pub fn workflows_document(&self) -> WorkflowsDocument {
-        let journal = self.shared.journal.lock();
-        let running = journal.entries().filter(|entry| entry.state == State::Running);
-        let workflows = running.map(|entry| WorkflowDocument {
-            id: entry.decision.id,
-            table: entry.decision.table_name.clone(),
-            action: action_name(entry),
-            kind: entry.decision.action.kind,
-            started_ms: entry.decision.at_ms,
-            state: entry.state,
-        });
-        WorkflowsDocument { workflows: workflows.collect() }
-    }
-
     /// What was odd, about one table or all, the newest first.
     pub fn anomalies_document(&self, table: Option<&str>) -> AnomaliesDocument {
         let log = self.shared.anomalies.lock();
@@ -420,13 +382,7 @@ impl Manager {
 
 /// The verb for an entry's action.
 fn action_name(entry: &Entry) -> &'static str {
-    let action = &entry.decision.action;
-    match (action.sources.len(), action.children()) {
-        (1, _) => "split",
-        (_, 1) => "merge",
-        (a, b) if a == b => "shift",
-        _ => "reslice",
-    }
+    by_hand::name(&entry.decision.action)
 }
 
 fn decision_document(entry: &Entry) -> DecisionDocument {

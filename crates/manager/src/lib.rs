@@ -3,12 +3,11 @@
 //! A loop that drains the recorder into the collector, asks `planner`'s controller of each table what
 //! to do, writes the answer into the journal, and has `storage` carry it out. It decides nothing
 //! itself: everything that can be replayed in the simulator lives in `planner`. In reading order:
-//! [`Manager`] is the loop and its handle, `tables` follows the catalog, `act` carries out,
+//! [`Manager`] is the loop and its handle, `tables` follows the catalog, `workflow` carries out,
 //! `journal` remembers, `judge` looks back, `persist` keeps history across restarts, `training`
 //! trains the recurrent network in the background, `anomalies` notes what was odd, and `documents`
 //! and `heatmap` are what the admin API shows.
 
-mod act;
 mod anomalies;
 mod by_hand;
 mod documents;
@@ -25,21 +24,27 @@ mod settings;
 mod shared;
 mod tables;
 mod training;
+mod workflow;
+mod workflows;
 
 pub use anomalies::{AnomalyDocument, Suspect};
-pub use by_hand::{HandAction, HandResult};
+pub use by_hand::{HandAction, HandBegun, HandPreview, HandResult};
 pub use documents::{
     AnomaliesDocument, DecisionDocument, DecisionsDocument, ForecastDocument, PartitionDocument,
     PartitionsDocument, PlanDocument, TableDocument, TablesDocument, VectorsDocument,
-    WorkflowDocument, WorkflowsDocument,
 };
 pub use error::ManagerError;
 pub use event::Event;
 pub use heatmap::{CellDocument, HeatmapDocument, MapDocument};
-pub use journal::{Entry, State, Timing};
+pub use journal::{Effect, Entry, State, Timing};
 pub use reported::{ReportDocument, ReportedAnomaly};
-pub use settings::{ManagerSettings, TrainingSettings};
-pub use shared::{Components, CreditSource, PolicyFactory};
+pub use settings::{ManagerSettings, TrainingSettings, WorkflowSettings};
+pub use shared::{Components, CreditSource, MeasuredSource, PolicyFactory};
+pub use workflow::{
+    Compensation, Happening, Passed, RULES, Rule, Step, TRANSITIONS, Timeout, Workflow,
+};
+
+pub use workflows::{WishDocument, WorkflowDocument, WorkflowsDocument};
 
 use parking_lot::Mutex;
 use shared::Shared;
@@ -105,6 +110,12 @@ impl Manager {
     /// Where burst credit can be asked for; the reactive floor looks ahead with it.
     pub fn set_credit_source(&self, source: CreditSource) {
         *self.shared.credit.write() = Some(source);
+    }
+
+    /// Where it can be asked what partitions and the node sustain; without, plans go by the capacity
+    /// that is configured.
+    pub fn set_measured_source(&self, source: MeasuredSource) {
+        *self.shared.measured.write() = Some(source);
     }
 
     /// The load expected on a range of keys, in units per second: the next forecast step, or else

@@ -4,7 +4,6 @@
 //! Whatever fails here is logged and tried again at the next tick: recorder, forecasts and plans
 //! may lag, requests do not notice.
 
-use crate::act;
 use crate::error::ManagerError;
 use crate::event::Event;
 use crate::journal::Entry;
@@ -12,6 +11,7 @@ use crate::judge;
 use crate::persist;
 use crate::shared::Shared;
 use crate::tables::{Snapshot, Snapshots};
+use crate::workflow;
 use planner::decision::Decision;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
             }
         };
         for (table, entries) in decided {
-            act::start(&shared, table, entries);
+            workflow::start(&shared, table, entries);
         }
         chores.run(&shared).await;
     }
@@ -64,16 +64,22 @@ fn look(shared: &Shared) -> Vec<(TableId, Vec<Entry>)> {
     collector.drain(&shared.components.recorder, now_ms);
     let mut journal = shared.journal.lock();
     let network = shared.network.load_full();
+    let measured = shared.measured.read().clone();
+    let node = measured.as_ref().and_then(|measured| (measured.node)());
     let mut decided = Vec::new();
     let mut snapshots: Snapshots = HashMap::with_capacity(tables.len());
     for (id, state) in tables.iter_mut() {
-        let facts = state.facts(shared.components.capacity, |partition| {
-            credit.as_ref().and_then(|source| source(*id, partition))
-        });
+        let capacity = |partition| {
+            let seen = measured.as_ref().and_then(|measured| (measured.capacity)(*id, partition));
+            seen.unwrap_or(shared.components.capacity)
+        };
+        let facts = state
+            .facts(capacity, |partition| credit.as_ref().and_then(|source| source(*id, partition)));
         if let Some(network) = &network {
             state.controller.adopt(network);
         }
-        let busy = state.is_busy();
+        let busy = shared.claims.is_busy(*id);
+        state.controller.describe(state.describe(node));
         let policy = state.controller.policy().name();
         let tick = state.controller.tick(now_ms, &collector, &facts, busy);
         if !tick.plan.is_hold() {
@@ -97,6 +103,7 @@ fn look(shared: &Shared) -> Vec<(TableId, Vec<Entry>)> {
         snapshots.insert(*id, Arc::new(snapshot));
     }
     shared.snapshots.store(Arc::new(snapshots));
+    shared.looked.notify_waiters();
     decided
 }
 

@@ -1,9 +1,10 @@
 //! How much may change at once: caps on concurrent actions and on the bytes that they make move.
 //!
-//! A reslice copies nothing, but what it makes borrows its parents' files until they are written anew;
-//! that is the movement which is bounded here, per node and per table, beside the number of actions
-//! under way. A meter admits as long as it is not in debt, so that one large partition need not wait
-//! for ever. What answers to load that is already there does not wait for bytes; it is counted.
+//! A reslice copies nothing, but what it makes borrows its parents' files until housekeeping has written
+//! them anew; that is the movement which is bounded here, per node and per table, beside the number of
+//! actions under way. A meter admits as long as it is not in debt, so that one large partition need not
+//! wait for ever. Further actions wait until the debt is paid off; what answers to load that is already
+//! there does not.
 
 use crate::bucket::TokenBucket;
 use serde::{Deserialize, Serialize};
@@ -72,9 +73,9 @@ impl Ledger {
         Self { settings: settings.clone(), node, tables: HashMap::new() }
     }
 
-    /// Asks for an action on `table` that makes `bytes` move. What is `urgent` waits for no bytes.
-    /// Whoever is told to go says when it has [`ended`](Self::ended).
-    pub fn begin(&mut self, table: TableId, bytes: u64, urgent: bool, now_ms: i64) -> Admission {
+    /// Asks for an action on `table`. What is `urgent` does not wait until the bytes that earlier ones
+    /// made move are paid off. Whoever is told to go says when it has [`ended`](Self::ended).
+    pub fn begin(&mut self, table: TableId, urgent: bool, now_ms: i64) -> Admission {
         let running: usize = self.tables.values().map(|account| account.running).sum();
         if running >= self.settings.actions_node_max.max(1) {
             return wait(format!("{running} actions are under way on this node"), None);
@@ -86,7 +87,6 @@ impl Ledger {
         if !urgent && let Some(wait) = self.in_debt(table, now_ms) {
             return wait;
         }
-        self.debit(table, bytes, now_ms);
         self.account(table, now_ms).running += 1;
         Admission::Go
     }
@@ -174,14 +174,14 @@ mod tests {
     #[test]
     fn one_action_per_table_and_two_per_node() {
         let mut ledger = ledger();
-        assert_eq!(ledger.begin(A, 0, false, 0), Admission::Go);
-        assert!(reason(ledger.begin(A, 0, true, 0)).contains("on this table"));
-        assert_eq!(ledger.begin(B, 0, false, 0), Admission::Go);
-        assert!(reason(ledger.begin(C, 0, true, 0)).contains("on this node"));
+        assert_eq!(ledger.begin(A, false, 0), Admission::Go);
+        assert!(reason(ledger.begin(A, true, 0)).contains("on this table"));
+        assert_eq!(ledger.begin(B, false, 0), Admission::Go);
+        assert!(reason(ledger.begin(C, true, 0)).contains("on this node"));
         ledger.ended(A);
-        assert_eq!(ledger.begin(C, 0, false, 0), Admission::Go);
+        assert_eq!(ledger.begin(C, false, 0), Admission::Go);
         ledger.retain(|_| false);
-        assert!(reason(ledger.begin(A, 0, false, 0)).contains("on this node"), "they go on");
+        assert!(reason(ledger.begin(A, false, 0)).contains("on this node"), "they go on");
     }
 
     #[test]
@@ -189,14 +189,14 @@ mod tests {
         let mut ledger = ledger();
         // Three minutes' worth of the table's, in one go: a large partition is not refused for ever.
         assert_eq!(ledger.move_bytes(A, 9_000, 0), Admission::Go);
-        let Admission::Wait { until_ms, reason } = ledger.begin(A, 1, false, 0) else {
+        let Admission::Wait { until_ms, reason } = ledger.begin(A, false, 0) else {
             panic!("in debt")
         };
         assert!(reason.contains("table") && until_ms == Some(120_001), "{reason} {until_ms:?}");
         assert!(self::reason(ledger.move_bytes(B, 1, 0)).contains("node"));
-        assert_eq!(ledger.begin(A, 1, true, 0), Admission::Go);
+        assert_eq!(ledger.begin(A, true, 0), Admission::Go);
         ledger.ended(A);
-        assert_eq!(ledger.begin(A, 1, false, 120_100), Admission::Go);
+        assert_eq!(ledger.begin(A, false, 120_100), Admission::Go);
     }
 
     proptest! {

@@ -59,6 +59,7 @@ fn ended(entry: &Entry) -> String {
         Trigger::Observed => "on observed load",
         Trigger::Idle => "for want of load",
         Trigger::Manual => "by hand",
+        Trigger::Warm => "for the throughput that was asked for",
     };
     let what = match (entry.state, entry.timing) {
         (State::Done, Some(timing)) => format!(

@@ -2,6 +2,7 @@
 
 use super::hot_keys::carve;
 use super::{Controller, PartitionFacts};
+use crate::layout;
 use crate::load::utilisation;
 use crate::policy::Policy;
 use crate::view::{CellView, PartitionView};
@@ -141,7 +142,7 @@ impl<P: Policy> Controller<P> {
                     range: range.clone(),
                     recent: recent.get(cell).copied().unwrap_or(Units::ZERO),
                     forecast: steps.iter().map(|loads| loads[i]).collect(),
-                    single_key: is_single_key(range),
+                    single_key: layout::is_one_key(range),
                 }
             })
             .collect()
@@ -174,17 +175,4 @@ fn means(timeline: &Timeline, ranges: &[KeyRange], channel: Channel, length_ms: 
     let mean =
         |series: RateSeries| series.values.iter().sum::<f64>() / series.values.len().max(1) as f64;
     timeline.matrix(ranges, channel, timeline.end_ms() - length_ms).into_iter().map(mean).collect()
-}
-
-/// Whether no boundary divides a range: it is one hash wide, or one key.
-fn is_single_key(range: &KeyRange) -> bool {
-    let Some(end) = &range.end else { return false };
-    let start = range.start.as_ref();
-    let next_key = end.len() == start.len() + 1 && end.starts_with(start) && end.ends_with(&[0]);
-    let number = |key: &[u8]| <[u8; 8]>::try_from(key).map(u64::from_be_bytes);
-    let next_hash = match (number(start), number(end)) {
-        (Ok(start), Ok(end)) => end - start <= 1,
-        _ => false,
-    };
-    next_key || next_hash
 }

@@ -76,9 +76,11 @@ impl Refusal {
 impl From<ManagerError> for Refusal {
     fn from(error: ManagerError) -> Self {
         let status = match &error {
-            ManagerError::NoSuchTable(_) => StatusCode::NOT_FOUND,
+            ManagerError::NoSuchTable(_) | ManagerError::NoSuchWorkflow(_) => StatusCode::NOT_FOUND,
             ManagerError::Refused(_) => StatusCode::BAD_REQUEST,
-            ManagerError::Busy(_) => StatusCode::CONFLICT,
+            ManagerError::Busy(_) | ManagerError::Cancelled(_) | ManagerError::GivenUp { .. } => {
+                StatusCode::CONFLICT
+            }
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self::new(status, error.to_string())

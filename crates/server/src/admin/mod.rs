@@ -4,6 +4,7 @@
 //! API; what changes something is refused to web pages of other origins (`routes`).
 
 mod answer;
+mod hand;
 mod routes;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

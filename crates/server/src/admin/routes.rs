@@ -15,11 +15,12 @@ use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use manager::{HandAction, Manager};
+use manager::Manager;
 use workload::Window;
 
 use super::AdminComponents;
 use super::answer::{Answer, Document, HTML, JSON, Refusal, TEXT, response};
+use super::hand;
 use crate::metrics::MetricsExport;
 use crate::settings::HttpSettings;
 use crate::wire::{BodyReader, Handler};
@@ -66,7 +67,7 @@ impl Routes {
             (Method::POST, Some(path)) => {
                 same_origin(&head.headers)?;
                 let body = self.bodies.read(body).await?;
-                self.change(path, &body.bytes).await
+                self.change(path, &query, &body.bytes).await
             }
             _ => Err(Refusal::not_found(&path)),
         }
@@ -100,17 +101,29 @@ impl Routes {
     }
 
     /// What changes something.
-    async fn change(&self, path: &str, body: &[u8]) -> Answer {
+    async fn change(&self, path: &str, query: &str, body: &[u8]) -> Answer {
+        let manager = &self.components.manager;
         let segments: Vec<&str> = path.split('/').collect();
         match segments[..] {
-            ["anomalies"] => Document::json(&self.components.manager.report_anomalies(body)?),
-            ["tables", table, "reslice"] => {
-                let action: HandAction = serde_json::from_slice(body).map_err(|error| {
-                    Refusal::new(StatusCode::BAD_REQUEST, format!("not an action: {error}"))
-                })?;
-                Document::json(&self.components.manager.reslice_by_hand(table, action).await?)
-            }
+            ["anomalies"] => Document::json(&manager.report_anomalies(body)?),
+            ["tables", table, "reslice"] => self.reslice(table, query, body).await,
+            ["workflows", id, "cancel"] => Document::json(&manager.cancel_workflow(number(id)?)?),
+            ["workflows", id, "pause"] => Document::json(&manager.pause_workflow(number(id)?)?),
+            ["workflows", id, "resume"] => Document::json(&manager.resume_workflow(number(id)?)?),
             _ => Err(Refusal::not_found(path)),
+        }
+    }
+
+    /// An action by hand: carried out, begun, or only shown.
+    async fn reslice(&self, table: &str, query: &str, body: &[u8]) -> Answer {
+        let manager = &self.components.manager;
+        let action = hand::action(&self.components.storage, table, body)?;
+        if flag(query, "dry_run")? {
+            return Document::json(&manager.preview_by_hand(table, action).await?);
+        }
+        match flag(query, "no_wait")? {
+            true => Document::json(&manager.begin_reslice_by_hand(table, action).await?),
+            false => Document::json(&manager.reslice_by_hand(table, action).await?),
         }
     }
 }
@@ -122,7 +135,8 @@ fn document(manager: &Manager, path: &str, query: &str) -> Answer {
         ["tables"] => Document::json(&manager.tables_document()),
         ["decisions"] => Document::json(&manager.decisions_document(parameter(query, "table"))),
         ["anomalies"] => Document::json(&manager.anomalies_document(parameter(query, "table"))),
-        ["workflows"] => Document::json(&manager.workflows_document()),
+        ["workflows"] => Document::json(&manager.workflows_document(flag(query, "ended")?)),
+        ["workflows", id] => Document::json(&manager.workflow_document(number(id)?)?),
         ["tables", table, "partitions"] => Document::json(&manager.partitions_document(table)?),
         ["tables", table, "vectors"] => Document::json(&manager.vectors_document(table)?),
         ["tables", table, "forecast"] => Document::json(&manager.forecast_document(table)?),
@@ -140,6 +154,24 @@ fn document(manager: &Manager, path: &str, query: &str) -> Answer {
 /// A parameter of the query, as it stands there: names of tables need no escapes.
 fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     query.split('&').filter_map(|pair| pair.split_once('=')).find(|(n, _)| *n == name).map(|p| p.1)
+}
+
+/// A parameter that says yes or no; no if it is missing.
+fn flag(query: &str, name: &str) -> Result<bool, Refusal> {
+    match parameter(query, name) {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => {
+            let reason = format!("{name}={other:?} is neither true nor false");
+            Err(Refusal::new(StatusCode::BAD_REQUEST, reason))
+        }
+    }
+}
+
+/// The number of a workflow.
+fn number(text: &str) -> Result<u64, Refusal> {
+    let reason = || format!("{text:?} is not the number of a workflow");
+    text.parse().map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, reason()))
 }
 
 fn window(query: &str) -> Result<Window, Refusal> {
