@@ -100,6 +100,7 @@ impl Service {
         )
         .await?;
         manager.set_credit_source(server.credit_source());
+        manager.set_hot_key_source(server.hot_key_source());
         let metrics =
             Arc::new(MetricsExport::new(server.metrics().clone(), recorder, Some(storage.clone())));
         let components =

@@ -8,6 +8,7 @@ use crate::anomalies::AnomalyDocument;
 use crate::by_hand;
 use crate::error::ManagerError;
 use crate::heatmap::{self, HeatmapDocument, hex};
+use crate::hot_keys::{self, HotKeyDocument};
 use crate::journal::{Entry, State};
 use crate::maps::MapHistory;
 use crate::reported::{self, ReportDocument, ReportedAnomaly};
@@ -40,6 +41,8 @@ pub struct AnomaliesDocument {
     pub anomalies: Vec<AnomalyDocument>,
     /// What other systems have reported, the newest first.
     pub reported: Vec<ReportedAnomaly>,
+    /// Keys that alone ask for much of what their partition has, the hottest first.
+    pub hot_keys: Vec<HotKeyDocument>,
 }
 
 /// One table.
@@ -364,6 +367,7 @@ impl Manager {
         AnomaliesDocument {
             anomalies,
             reported: log.entries().rev().filter(wanted).cloned().collect(),
+            hot_keys: hot_keys::documents(&self.shared, table),
         }
     }
 

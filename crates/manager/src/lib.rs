@@ -14,6 +14,8 @@ mod documents;
 mod error;
 mod event;
 mod heatmap;
+mod hot_keys;
+mod housekeeping;
 mod journal;
 mod judge;
 mod maps;
@@ -36,6 +38,7 @@ pub use documents::{
 pub use error::ManagerError;
 pub use event::Event;
 pub use heatmap::{CellDocument, HeatmapDocument, MapDocument};
+pub use hot_keys::{HotKeyDocument, HotKeyReport, HotKeySource};
 pub use journal::{Effect, Entry, State, Timing};
 pub use reported::{ReportDocument, ReportedAnomaly};
 pub use settings::{ManagerSettings, TrainingSettings, WorkflowSettings};

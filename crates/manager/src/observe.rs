@@ -6,6 +6,7 @@
 
 use crate::error::ManagerError;
 use crate::event::Event;
+use crate::housekeeping;
 use crate::journal::Entry;
 use crate::judge;
 use crate::persist;
@@ -160,7 +161,7 @@ impl Chores {
         if idle(&self.tidying) && due(&mut self.tidied, settings.maintain_interval_real_ms) {
             let shared = shared.clone();
             self.tidying = Some(tokio::spawn(async move {
-                if let Err(error) = shared.components.storage.maintain().await {
+                if let Err(error) = housekeeping::tidy(&shared).await {
                     tracing::warn!(%error, "storage could not tidy up; trying again later");
                 }
             }));

@@ -3,6 +3,8 @@
 use crate::anomalies::AnomalyLog;
 use crate::error::ManagerError;
 use crate::event::Event;
+use crate::hot_keys::HotKeySource;
+use crate::housekeeping::Housekeeping;
 use crate::journal::{Entry, Journal, State};
 use crate::persist;
 use crate::reported::ReportedLog;
@@ -85,6 +87,7 @@ pub(crate) struct Shared {
     pub(crate) settings: ManagerSettings,
     pub(crate) components: Components,
     pub(crate) credit: RwLock<Option<CreditSource>>,
+    pub(crate) hot_keys: RwLock<Option<HotKeySource>>,
     pub(crate) measured: RwLock<Option<MeasuredSource>>,
     pub(crate) tables: Mutex<HashMap<TableId, TableState>>,
     pub(crate) collector: Mutex<Collector>,
@@ -97,6 +100,8 @@ pub(crate) struct Shared {
     pub(crate) events: broadcast::Sender<Event>,
     /// Who works on which keys.
     pub(crate) claims: Arc<Claims>,
+    /// What storage wants to tidy up.
+    pub(crate) housekeeping: Mutex<Housekeeping>,
     /// How much may change at once.
     pub(crate) ledger: Mutex<Ledger>,
     /// Told whenever the tables have been looked at.
@@ -122,6 +127,7 @@ impl Shared {
         let (events, _) = broadcast::channel(settings.events_max.max(1));
         let shared = Self {
             credit: RwLock::new(None),
+            hot_keys: RwLock::new(None),
             measured: RwLock::new(None),
             tables: Mutex::new(HashMap::new()),
             collector: Mutex::new(collector),
@@ -132,6 +138,7 @@ impl Shared {
             network: ArcSwapOption::from(training::restore(blobs).await?),
             events,
             claims: Arc::default(),
+            housekeeping: Mutex::default(),
             ledger: Mutex::new(Ledger::new(&settings.gradual, 0)),
             looked: Notify::new(),
             started: Instant::now(),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use manager::HotKeyReport;
 use storage::Storage;
 use types::{Clock, PartitionId, TableId, Units};
 use workload::{ClientNames, Recorder};
@@ -63,7 +64,7 @@ impl Server {
         let metrics = Arc::new(Metrics::default());
         let recorder = Arc::clone(&components.recorder);
         let seed = components.seed;
-        let executor = Executor::new(&settings, components);
+        let executor = Executor::new(&settings, components, Arc::clone(&metrics));
         let service = Arc::new(Service::new(&settings, executor, Arc::clone(&metrics), seed));
         let listener =
             Listener::start(settings.listen, &settings.http, Arc::clone(&service), unverified)
@@ -105,6 +106,12 @@ impl ServerHandle {
     ) -> Arc<dyn Fn(TableId, PartitionId) -> Option<Units> + Send + Sync> {
         let service = Arc::clone(&self.service);
         Arc::new(move |table, partition| service.executor().tables().credit(table, partition))
+    }
+
+    /// Tells which keys ask for much of what their partitions have, as admission sees it.
+    pub fn hot_key_source(&self) -> Arc<dyn Fn() -> Vec<HotKeyReport> + Send + Sync> {
+        let service = Arc::clone(&self.service);
+        Arc::new(move || service.executor().hot_keys())
     }
 
     /// Accepts no more connections, lets requests under way finish (within the bound of the

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use storage::{Storage, Table};
 use types::{Clock, PartitionId, TableId, Units};
 
-use crate::admission::{Admission, ExpectedLoad};
+use crate::admission::{Admission, ExpectedLoad, HotKey};
 use crate::settings::LimitSettings;
 
 /// A table with everything that serving it takes.
@@ -83,6 +83,17 @@ impl Tables {
         let served = self.served.load().get(&table).cloned()?;
         let levels = served.admission.levels(&served.table.partition_map(), self.clock.now_ms());
         levels.into_iter().find(|(id, _)| *id == partition).map(|(_, units)| units)
+    }
+
+    /// The keys that ask for much of what their partitions serve, of all tables.
+    pub(crate) fn hot_keys(&self) -> Vec<(TableId, PartitionId, HotKey)> {
+        let served = self.served.load();
+        let of = |(table, served): (&TableId, &Arc<ServedTable>)| {
+            let table = *table;
+            let keys = served.admission.hot_keys().into_iter();
+            keys.map(move |(partition, key)| (table, partition, key)).collect::<Vec<_>>()
+        };
+        served.iter().flat_map(of).collect()
     }
 
     /// Serves a table by the definition that it has now.

@@ -41,7 +41,7 @@ pub use check::{CheckCounts, CheckReport, Finding, Severity};
 pub use error::{Result, StorageError};
 pub use faults::{FaultPoint, Faults, KillAt, NoFaults, Verdict};
 pub use layer::Layer;
-pub use maintain::MaintainReport;
+pub use maintain::{MaintainReport, MayRewrite};
 pub use map::{AXIS_END, PartitionInfo, PartitionMap};
 pub use nodelog::{LogMetrics, Powers};
 pub use reslice::{PauseParts, Reslice, ResliceReport};

@@ -10,9 +10,11 @@
 
 mod credits;
 mod gate;
+mod hot_keys;
 mod provisioned;
 
-pub(crate) use gate::Gate;
+pub(crate) use gate::{Asking, Gate, Refused};
+pub(crate) use hot_keys::HotKey;
 
 use std::sync::Arc;
 
@@ -94,6 +96,16 @@ impl Admission {
         let gates = self.gates.load();
         let level = |gate: &Arc<Gate>| Some((gate.partition(), gate.level(now_ms)?));
         gates.gates.iter().filter_map(level).collect()
+    }
+
+    /// The keys that ask for much of what their partitions serve.
+    pub(crate) fn hot_keys(&self) -> Vec<(PartitionId, HotKey)> {
+        let gates = self.gates.load();
+        let of = |gate: &Arc<Gate>| {
+            let id = gate.partition();
+            gate.hot_keys().into_iter().map(move |key| (id, key)).collect::<Vec<_>>()
+        };
+        gates.gates.iter().flat_map(of).collect()
     }
 
     /// Makes the gates of a newer map; those of partitions that stay are kept. While one request

@@ -21,6 +21,8 @@ pub struct Metrics {
     operations: Vec<OperationMetrics>,
     /// Requests that named no operation we know, or came without a signature.
     refused: AtomicU64,
+    /// Requests refused because of their key alone.
+    hot_keys: AtomicU64,
 }
 
 /// What was counted of one operation.
@@ -50,7 +52,7 @@ pub struct OperationCounts {
 impl Default for Metrics {
     fn default() -> Self {
         let operations = Operation::ALL.iter().map(|_| OperationMetrics::default()).collect();
-        Self { operations, refused: AtomicU64::new(0) }
+        Self { operations, refused: AtomicU64::new(0), hot_keys: AtomicU64::new(0) }
     }
 }
 
@@ -90,6 +92,16 @@ impl Metrics {
             throttled: counted.throttled.load(Ordering::Relaxed),
             latency,
         }
+    }
+
+    /// Counts a request that was refused because its key alone asks for too much.
+    pub(crate) fn count_hot_key(&self) {
+        self.hot_keys.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Requests that were refused because their key alone asks for too much.
+    pub fn hot_keys_refused(&self) -> u64 {
+        self.hot_keys.load(Ordering::Relaxed)
     }
 
     /// Requests that named no operation we know, or came without a signature.

@@ -11,6 +11,7 @@ mod compatibility;
 mod compatibility_samples;
 mod concurrency;
 mod fuzzed;
+mod hot_keys;
 mod http_client;
 mod protocol;
 mod reslice;
