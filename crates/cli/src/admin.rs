@@ -202,6 +202,7 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<(), AdminError> {
     for action in actions {
         println!("{}: {}", text(&action["kind"]), text(&action["reason"]));
     }
+    println!("strategy: {}", text(&reply["strategy"]["reason"]));
     Ok(())
 }
 

@@ -12,11 +12,13 @@ use crate::hot_keys::{self, HotKeyDocument};
 use crate::journal::{Entry, State};
 use crate::maps::MapHistory;
 use crate::reported::{self, ReportDocument, ReportedAnomaly};
+use crate::strategy;
 use crate::tables::{Snapshot, strategy_of};
 use forecast::Outlook;
 use planner::decision::Judgement;
 use planner::hot::{HotRange, hot_ranges};
 use planner::plan::{Alternative, Kind, Trigger};
+use planner::strategy::Choice;
 use planner::view::PartitionView;
 use serde::Serialize;
 use std::sync::Arc;
@@ -139,6 +141,8 @@ pub struct PlanDocument {
     pub alternatives: Vec<Alternative>,
     /// Why this and nothing else.
     pub reason: String,
+    /// What the table's requests would cost under each key order, and whether a change would pay.
+    pub strategy: Choice,
 }
 
 /// `GET tables/{t}/vectors`.
@@ -336,11 +340,18 @@ impl Manager {
             .get_mut(&table.id())
             .ok_or_else(|| ManagerError::NoSuchTable(name.to_owned()))?;
         let plan = state.controller.dry_run();
+        let strategy = strategy::compare(
+            state.controller.view(),
+            &self.shared.collector.lock(),
+            &self.shared.components.clients,
+            &self.shared.settings.strategy,
+        );
         Ok(PlanDocument {
             table: name.to_owned(),
             actions: plan.actions,
             alternatives: plan.alternatives,
             reason: plan.reason,
+            strategy,
         })
     }
 

@@ -24,6 +24,7 @@ mod persist;
 mod reported;
 mod settings;
 mod shared;
+mod strategy;
 mod tables;
 mod training;
 mod workflow;
@@ -43,6 +44,7 @@ pub use journal::{Effect, Entry, State, Timing};
 pub use reported::{ReportDocument, ReportedAnomaly};
 pub use settings::{ManagerSettings, TrainingSettings, WorkflowSettings};
 pub use shared::{Components, CreditSource, MeasuredSource, PolicyFactory};
+pub use strategy::ProposalDocument;
 pub use workflow::{
     Compensation, Happening, Passed, RULES, Rule, Step, TRANSITIONS, Timeout, Workflow,
 };

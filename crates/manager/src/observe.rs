@@ -11,6 +11,7 @@ use crate::journal::Entry;
 use crate::judge;
 use crate::persist;
 use crate::shared::Shared;
+use crate::strategy;
 use crate::tables::{Snapshot, Snapshots};
 use crate::workflow;
 use planner::decision::Decision;
@@ -102,6 +103,10 @@ fn look(shared: &Shared) -> Vec<(TableId, Vec<Entry>)> {
         }
         let snapshot = Snapshot { view: tick.view.clone(), scores: tick.scores.to_vec() };
         snapshots.insert(*id, Arc::new(snapshot));
+        let settings = &shared.settings.strategy;
+        if let Some(proposal) = strategy::follow(state, &collector, clients, settings) {
+            shared.tell(Event::Proposed(Box::new(proposal)));
+        }
     }
     shared.snapshots.store(Arc::new(snapshots));
     shared.looked.notify_waiters();

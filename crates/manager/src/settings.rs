@@ -2,6 +2,7 @@
 
 use forecast::anomaly::AnomalySettings;
 use planner::gradual::GradualSettings;
+use planner::strategy::StrategySettings;
 use planner::trough::TroughSettings;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,8 @@ pub struct ManagerSettings {
     pub gradual: GradualSettings,
     /// When housekeeping is done.
     pub trough: TroughSettings,
+    /// When another key order is proposed.
+    pub strategy: StrategySettings,
     /// A decision's outcome is first judged this long after it was made ...
     pub outcome_after_ms: i64,
     /// ... and again this often, as long as the verdict is open.
@@ -116,6 +119,7 @@ impl Default for ManagerSettings {
             workflow: WorkflowSettings::default(),
             gradual: GradualSettings::default(),
             trough: TroughSettings::default(),
+            strategy: StrategySettings::default(),
             outcome_after_ms: 3_600_000,
             outcome_interval_ms: 300_000,
         }

@@ -6,6 +6,7 @@
 use crate::anomalies::TableWatch;
 use crate::maps::MapHistory;
 use crate::settings::ManagerSettings;
+use crate::strategy::StrategyWatch;
 use planner::controller::{Controller, PartitionFacts, TableFacts};
 use planner::policy::Policy;
 use planner::score::Score;
@@ -23,6 +24,7 @@ pub(crate) struct TableState {
     pub(crate) controller: Controller<Box<dyn Policy>>,
     pub(crate) watch: TableWatch,
     pub(crate) maps: MapHistory,
+    pub(crate) strategy_watch: StrategyWatch,
     pub(crate) sizes: HashMap<PartitionId, u64>,
     epoch: Option<u64>,
 }
@@ -51,6 +53,7 @@ impl TableState {
             controller,
             watch: TableWatch::new(&settings.anomaly),
             maps: MapHistory::new(settings.maps_max),
+            strategy_watch: StrategyWatch::default(),
             sizes: HashMap::new(),
             epoch: None,
         }

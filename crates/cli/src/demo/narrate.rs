@@ -42,7 +42,7 @@ impl Narrator {
 
 fn line(event: &Event) -> Option<String> {
     match event {
-        Event::Started(_) | Event::Anomaly(_) => None,
+        Event::Started(_) | Event::Anomaly(_) | Event::Proposed(_) => None,
         Event::Ended(entry) => Some(ended(entry)),
         Event::Judged(entry) => judged(entry),
     }

@@ -28,7 +28,7 @@ fn unknown() -> Outlook {
     Outlook::Abstain(Abstention { start_ms: 0, reason: "new".into(), level: None })
 }
 
-fn view(now_ms: i64) -> TableView {
+pub(super) fn view(now_ms: i64) -> TableView {
     let partition = |(id, range): (PartitionId, KeyRange)| PartitionView {
         id,
         range,
