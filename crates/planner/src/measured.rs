@@ -155,27 +155,6 @@ impl Estimator {
             write: self.write.sustained.unwrap_or(best.write),
         }
     }
-
-    /// What a child of a reslice begins with: that it sustains what its parent did.
-    pub fn inherited(&self) -> Self {
-        Self { pressed: 0, ..self.clone() }
-    }
-
-    /// What several together begin with: what the best of them did.
-    pub fn merged<'a>(parents: impl IntoIterator<Item = &'a Self>) -> Self {
-        let better = |a: Kind, b: &Kind| Kind {
-            sustained: match (a.sustained, b.sustained) {
-                (Some(a), Some(b)) => Some(a.max(b)),
-                (a, b) => a.or(b),
-            },
-            best: a.best.max(b.best),
-        };
-        parents.into_iter().fold(Self::new(), |all, one| Self {
-            read: better(all.read, &one.read),
-            write: better(all.write, &one.write),
-            pressed: 0,
-        })
-    }
 }
 
 impl Kind {

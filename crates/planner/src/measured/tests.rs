@@ -85,17 +85,6 @@ fn pressure_that_is_the_nodes_teaches_a_partition_nothing() {
 }
 
 #[test]
-fn children_sustain_what_their_parents_did() {
-    let (mut slow, mut fast) = (Estimator::new(), Estimator::new());
-    play(&mut slow, 9_000.0, 1_000.0, 60);
-    play(&mut fast, 9_000.0, 3_000.0, 60);
-    assert_eq!(slow.inherited().limit(), slow.limit());
-    assert!(!slow.inherited().at_limit(&settings()));
-    assert_eq!(Estimator::merged([&slow, &fast]).limit(), fast.limit());
-    assert_eq!(Estimator::merged([]).limit(), Estimator::new().limit());
-}
-
-#[test]
 fn any_of_the_three_signs_is_pressure() {
     let calm = Sample { queue_ms: 5.0, backlog_share: 0.1, cpu_share: 0.5, ..Sample::default() };
     assert!(calm.pressure(&settings()) < 1.0);

@@ -123,6 +123,17 @@ impl Gate {
         }
     }
 
+    /// What was served since the last time.
+    pub(crate) fn take_served(&self) -> Units {
+        std::mem::take(&mut self.state.lock().served)
+    }
+
+    /// Puts other buckets in the place of those that there are.
+    pub(crate) fn limit(&self, change: impl FnOnce(Option<Buckets>) -> Option<Buckets>) {
+        let mut state = self.state.lock();
+        state.buckets = change(state.buckets.take());
+    }
+
     /// What the buckets have left; `None` without limits.
     pub(crate) fn level(&self, now_ms: i64) -> Option<Units> {
         self.state.lock().buckets.as_mut().map(|buckets| buckets.level(now_ms))

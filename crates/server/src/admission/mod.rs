@@ -11,6 +11,7 @@
 mod credits;
 mod gate;
 mod hot_keys;
+pub(crate) mod measured;
 mod provisioned;
 
 pub(crate) use gate::{Asking, Gate, Refused};
@@ -98,6 +99,12 @@ impl Admission {
         gates.gates.iter().filter_map(level).collect()
     }
 
+    /// All gates, in the order of the key axis.
+    pub(crate) fn gates(&self, map: &PartitionMap, now_ms: i64) -> Vec<Arc<Gate>> {
+        self.follow(map, now_ms);
+        self.gates.load().gates.clone()
+    }
+
     /// The keys that ask for much of what their partitions serve.
     pub(crate) fn hot_keys(&self) -> Vec<(PartitionId, HotKey)> {
         let gates = self.gates.load();
@@ -126,7 +133,8 @@ impl Admission {
             Level::Inherited(level) => {
                 let (capacity, burst_s) = (capacity(&self.settings), self.settings.burst_s);
                 let buckets = || Buckets::at_level(level, capacity, burst_s, now_ms);
-                Arc::new(Gate::new(info.id, info.range.clone(), limited.then(buckets)))
+                let buckets = limited.then(buckets);
+                Arc::new(Gate::new(info.id, info.range.clone(), buckets))
             }
         };
         let gates = map.partitions.iter().zip(levels).map(gate).collect();

@@ -115,14 +115,18 @@ impl<'a> Metered<'a> {
         let Target { request, least, key_hash, .. } = target;
         let asking = Asking { request, key_hash, client: call.client, least };
         let provisioned = &served.admission.provisioned;
-        let admitted = if provisioned.admit(least, call.now_ms) {
-            let admitted = gate.admit(&asking, call.now_ms);
-            admitted.map_err(|refused| {
+        let node = executor.tables().measured();
+        let admitted = if !provisioned.admit(least, call.now_ms) {
+            Err((gate.refused(request, least), Throttled::Table))
+        } else if !node.admit(least, call.now_ms) {
+            provisioned.settle(Units::ZERO, least);
+            Err((gate.refused(request, least), Throttled::Partition))
+        } else {
+            gate.admit(&asking, call.now_ms).map_err(|refused| {
                 provisioned.settle(Units::ZERO, least);
+                node.settle(Units::ZERO, least);
                 (refused, Throttled::Partition)
             })
-        } else {
-            Err((gate.refused(request, least), Throttled::Table))
         };
         match admitted {
             Ok(()) => Ok(Self {
@@ -154,6 +158,7 @@ impl<'a> Metered<'a> {
         self.vector.data_bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.pay(cost, bytes);
         self.served.admission.provisioned.settle(cost, self.least);
+        self.executor.tables().measured().settle(cost, self.least);
         self.record();
     }
 

@@ -96,7 +96,7 @@ impl Executor {
     }
 
     /// The tables that are served.
-    pub(crate) fn tables(&self) -> &Tables {
+    pub(crate) fn tables(&self) -> &Arc<Tables> {
         &self.tables
     }
 
