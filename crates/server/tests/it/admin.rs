@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use http::{Method, StatusCode};
 use manager::{Manager, ManagerSettings, PolicyFactory};
-use planner::policy::Static;
+use planner::policy::{Predictive, Static};
 use serde_json::{Value, json};
 use server::metrics::MetricsExport;
 use server::{Admin, AdminComponents, AdminHandle, AdminSettings};
@@ -36,8 +36,12 @@ impl Administered {
     }
 
     async fn start_on(server: TestServer) -> Self {
+        Self::start_with(server, Arc::new(|| Box::new(Static))).await
+    }
+
+    /// With a manager that acts by itself, too.
+    async fn start_with(server: TestServer, policy: PolicyFactory) -> Self {
         let parts = server.components();
-        let policy: PolicyFactory = Arc::new(|| Box::new(Static));
         let components = manager::Components {
             storage: parts.storage,
             recorder: parts.recorder,
@@ -364,6 +368,38 @@ async fn workflows_wait_are_paused_and_are_cancelled() {
     reaches(holding, "done").await;
     let table = admin.server.storage().table("things").unwrap();
     assert_eq!(table.partition_map().partitions.len(), 3, "the cancelled one changed nothing");
+    admin.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_is_made_ready_for_the_throughput_that_is_asked_for() {
+    let server = TestServer::start().await;
+    let policy: PolicyFactory = Arc::new(|| Box::new(Predictive::default()));
+    let admin = Administered::start_with(server, policy).await;
+    let mut table = crate::support::table("things", false);
+    let warm = |write: u64| json!({"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": write});
+    table["WarmThroughput"] = warm(4_000);
+    admin.server.raw.must("CreateTable", table).await;
+    let partitions = async || {
+        let document = admin.document("tables/things/partitions").await;
+        document["partitions"].as_array().unwrap().len()
+    };
+    assert_eq!(partitions().await, 4, "12,000 reads and 4,000 writes at 3,000 and 1,000 each");
+    let put = json!({"TableName": "things", "Item": {"pk": {"S": "kept"}}});
+    admin.server.raw.must("PutItem", put).await;
+    let update = json!({"TableName": "things", "WarmThroughput": warm(9_500)});
+    admin.server.raw.must("UpdateTable", update).await;
+    eventually(async || {
+        admin.server.clock.advance_ms(1000);
+        (partitions().await == 10).then_some(())
+    })
+    .await;
+    let workflows = admin.document("workflows?ended=true").await;
+    let first = &workflows["workflows"][0];
+    assert_eq!((&first["kind"], &first["action"]), (&json!("vertical"), &json!("split")));
+    assert!(first["reason"].as_str().unwrap().contains("needs 10 partitions"), "{first}");
+    let key = json!({"TableName": "things", "Key": {"pk": {"S": "kept"}}});
+    assert!(admin.server.raw.must("GetItem", key).await["Item"].is_object());
     admin.stop().await;
 }
 
