@@ -3,24 +3,26 @@
 SHELL := /bin/bash
 VENV := .venv
 JAVASCRIPT := crates/server/tests/javascript
+UI := ui
 FUZZ_S ?= 3600
 export FORESHARD_PYTHON ?= $(CURDIR)/$(VENV)/bin/python
 
-.PHONY: help build demo test test-long test-differential fuzz bench lint
+
+.PHONY: help build ui demo test test-long test-differential fuzz bench lint
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: need-cargo ## the binary, target/release/foreshard
+build: need-cargo ui ## the binary with the dashboard, target/release/foreshard
 	cargo build --release --locked -p cli
 
 demo: build ## a real workload against two services, one that predicts and one that reacts (DEMO_ARGS=--exit ends by itself)
 	target/release/foreshard demo $(DEMO_ARGS)
 
-test: need-cargo $(VENV)/ready javascript ## everything that has to hold before a change lands
+test: need-cargo $(VENV)/ready javascript ui ## everything that has to hold before a change lands
 	cargo test --workspace --locked
 
-test-long: need-cargo $(VENV)/ready javascript ## the full crash matrices and more property cases
+test-long: need-cargo $(VENV)/ready javascript ui ## the full crash matrices and more property cases
 	FORESHARD_TEST_LONG=1 PROPTEST_CASES=$${PROPTEST_CASES:-2000} cargo test --workspace --locked
 
 test-differential: need-cargo ## random requests against DynamoDB Local, which is fetched (DIFFERENTIAL_ARGS="--requests 100000 --seed 1")
@@ -46,6 +48,17 @@ bench: need-cargo ## the benchmarks
 lint: need-cargo ## formatting and clippy, warnings refused
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+ui: ## the dashboard, ui/dist (the build takes it in; without npm the page says that it is missing)
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(UI)/dist/app.js; \
+		else echo "no npm, so no dashboard in the binary (apt-get install npm)"; fi
+
+$(UI)/dist/app.js: $(UI)/node_modules/ready $(UI)/build.mjs $(UI)/tsconfig.json $(shell find $(UI)/src -type f)
+	npm run --silent --prefix $(UI) build
+
+$(UI)/node_modules/ready: $(UI)/package.json
+	npm install --prefix $(UI) --no-package-lock --no-audit --no-fund --loglevel=error
+	touch $@
 
 # The AWS SDK for JavaScript. Without npm its test says that it is skipped.
 .PHONY: javascript

@@ -3,12 +3,17 @@
 //! They print what the API answers, as a table for people or, with `--json`, as the document itself.
 //! They decide nothing.
 
+pub(crate) mod workflow;
+
 use bytes::Bytes;
 use clap::Subcommand;
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
+
+/// The token that the admin API asks for, if it has any.
+const TOKEN_VARIABLE: &str = "FORESHARD_ADMIN_TOKEN";
 
 /// Where the admin API is, and how to print.
 #[derive(clap::Args, Debug)]
@@ -21,11 +26,31 @@ pub(crate) struct Common {
     pub(crate) json: bool,
 }
 
+impl Common {
+    /// Whether one JSON document is wanted.
+    pub(crate) fn json(&self) -> bool {
+        self.json
+    }
+}
+
 /// `foreshard table …`
 #[derive(Subcommand, Debug)]
 pub(crate) enum TableCommand {
     /// All tables
     List(Common),
+    /// Give a table another strategy; waits until it has it
+    Rekey {
+        /// The table
+        table: String,
+        /// hash, range or composite
+        #[arg(long)]
+        strategy: types::Strategy,
+        /// Do not wait: `workflow list` shows how far it is
+        #[arg(long)]
+        no_wait: bool,
+        #[command(flatten)]
+        common: Common,
+    },
 }
 
 /// `foreshard partition …`
@@ -138,7 +163,12 @@ pub(crate) enum AdminError {
 
 /// Runs `foreshard table …`.
 pub(crate) async fn table(command: TableCommand) -> Result<(), AdminError> {
-    let TableCommand::List(common) = command;
+    let common = match command {
+        TableCommand::List(common) => common,
+        TableCommand::Rekey { table, strategy, no_wait, common } => {
+            return workflow::rekey(&common, &table, strategy, no_wait).await;
+        }
+    };
     let reply = get(&common, "tables").await?;
     let columns = [
         ("table", "name"),
@@ -244,6 +274,7 @@ async fn reslice(
     Ok(())
 }
 
+/// A document of the admin API.
 pub(crate) async fn get(common: &Common, path: &str) -> Result<Value, AdminError> {
     call(common, "GET", path, None).await
 }
@@ -257,10 +288,14 @@ pub(crate) async fn call(
     let url = format!("{}/api/v1/{path}", common.admin.trim_end_matches('/'));
     let unreachable = |why: String| AdminError::Unreachable { url: common.admin.clone(), why };
     let body = body.map(|body| body.to_string()).unwrap_or_default();
-    let request = http::Request::builder()
+    let mut request = http::Request::builder()
         .method(method)
         .uri(&url)
-        .header("content-type", "application/json")
+        .header("content-type", "application/json");
+    if let Ok(token) = std::env::var(TOKEN_VARIABLE) {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    let request = request
         .body(Full::new(Bytes::from(body)))
         .map_err(|error| unreachable(error.to_string()))?;
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();

@@ -13,10 +13,10 @@ mod client;
 mod clock;
 mod config;
 mod demo;
+mod export;
 mod serve;
 mod service;
 mod simulate;
-mod workflow;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -51,11 +51,14 @@ enum Command {
     /// Partitions, through the admin API
     #[command(subcommand)]
     Partition(admin::PartitionCommand),
+    /// Workflows, through the admin API
+    #[command(subcommand)]
+    Workflow(admin::workflow::WorkflowCommand),
     /// What the manager would do now, through the admin API
     Plan(admin::PlanArgs),
-    /// What is being carried out, through the admin API
+    /// What a service saw, through the admin API
     #[command(subcommand)]
-    Workflow(workflow::WorkflowCommand),
+    Workload(export::WorkloadCommand),
 }
 
 /// Anything a command can fail with, as one line.
@@ -75,6 +78,8 @@ enum Failure {
     Bench(#[from] bench::BenchError),
     #[error(transparent)]
     Admin(#[from] admin::AdminError),
+    #[error(transparent)]
+    Export(#[from] export::ExportError),
     #[error("could not start the runtime: {0}")]
     Runtime(std::io::Error),
 }
@@ -107,8 +112,9 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             Command::Check(args) => return Ok(check::run(args).await),
             Command::Table(command) => admin::table(command).await?,
             Command::Partition(command) => admin::partition(command).await?,
+            Command::Workflow(command) => admin::workflow::workflow(command).await?,
             Command::Plan(args) => admin::plan(args).await?,
-            Command::Workflow(command) => workflow::run(command).await?,
+            Command::Workload(command) => export::run(command).await?,
         }
         Ok(ExitCode::SUCCESS)
     })

@@ -37,6 +37,7 @@ pub use requests::descriptions::{
     describe_backups_response, describe_endpoints_response, describe_limits_response,
     describe_time_to_live_response,
 };
+pub use requests::gathering::Gathering;
 pub use requests::get_item::GetItem;
 pub use requests::page::{Offer, PAGE_BYTES_MAX, Page, PagePlan};
 pub use requests::put_item::PutItem;
@@ -51,6 +52,7 @@ pub use requests::update_item::UpdateItem;
 pub use requests::update_table::UpdateTable;
 pub use requests::write::{Change, Write, WriteOutcome};
 pub use table::{
-    Billing, BillingMode, Changes, STRATEGY_TAG, TableClass, TableDefinition, TableSize,
-    TableStatus, Tag, UnreadableDefinition, WarmThroughput,
+    Billing, BillingMode, Changes, FAN_OUT, RANGE_QUERIES_TAG, RangeQueries, STRATEGY_TAG,
+    TableClass, TableDefinition, TableSize, TableStatus, Tag, UnreadableDefinition, WarmThroughput,
+    with_strategy,
 };

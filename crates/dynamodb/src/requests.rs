@@ -9,6 +9,7 @@ mod conditions;
 pub(crate) mod create_table;
 pub(crate) mod delete_item;
 pub(crate) mod descriptions;
+pub(crate) mod gathering;
 pub(crate) mod get_item;
 pub(crate) mod page;
 mod page_options;

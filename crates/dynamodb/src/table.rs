@@ -7,10 +7,28 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use types::{KeyAttribute, KeySchema, Strategy};
 
-pub use stored::UnreadableDefinition;
+pub use stored::{UnreadableDefinition, with_strategy};
 
 /// The tag that chooses the strategy.
 pub const STRATEGY_TAG: &str = "foreshard:strategy";
+
+/// The tag that lets a table in hash order answer range conditions on the partition key.
+pub const RANGE_QUERIES_TAG: &str = "foreshard:range-queries";
+
+/// The value of [`RANGE_QUERIES_TAG`] that allows it.
+pub const FAN_OUT: &str = "fan-out";
+
+/// How a table answers a query with a range condition on the partition key: an extension, see
+/// docs/compatibility.md.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RangeQueries {
+    /// Not at all, as in DynamoDB.
+    Refused,
+    /// By reading one range of the key axis.
+    InKeyOrder,
+    /// By reading the whole table.
+    FanOut,
+}
 
 /// How a table pays for its requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,6 +198,16 @@ pub struct TableSize {
 }
 
 impl TableDefinition {
+    /// How range conditions on the partition key are answered.
+    pub fn range_queries(&self) -> RangeQueries {
+        let allowed = |tag: &Tag| tag.key == RANGE_QUERIES_TAG && tag.value == FAN_OUT;
+        match self.strategy.is_hash_order() {
+            false => RangeQueries::InKeyOrder,
+            true if self.tags.iter().any(allowed) => RangeQueries::FanOut,
+            true => RangeQueries::Refused,
+        }
+    }
+
     /// How many partitions serve the rates the table was created for, if one partition serves
     /// `read_units_max` and `write_units_max` per second.
     pub fn initial_partitions(&self, read_units_max: f64, write_units_max: f64) -> u32 {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use planner::decision::Decision;
 use planner::plan::{Action, Kind, Plan, Trigger};
 use planner::settings::PlannerSettings;
-use planner::view::TableView;
+use planner::view::{TableView, is_single_key};
 use planner::{adjust, even, layout};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -265,7 +265,7 @@ fn is_isolation(action: &Action) -> bool {
         ends.is_some_and(|((a, start), (b, end))| start == end && *b == a.wrapping_add(1))
     };
     let mut ranges = action.ranges().unwrap_or_default().into_iter();
-    ranges.any(|range| layout::is_one_key(&range) || (range.start.len() > 8 && alike(&range)))
+    ranges.any(|range| is_single_key(&range) || (range.start.len() > 8 && alike(&range)))
 }
 
 /// Turns a wish into an action on today's partition map, or says what is wrong with it.

@@ -4,23 +4,31 @@
 //! to do, writes the answer into the journal, and has `storage` carry it out. It decides nothing
 //! itself: everything that can be replayed in the simulator lives in `planner`. In reading order:
 //! [`Manager`] is the loop and its handle, `tables` follows the catalog, `workflow` carries out,
-//! `journal` remembers, `judge` looks back, `persist` keeps history across restarts, `training`
-//! trains the recurrent network in the background, `anomalies` notes what was odd, and `documents`
-//! and `heatmap` are what the admin API shows.
+//! `rekey` changes key orders, `journal` remembers, `judge` looks back, `persist` keeps history across
+//! restarts, `training` trains the recurrent network in the background, `anomalies` notes what was odd,
+//! and `documents`, `workflows`, `heatmap` and `matrix` are what the admin API shows.
 
 mod anomalies;
 mod by_hand;
+mod considered;
+mod control;
+mod decisions;
 mod documents;
 mod error;
 mod event;
+mod foretold;
 mod heatmap;
 mod hot_keys;
 mod housekeeping;
 mod journal;
 mod judge;
 mod maps;
+mod matrix;
 mod observe;
+mod overview;
+mod partition_page;
 mod persist;
+mod rekey;
 mod reported;
 mod settings;
 mod shared;
@@ -32,15 +40,24 @@ mod workflows;
 
 pub use anomalies::{AnomalyDocument, Suspect};
 pub use by_hand::{HandAction, HandBegun, HandPreview, HandResult};
+pub use considered::{Considered, ConsideredDocument};
+pub use control::{CancelledDocument, PausedDocument};
+pub use decisions::{DecisionDocument, DecisionsDocument, DecisionsRequest};
 pub use documents::{
-    AnomaliesDocument, DecisionDocument, DecisionsDocument, ForecastDocument, PartitionDocument,
-    PartitionsDocument, PlanDocument, TableDocument, TablesDocument, VectorsDocument,
+    AnomaliesDocument, ForecastDocument, PartitionDocument, PartitionsDocument, PlanDocument,
+    TableDocument, TablesDocument, VectorsDocument,
 };
 pub use error::ManagerError;
 pub use event::Event;
-pub use heatmap::{CellDocument, HeatmapDocument, MapDocument};
+pub use forecast::Quantile;
+pub use foretold::Foretold;
+pub use heatmap::{CellDocument, HeatmapDocument, HeatmapRequest, MapDocument, Metric};
 pub use hot_keys::{HotKeyDocument, HotKeyReport, HotKeySource};
 pub use journal::{Effect, Entry, State, Timing};
+pub use matrix::{BoundariesDocument, MatrixDocument};
+pub use overview::{Hottest, NextAction, OverviewDocument, Peak, TableOverview};
+pub use partition_page::{HeavyHitter, LoadHistory, PartitionPage};
+pub use rekey::{RekeyDocument, RekeyState, RekeyWish};
 pub use reported::{ReportDocument, ReportedAnomaly};
 pub use settings::{ManagerSettings, TrainingSettings, WorkflowSettings};
 pub use shared::{Components, CreditSource, MeasuredSource, PolicyFactory};
@@ -77,6 +94,7 @@ impl Manager {
         components: Components,
     ) -> Result<Arc<Self>, ManagerError> {
         let shared = Arc::new(Shared::restore(settings, components).await?);
+        rekey::resume(&shared);
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(observe::run(shared.clone(), stopped.clone()));
         let training = tokio::spawn(training::run(shared.clone(), stopped));
@@ -105,6 +123,11 @@ impl Manager {
             observe::save(&self.shared).await?;
         }
         Ok(())
+    }
+
+    /// The service's clock.
+    pub fn now_ms(&self) -> i64 {
+        self.shared.components.clock.now_ms()
     }
 
     /// What happens from now on.

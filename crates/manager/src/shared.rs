@@ -1,12 +1,15 @@
 //! What the loop, the actions and the admin API share, and how it is restored at start.
 
 use crate::anomalies::AnomalyLog;
+use crate::considered::ConsideredLog;
+use crate::control::Control;
 use crate::error::ManagerError;
 use crate::event::Event;
 use crate::hot_keys::HotKeySource;
 use crate::housekeeping::Housekeeping;
 use crate::journal::{Entry, Journal, State};
 use crate::persist;
+use crate::rekey::Rekeys;
 use crate::reported::ReportedLog;
 use crate::settings::ManagerSettings;
 use crate::tables::{Snapshots, TableState, strategy_of};
@@ -94,10 +97,14 @@ pub(crate) struct Shared {
     pub(crate) journal: Mutex<Journal>,
     pub(crate) anomalies: Mutex<AnomalyLog>,
     pub(crate) reported: Mutex<ReportedLog>,
+    pub(crate) considered: Mutex<ConsideredLog>,
+    pub(crate) control: Control,
     pub(crate) snapshots: ArcSwap<Snapshots>,
     /// The recurrent network that all series share, once there is one.
     pub(crate) network: ArcSwapOption<Network>,
     pub(crate) events: broadcast::Sender<Event>,
+    /// Changes of key orders, in this process.
+    pub(crate) rekeys: Mutex<Rekeys>,
     /// Who works on which keys.
     pub(crate) claims: Arc<Claims>,
     /// What storage wants to tidy up.
@@ -134,9 +141,12 @@ impl Shared {
             journal: Mutex::new(journal),
             anomalies: Mutex::new(AnomalyLog::new(settings.anomalies_max)),
             reported: Mutex::new(ReportedLog::new(settings.anomalies_max)),
+            considered: Mutex::new(ConsideredLog::new(settings.decisions_max)),
+            control: Control::default(),
             snapshots: ArcSwap::default(),
             network: ArcSwapOption::from(training::restore(blobs).await?),
             events,
+            rekeys: Mutex::default(),
             claims: Arc::default(),
             housekeeping: Mutex::default(),
             ledger: Mutex::new(Ledger::new(&settings.gradual, 0)),
@@ -221,6 +231,17 @@ impl Shared {
                     }
                 },
             };
+            if state.order != table.order() {
+                // What was counted, forecast and planned is about keys that are no more.
+                match self.watch(table) {
+                    Ok(anew) => *state = anew,
+                    Err(error) => {
+                        tracing::error!(table = table.name(), %error, "table is not watched");
+                        continue;
+                    }
+                }
+                collector.drop_table(table.id());
+            }
             state.follow(&mut collector, now_ms);
         }
         let dropped: Vec<TableId> =
@@ -271,6 +292,11 @@ impl Shared {
             }
             ended.await;
         }
+    }
+
+    /// Whether no plan may begin on a table: somebody works on it, or its key order changes.
+    pub(crate) fn is_busy(&self, table: &Table) -> bool {
+        self.claims.is_busy(table.id()) || table.rekey_progress().is_some()
     }
 
     /// Real milliseconds since the start: what disks and operators go by.

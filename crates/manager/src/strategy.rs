@@ -101,7 +101,7 @@ fn mix(view: &TableView, sample: &[VectorView], requests_per_s: f64) -> Mix {
         largest_collection_bytes: view
             .partitions
             .iter()
-            .filter(|partition| planner::layout::is_one_key(&partition.range))
+            .filter(|partition| planner::view::is_single_key(&partition.range))
             .map(|partition| partition.size_bytes as f64)
             .fold(0.0, f64::max),
         data_bytes,

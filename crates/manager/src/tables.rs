@@ -4,6 +4,7 @@
 //! called before every tick and tells the collector. Nothing here decides or acts.
 
 use crate::anomalies::TableWatch;
+use crate::foretold::ForetoldLog;
 use crate::maps::MapHistory;
 use crate::settings::ManagerSettings;
 use crate::strategy::StrategyWatch;
@@ -25,8 +26,11 @@ pub(crate) struct TableState {
     pub(crate) watch: TableWatch,
     pub(crate) maps: MapHistory,
     pub(crate) strategy_watch: StrategyWatch,
+    pub(crate) foretold: ForetoldLog,
     pub(crate) sizes: HashMap<PartitionId, u64>,
     epoch: Option<u64>,
+    /// Which key order what is known here is about.
+    pub(crate) order: u64,
 }
 
 /// The last tick's results, for those who only look.
@@ -48,12 +52,14 @@ impl TableState {
         settings: &ManagerSettings,
     ) -> Self {
         Self {
+            order: table.order(),
             table,
             strategy,
             controller,
             watch: TableWatch::new(&settings.anomaly),
             maps: MapHistory::new(settings.maps_max),
             strategy_watch: StrategyWatch::default(),
+            foretold: ForetoldLog::default(),
             sizes: HashMap::new(),
             epoch: None,
         }
@@ -96,6 +102,12 @@ impl TableState {
     /// What the controller has to be told about the table.
     pub(crate) fn describe(&self, node: Option<NodeView>) -> TableFacts {
         TableFacts { strategy: self.strategy, warm: warm_of(&self.table), node }
+    }
+
+    /// Says that from now on boundaries may fall where another strategy lets them; the keys stay.
+    pub(crate) fn set_strategy(&mut self, strategy: Strategy) {
+        self.strategy = strategy;
+        self.epoch = None;
     }
 }
 

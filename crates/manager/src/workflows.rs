@@ -2,9 +2,11 @@
 
 use crate::Manager;
 use crate::by_hand;
+use crate::control::CancelledDocument;
 use crate::error::ManagerError;
 use crate::heatmap::hex;
 use crate::journal::{Effect, Entry, State};
+use crate::rekey::RekeyDocument;
 use crate::workflow::{Passed, Step, Wish};
 use planner::plan::Kind;
 use serde::Serialize;
@@ -15,6 +17,8 @@ use types::PartitionId;
 pub struct WorkflowsDocument {
     /// Oldest first.
     pub workflows: Vec<WorkflowDocument>,
+    /// Changes of key orders, under way or ended in this process, oldest first.
+    pub rekeys: Vec<RekeyDocument>,
 }
 
 /// One workflow.
@@ -63,7 +67,7 @@ pub struct WorkflowDocument {
 pub struct WishDocument {
     /// Which workflow.
     pub id: u64,
-    /// What it has been told: `pause`, `go` or `cancel`.
+    /// What it has been told: `pause` or `go`.
     pub told: &'static str,
 }
 
@@ -72,7 +76,9 @@ impl Manager {
     pub fn workflows_document(&self, ended: bool) -> WorkflowsDocument {
         let journal = self.shared.journal.lock();
         let wanted = |entry: &&Entry| ended || entry.state == State::Running;
-        WorkflowsDocument { workflows: journal.entries().filter(wanted).map(document).collect() }
+        let workflows = journal.entries().filter(wanted).map(document).collect();
+        drop(journal);
+        WorkflowsDocument { workflows, rekeys: self.rekey_documents() }
     }
 
     /// One workflow.
@@ -89,14 +95,14 @@ impl Manager {
     ///
     /// # Errors
     /// If it has ended, or has begun to make its partitions.
-    pub fn cancel_workflow(&self, id: u64) -> Result<WishDocument, ManagerError> {
+    pub fn cancel_workflow(&self, id: u64) -> Result<CancelledDocument, ManagerError> {
         let document = self.workflow_document(id)?;
         if document.state == State::Running && !document.cancellable {
-            return Err(ManagerError::Refused(format!(
-                "workflow {id} makes its partitions already and ends within seconds: it cannot be cancelled any more"
-            )));
+            let why = "is being carried out and ends by itself within seconds";
+            return Err(ManagerError::Conflict(format!("workflow {id} {why}")));
         }
-        self.wish(id, Wish::Cancel, "cancel")
+        self.wish(id, Wish::Cancel, "cancel")?;
+        Ok(CancelledDocument { cancelled: id })
     }
 
     /// Lets a workflow wait before it begins, until it is resumed.
@@ -118,12 +124,14 @@ impl Manager {
     fn wish(&self, id: u64, wish: Wish, told: &'static str) -> Result<WishDocument, ManagerError> {
         // Its claim outlives its last step by a moment.
         let ended = self.workflow_document(id)?.step.is_final();
-        let under_way = !ended && self.shared.claims.wish(id, wish);
-        under_way.then_some(WishDocument { id, told }).ok_or(ManagerError::NoSuchWorkflow(id))
+        match !ended && self.shared.claims.wish(id, wish) {
+            true => Ok(WishDocument { id, told }),
+            false => Err(ManagerError::Conflict(format!("workflow {id} has ended already"))),
+        }
     }
 }
 
-fn document(entry: &Entry) -> WorkflowDocument {
+pub(crate) fn document(entry: &Entry) -> WorkflowDocument {
     let (decision, workflow) = (&entry.decision, &entry.workflow);
     let action = &decision.action;
     WorkflowDocument {

@@ -25,20 +25,6 @@ pub fn collection(strategy: Strategy, key: &[u8]) -> Option<KeyRange> {
     Some(KeyRange { start: at(hash), end: hash.checked_add(1).map(at) })
 }
 
-/// Whether no boundary divides a range further, under any strategy but `composite`: it is one hash wide,
-/// or one key.
-pub fn is_one_key(range: &KeyRange) -> bool {
-    let Some(end) = &range.end else { return false };
-    let start = range.start.as_ref();
-    let next_key = end.len() == start.len() + 1 && end.starts_with(start) && end.ends_with(&[0]);
-    let number = |key: &[u8]| <[u8; 8]>::try_from(key).map(u64::from_be_bytes);
-    let next_hash = match (number(start), number(end)) {
-        (Ok(start), Ok(end)) => end.saturating_sub(start) <= 1,
-        _ => false,
-    };
-    next_key || next_hash
-}
-
 /// The boundaries that leave `part` of `whole` alone: its ends, as far as they lie inside.
 pub fn boundaries_around(whole: &KeyRange, part: &KeyRange) -> Vec<Bytes> {
     let ends = std::iter::once(&part.start).chain(&part.end);

@@ -155,10 +155,13 @@ pub struct TableSettings {
     pub partitions_initial: u32,
     /// The most tables one server keeps.
     pub tables_max: usize,
+    /// How many ends of pages are remembered per table, for scans that go on after a change of its key
+    /// order; the oldest are forgotten.
+    pub page_tokens_max: usize,
 }
 
 impl Default for TableSettings {
     fn default() -> Self {
-        Self { partitions_initial: 1, tables_max: 2500 }
+        Self { partitions_initial: 1, tables_max: 2500, page_tokens_max: 100_000 }
     }
 }

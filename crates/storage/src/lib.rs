@@ -10,6 +10,7 @@
 //! wherever the process dies. How, is told from top to bottom in docs/storage.md.
 
 mod blobs;
+mod blocking;
 mod bucket;
 mod catalog;
 mod check;
@@ -20,10 +21,12 @@ mod faults;
 mod invariants;
 mod latch;
 mod layer;
+mod local;
 mod maintain;
 mod map;
 mod partition;
 mod record;
+mod rekey;
 mod reslice;
 mod rows;
 mod scan;
@@ -43,10 +46,11 @@ pub use faults::{FaultPoint, Faults, KillAt, NoFaults, Verdict};
 pub use layer::Layer;
 pub use maintain::{MaintainReport, MayRewrite};
 pub use map::{AXIS_END, PartitionInfo, PartitionMap};
-pub use nodelog::{LogMetrics, Powers};
+pub use nodelog::{LogMetrics, Powers, SimulatedDisk};
+pub use rekey::{NewOrder, Rekey, RekeyPhase, RekeyProgress, RekeyReport};
 pub use reslice::{PauseParts, Reslice, ResliceReport};
 pub use scan::{Direction, Scan};
 pub use settings::{Components, LogKind, StorageSettings};
 pub use size::PartitionSize;
 pub use storage::{NewTable, Storage};
-pub use table::{Decision, KEY_BYTES_MAX, Table, VALUE_BYTES_MAX};
+pub use table::{Decision, Defined, InOrder, KEY_BYTES_MAX, Table, VALUE_BYTES_MAX};

@@ -8,6 +8,7 @@ use crate::error::{Result, StorageError};
 use crate::faults::{Faults, NoFaults};
 use crate::layer::Layer;
 use crate::wal;
+use nodelog::SimulatedDisk;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
@@ -79,6 +80,15 @@ pub struct StorageSettings {
     pub prepare_ms_max: u64,
     /// A cutover that holds writes for longer than this is undone.
     pub cutover_ms_max: u64,
+    /// How many bytes a second a rekey copies at the most, keys and values; 0 for as fast as it goes.
+    pub rekey_bytes_per_s: u64,
+    /// How much a rekey copies between two looks at what was written meanwhile.
+    pub rekey_chunk_bytes: usize,
+    /// How often a rekey writes down how far it is: what it has copied since is copied again after a
+    /// restart.
+    pub rekey_save_ms: u64,
+    /// How long scans that began before a change of the key order are served in the old one.
+    pub rekey_grace_ms: u64,
     /// How long an unknown outcome of a catalog write is asked for again before the table refuses
     /// writes.
     pub catalog_decide_ms_max: u64,
@@ -114,6 +124,10 @@ impl Default for StorageSettings {
             scan_ahead_bytes: 64 << 10,
             prepare_ms_max: 60_000,
             cutover_ms_max: 5_000,
+            rekey_bytes_per_s: 16 << 20,
+            rekey_chunk_bytes: 1 << 20,
+            rekey_save_ms: 5_000,
+            rekey_grace_ms: 900_000,
             catalog_decide_ms_max: 10_000,
         }
     }
@@ -215,12 +229,18 @@ pub struct Components {
     pub seed: u64,
     /// Put over the files, or the bucket; not over the node log.
     pub layer: Option<Arc<dyn Layer>>,
+    /// A disk in memory in the place of the data directory, for tests of power cuts. Then nothing is left
+    /// to other threads, and all chance comes from the seed.
+    pub disk: Option<Arc<SimulatedDisk>>,
+    /// The time of the start by the wall clock, milliseconds since 1970, in the place of the machine's:
+    /// files are stamped with it, and with what has passed since.
+    pub started_ms: Option<i64>,
 }
 
 impl Components {
     /// A clock and a seed, and no faults.
     pub fn new(clock: Arc<dyn Clock>, seed: u64) -> Self {
-        Self { clock, faults: Arc::new(NoFaults), seed, layer: None }
+        Self { clock, faults: Arc::new(NoFaults), seed, layer: None, disk: None, started_ms: None }
     }
 }
 

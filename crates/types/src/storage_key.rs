@@ -12,7 +12,8 @@ mod component;
 mod range;
 
 pub use range::{
-    SortCondition, collection_range, even_boundaries, resume, segment_range, sort_range,
+    SortCondition, collection_range, even_boundaries, partition_range, resume, segment_range,
+    sort_range,
 };
 
 use crate::error::Error;

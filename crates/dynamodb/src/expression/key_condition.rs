@@ -1,4 +1,5 @@
-//! Key conditions: `partition = :v`, optionally `AND` one condition on the sort key.
+//! Key conditions: `partition = :v`, optionally `AND` one condition on the sort key; or, where the table
+//! answers that, one range condition on the partition key.
 //!
 //! They have the grammar of conditions and are parsed as such; what a query cannot look up by key
 //! is refused afterwards, as in DynamoDB.
@@ -18,11 +19,16 @@ pub struct KeyConditionExpression {
 
 /// Which items a query asks for.
 #[derive(Clone, Debug, PartialEq)]
-pub struct KeyCondition {
-    /// The partition key.
-    pub partition: KeyValue,
-    /// The condition on the sort key, if there is one.
-    pub sort: Option<SortCondition>,
+pub enum KeyCondition {
+    /// Those of one item collection.
+    Collection {
+        /// The partition key.
+        partition: KeyValue,
+        /// The condition on the sort key, if there is one.
+        sort: Option<SortCondition>,
+    },
+    /// Those of all item collections whose partition key meets this condition, which is no equality.
+    Collections(SortCondition),
 }
 
 /// A condition on one attribute.
@@ -74,12 +80,13 @@ impl KeyConditionExpression {
         Self { terms }
     }
 
-    /// What the expression asks for in a table with this key.
+    /// What the expression asks for in a table with this key. `ranges` says whether the table answers
+    /// range conditions on the partition key.
     ///
     /// # Errors
     /// If it is not on the key's attributes, not with `=` on the partition key, or with values of
     /// other types.
-    pub fn bind(&self, schema: &KeySchema) -> Result<KeyCondition, ApiError> {
+    pub fn bind(&self, schema: &KeySchema, ranges: bool) -> Result<KeyCondition, ApiError> {
         let not_supported = || ApiError::validation("Query key condition not supported");
         let find = |attribute: &KeyAttribute| {
             self.terms.iter().find(|term| term.attribute == attribute.name)
@@ -101,14 +108,25 @@ impl KeyConditionExpression {
         if self.terms.iter().any(|term| term.test == KeyTest::NotIndexable) {
             return Err(not_indexable());
         }
-        let KeyTest::Compare(Comparator::Equal, value) = &partition_term.test else {
-            return Err(not_supported());
+        let value = match &partition_term.test {
+            KeyTest::Compare(Comparator::Equal, value) => value,
+            _ if !ranges => return Err(not_supported()),
+            _ if sort_term.is_some() => return Err(sort_key_without_collection()),
+            test => return Ok(KeyCondition::Collections(condition_on(&schema.partition, test)?)),
         };
         let partition = key_value(&schema.partition, value)?;
-        let sort = sort_term.map(|(attribute, term)| sort_condition(attribute, &term.test));
+        let sort = sort_term.map(|(attribute, term)| condition_on(attribute, &term.test));
         let sort = sort.transpose()?;
-        Ok(KeyCondition { partition, sort })
+        Ok(KeyCondition::Collection { partition, sort })
     }
+}
+
+/// Of tables that answer range conditions only, so there are no words of DynamoDB for it.
+fn sort_key_without_collection() -> ApiError {
+    ApiError::validation(
+        "Query key condition not supported: a condition on the sort key needs the partition key to be \
+         compared with =",
+    )
 }
 
 fn not_indexable() -> ApiError {
@@ -193,7 +211,8 @@ fn constant(operand: Operand) -> Result<Arc<Value>, ApiError> {
     }
 }
 
-fn sort_condition(attribute: &KeyAttribute, test: &KeyTest) -> Result<SortCondition, ApiError> {
+/// What `test` says of a key attribute.
+fn condition_on(attribute: &KeyAttribute, test: &KeyTest) -> Result<SortCondition, ApiError> {
     let key = |value| key_value(attribute, value);
     Ok(match test {
         KeyTest::Compare(Comparator::Equal, value) => SortCondition::Equal(key(value)?),
@@ -231,7 +250,7 @@ mod tests {
     }
 
     fn bind(text: &str) -> Result<KeyCondition, ApiError> {
-        parse(text)?.bind(&table().key_schema)
+        parse(text)?.bind(&table().key_schema, false)
     }
 
     fn number(number: i64) -> KeyValue {
@@ -253,7 +272,7 @@ mod tests {
             ("p = :p AND s BETWEEN :s AND :t", Some(SortCondition::Between(five, nine))),
             ("(p = :p) AND (s > :t)", Some(SortCondition::Greater(number(9)))),
         ] {
-            let expected = KeyCondition { partition: KeyValue::S("a".into()), sort };
+            let expected = KeyCondition::Collection { partition: KeyValue::S("a".into()), sort };
             assert_eq!(bind(text), Ok(expected), "{text}");
         }
     }
@@ -262,9 +281,10 @@ mod tests {
     fn begins_with_needs_a_sort_key_of_strings_or_bytes() {
         let mut table = table();
         table.key_schema.sort = Some(KeyAttribute::new("s", types::KeyType::S));
-        let bound = parse("p = :p AND begins_with(s, :p)").unwrap().bind(&table.key_schema);
-        let start = SortCondition::BeginsWith(KeyValue::S("a".into()));
-        assert_eq!(bound.unwrap().sort, Some(start));
+        let bound = parse("p = :p AND begins_with(s, :p)").unwrap().bind(&table.key_schema, false);
+        let partition = KeyValue::S("a".into());
+        let sort = Some(SortCondition::BeginsWith(partition.clone()));
+        assert_eq!(bound, Ok(KeyCondition::Collection { partition, sort }));
         assert_eq!(
             refusal(bind("p = :p AND begins_with(s, :p)")),
             "One or more parameter values were invalid: \
@@ -310,8 +330,30 @@ mod tests {
     fn a_table_without_sort_key_takes_one_condition() {
         let mut schema = table().key_schema;
         schema.sort = None;
-        let refused = parse("p = :p AND s = :s").unwrap().bind(&schema);
+        let refused = parse("p = :p AND s = :s").unwrap().bind(&schema, false);
         assert_eq!(refusal(refused), "Query key condition not supported");
-        assert!(parse("p = :p").unwrap().bind(&schema).is_ok());
+        assert!(parse("p = :p").unwrap().bind(&schema, false).is_ok());
+    }
+
+    #[test]
+    fn range_conditions_on_the_partition_key_are_for_tables_that_answer_them() {
+        let key = || KeyValue::S("a".into());
+        let schema = table().key_schema;
+        for (text, condition) in [
+            ("p < :p", SortCondition::Less(key())),
+            (":p < p", SortCondition::Greater(key())),
+            ("p <= :p", SortCondition::LessOrEqual(key())),
+            ("p >= :p", SortCondition::GreaterOrEqual(key())),
+            ("p BETWEEN :p AND :p", SortCondition::Between(key(), key())),
+            ("begins_with(p, :p)", SortCondition::BeginsWith(key())),
+        ] {
+            let bound = parse(text).unwrap().bind(&schema, true);
+            assert_eq!(bound, Ok(KeyCondition::Collections(condition)), "{text}");
+            assert_eq!(refusal(bind(text)), "Query key condition not supported", "{text}");
+        }
+        let refused = parse("p > :p AND s = :s").unwrap().bind(&schema, true);
+        assert!(refusal(refused).contains("needs the partition key to be compared with ="));
+        let mistyped = parse("p > :s").unwrap().bind(&schema, true);
+        assert!(refusal(mistyped).contains("type does not match"));
     }
 }

@@ -11,7 +11,7 @@ use crate::params::Params;
 use crate::table::TableDefinition;
 use bytes::Bytes;
 use serde_json::{Map, Value as Json};
-use types::{Item, storage_key};
+use types::{Item, KeySchema, Strategy, storage_key};
 
 /// What `Select` asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,11 +163,15 @@ pub(super) fn start_key(json: Option<Map<String, Json>>) -> Result<Option<Item>,
     })
 }
 
-/// The storage key of an `ExclusiveStartKey` in `table`.
-pub(super) fn checked_start_key(table: &TableDefinition, start: &Item) -> Result<Bytes, ApiError> {
-    let key = keys::of_key(&table.key_schema, start)
-        .map_err(|error| invalid_start_key(Some(error.message())))?;
-    Ok(storage_key::encode(table.strategy, &key))
+/// The storage key of an `ExclusiveStartKey` in this order.
+pub(super) fn checked_start_key(
+    schema: &KeySchema,
+    order: Strategy,
+    start: &Item,
+) -> Result<Bytes, ApiError> {
+    let key =
+        keys::of_key(schema, start).map_err(|error| invalid_start_key(Some(error.message())))?;
+    Ok(storage_key::encode(order, &key))
 }
 
 pub(super) fn invalid_start_key(reason: Option<&str>) -> ApiError {

@@ -4,13 +4,13 @@ use super::page::{PageOptions, PagePlan};
 use super::page_options;
 use crate::error::ApiError;
 use crate::expression::legacy::RawConditions;
-use crate::expression::{Condition, KeyConditionExpression};
+use crate::expression::{Condition, KeyCondition, KeyConditionExpression};
 use crate::json::Body;
 use crate::keys;
 use crate::params::Params;
-use crate::table::TableDefinition;
-use types::storage_key::{self, collection_range, sort_range};
-use types::{Item, KeyRange};
+use crate::table::{RangeQueries, TableDefinition};
+use types::storage_key::{self, collection_range, partition_range, sort_range};
+use types::{Item, KeyRange, KeySchema, PrimaryKey, Strategy};
 
 /// A Query request.
 #[derive(Clone, Debug)]
@@ -70,6 +70,11 @@ impl Query {
         &self.table_name
     }
 
+    /// Where the page before has ended, if the request says so and that is a key of `table`.
+    pub fn start_key(&self, table: &TableDefinition) -> Option<PrimaryKey> {
+        keys::of_key(&table.key_schema, self.start_key.as_ref()?).ok()
+    }
+
     /// The page that the request asks for in `table`.
     ///
     /// # Errors
@@ -77,35 +82,53 @@ impl Query {
     pub fn plan(self, table: &TableDefinition) -> Result<PagePlan, ApiError> {
         page_options::check_index(self.index_name.as_deref())?;
         let schema = &table.key_schema;
-        let condition = self.key_condition.bind(schema)?;
-        keys::check_not_empty(&schema.partition.name, &condition.partition)?;
-        let collection = collection_range(table.strategy, &condition.partition);
-        let range = match &condition.sort {
-            Some(sort) => sort_range(table.strategy, &condition.partition, sort),
-            None => collection.clone(),
+        let ranges = table.range_queries();
+        let condition = self.key_condition.bind(schema, ranges != RangeQueries::Refused)?;
+        // What a query fans out for is put into range order.
+        let fans_out =
+            ranges == RangeQueries::FanOut && matches!(condition, KeyCondition::Collections(_));
+        let order = if fans_out { Strategy::Range } else { table.strategy };
+        let (range, bounds) = match &condition {
+            KeyCondition::Collection { partition, sort } => {
+                keys::check_not_empty(&schema.partition.name, partition)?;
+                let collection = collection_range(order, partition);
+                match sort {
+                    Some(sort) => (sort_range(order, partition, sort), collection),
+                    None => (collection.clone(), collection),
+                }
+            }
+            KeyCondition::Collections(condition) => {
+                for value in condition.values() {
+                    keys::check_not_empty(&schema.partition.name, value)?;
+                }
+                let range = partition_range(condition);
+                (range.clone(), range)
+            }
         };
         let range = match &self.start_key {
-            Some(start) => self.rest(table, range, start, &collection)?,
+            Some(start) => self.rest(schema, order, range, start, &bounds)?,
             None => range,
         };
         page_options::check_paths(table, &self.options)?;
         if let Some(filter) = &self.options.filter {
             check_filter(table, filter, self.filter_name)?;
         }
-        Ok(PagePlan::new(table, range, self.forward, self.options))
+        let mut plan = PagePlan::new(table, range, self.forward, self.options);
+        plan.over_collections = matches!(condition, KeyCondition::Collections(_));
+        Ok(if fans_out { plan.fanning_out() } else { plan })
     }
 
-    /// What is left of `range`, a part of the item collection, behind the start key, which must lie in
-    /// it.
+    /// What is left of `range`, a part of `bounds`, behind the start key, which must lie in it.
     fn rest(
         &self,
-        table: &TableDefinition,
+        schema: &KeySchema,
+        order: Strategy,
         range: KeyRange,
         start: &Item,
-        collection: &KeyRange,
+        bounds: &KeyRange,
     ) -> Result<KeyRange, ApiError> {
-        let key = page_options::checked_start_key(table, start)?;
-        if !collection.contains(&key) {
+        let key = page_options::checked_start_key(schema, order, start)?;
+        if !bounds.contains(&key) {
             return Err(ApiError::validation(
                 "The provided starting key is outside query boundaries based on provided conditions",
             ));

@@ -3,7 +3,9 @@
 use crate::error::ApiError;
 use crate::json::Body;
 use crate::params::{self, Params};
-use crate::table::{BillingMode, STRATEGY_TAG, TableClass, Tag, WarmThroughput};
+use crate::table::{
+    BillingMode, FAN_OUT, RANGE_QUERIES_TAG, STRATEGY_TAG, TableClass, Tag, WarmThroughput,
+};
 use serde_json::Value as Json;
 
 /// Largest rate that can be provisioned.
@@ -109,6 +111,7 @@ fn check_length(params: &mut Params, text: &str, least: usize, most: usize, path
 
 /// Refuses tags that nobody may set.
 pub(super) fn check_tags(tags: &[Tag]) -> Result<(), ApiError> {
+    check_range_queries_tag(tags)?;
     match tags.iter().find(|tag| tag.key.starts_with(RESERVED_TAG_PREFIX)) {
         None => Ok(()),
         Some(tag) => Err(ApiError::validation(format!(
@@ -134,8 +137,19 @@ pub(super) fn check_strategy_tag<'a>(
         return Ok(());
     }
     Err(ApiError::invalid_parameter(format!(
-        "The tag {STRATEGY_TAG} is fixed when the table is created"
+        "The tag {STRATEGY_TAG} is fixed when the table is created; a rekey changes the strategy"
     )))
+}
+
+/// Refuses what the tag that allows range queries cannot say.
+fn check_range_queries_tag(tags: &[Tag]) -> Result<(), ApiError> {
+    match tags.iter().find(|tag| tag.key == RANGE_QUERIES_TAG && tag.value != FAN_OUT) {
+        None => Ok(()),
+        Some(tag) => Err(ApiError::invalid_parameter(format!(
+            "The tag {RANGE_QUERIES_TAG} must be {FAN_OUT}, or not there, not '{}'",
+            tag.value
+        ))),
+    }
 }
 
 /// Takes a structure that may say only that a feature is off.

@@ -25,12 +25,13 @@ use std::time::Instant;
 pub const SERVICE_CHOICE: &str = "ensemble";
 
 /// The models that are reported beside the service's choice.
-const REPORTED: [ModelKind; 10] = [
+const REPORTED: [ModelKind; 11] = [
     ModelKind::LastValue,
     ModelKind::SeasonalNaiveDay,
     ModelKind::SeasonalNaiveWeek,
     ModelKind::Ewma,
     ModelKind::ProfileLevel,
+    ModelKind::FoundSeason,
     ModelKind::Spar,
     ModelKind::Ridge,
     ModelKind::Gru,

@@ -42,6 +42,7 @@ pub(super) fn view(now_ms: i64) -> TableView {
         throttled_now: 0.0,
         read: unknown(),
         write: unknown(),
+        beside: Default::default(),
         cells: Vec::new(),
         size_bytes: 0,
         forecast_size_bytes: 0,

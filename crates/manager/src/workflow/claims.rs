@@ -5,6 +5,7 @@
 
 use parking_lot::Mutex;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{Notify, watch};
 use types::{KeyRange, TableId};
 
@@ -24,12 +25,15 @@ pub(crate) enum Wish {
 #[derive(Debug, Default)]
 pub(crate) struct Claims {
     held: Mutex<Vec<Held>>,
+    /// How many claims there have been.
+    taken: AtomicU64,
     /// Told whenever a claim is let go of.
     pub(crate) ended: Notify,
 }
 
 #[derive(Debug)]
 struct Held {
+    claim: u64,
     workflow: u64,
     table: TableId,
     range: KeyRange,
@@ -39,7 +43,7 @@ struct Held {
 /// The right to change the partitions of some keys.
 #[derive(Debug)]
 pub(crate) struct Claim {
-    workflow: u64,
+    claim: u64,
     claims: Arc<Claims>,
     pub(crate) wish: watch::Receiver<Wish>,
 }
@@ -58,8 +62,9 @@ impl Claims {
             return Err(rival.workflow);
         }
         let (sender, wish) = watch::channel(Wish::default());
-        held.push(Held { workflow, table, range: range.clone(), wish: sender });
-        Ok(Claim { workflow, claims: self.clone(), wish })
+        let claim = self.taken.fetch_add(1, Ordering::Relaxed);
+        held.push(Held { claim, workflow, table, range: range.clone(), wish: sender });
+        Ok(Claim { claim, claims: self.clone(), wish })
     }
 
     /// Whether somebody works on the table.
@@ -91,7 +96,7 @@ impl Claims {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.claims.held.lock().retain(|held| held.workflow != self.workflow);
+        self.claims.held.lock().retain(|held| held.claim != self.claim);
         self.claims.ended.notify_waiters();
     }
 }

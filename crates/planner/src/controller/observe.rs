@@ -1,11 +1,11 @@
 //! The part of a view that is looked up rather than forecast: the last seconds, minutes and hours.
 
 use super::hot_keys::carve;
+use super::tracked::size_ahead;
 use super::{Controller, PartitionFacts};
-use crate::layout;
 use crate::load::utilisation;
 use crate::policy::Policy;
-use crate::view::{CellView, PartitionView};
+use crate::view::{CellView, PartitionView, is_single_key};
 use types::{KeyRange, Units};
 use workload::{Channel, Collector, HotKey, RateSeries, Timeline, Window};
 
@@ -68,6 +68,7 @@ impl<P: Policy> Controller<P> {
         let mut partitions = Vec::with_capacity(facts.len());
         let keys = self.hot_keys(collector);
         for (i, facts) in facts.iter().enumerate() {
+            self.tracked[i].weigh(self.view.now_ms, facts.size_bytes);
             let within = self.cells_of(&facts.range);
             let mut partition = self.partition_view(i, facts);
             partition.hot_keys = self.hot_keys_of(facts, &keys);
@@ -88,8 +89,8 @@ impl<P: Policy> Controller<P> {
     fn partition_view(&self, index: usize, facts: &PartitionFacts) -> PartitionView {
         let tracked = &self.tracked[index];
         let now_ms = self.view.now_ms;
-        let forecast = &self.settings.forecast;
-        let horizon_ms = forecast.bin_ms * forecast.horizon_steps as i64;
+        let beside = tracked.beside(self.settings.forecast.horizon_steps);
+        let quantile = self.settings.score.quantile;
         PartitionView {
             id: facts.id,
             range: facts.range.clone(),
@@ -105,7 +106,8 @@ impl<P: Policy> Controller<P> {
             write: tracked.write().clone(),
             cells: Vec::new(),
             size_bytes: facts.size_bytes,
-            forecast_size_bytes: tracked.size_ahead(facts.size_bytes, now_ms, horizon_ms),
+            forecast_size_bytes: size_ahead(&beside, facts.size_bytes, quantile),
+            beside,
             top_key_share: 0.0,
             hot_keys: Vec::new(),
             created_ms: facts.created_ms,
@@ -142,7 +144,7 @@ impl<P: Policy> Controller<P> {
                     range: range.clone(),
                     recent: recent.get(cell).copied().unwrap_or(Units::ZERO),
                     forecast: steps.iter().map(|loads| loads[i]).collect(),
-                    single_key: layout::is_one_key(range),
+                    single_key: is_single_key(range),
                 }
             })
             .collect()

@@ -40,6 +40,8 @@ pub(crate) struct Executor {
     settings: ServerSettings,
     seed: u64,
     started: Instant,
+    /// The same by the server's clock.
+    started_ms: i64,
 }
 
 /// What an operation needs to know of the request that asked for it.
@@ -73,8 +75,13 @@ impl Executor {
         metrics: Arc<Metrics>,
     ) -> Self {
         let Components { storage, recorder, clients, clock, expected_load, seed } = components;
-        let tables =
-            Tables::new(Arc::clone(&storage), Arc::clone(&clock), settings.limits, expected_load);
+        let tables = Tables::new(
+            Arc::clone(&storage),
+            Arc::clone(&clock),
+            settings.limits,
+            settings.tables.page_tokens_max,
+            expected_load,
+        );
         Self {
             storage,
             tables: Arc::new(tables),
@@ -83,6 +90,7 @@ impl Executor {
             clients,
             demand: Demand::new(&settings.demand),
             metrics,
+            started_ms: clock.now_ms(),
             clock,
             settings: settings.clone(),
             seed,

@@ -17,6 +17,16 @@ use super::{Metrics, OperationCounts, log};
 #[derive(Debug)]
 pub struct MetricsExport {
     registry: Registry,
+    metrics: Arc<Metrics>,
+    recorder: Arc<Recorder>,
+}
+
+/// All operations together, and what no operation has counted.
+#[derive(Clone, Debug)]
+pub(crate) struct Totals {
+    pub(crate) counts: OperationCounts,
+    pub(crate) refused: u64,
+    pub(crate) vectors_dropped: u64,
 }
 
 /// Collects at the time of the scrape what the server counts as it goes.
@@ -39,8 +49,19 @@ impl MetricsExport {
         storage: Option<Arc<Storage>>,
     ) -> Self {
         let mut registry = Registry::with_prefix("foreshard");
-        registry.register_collector(Box::new(Scrape { metrics, recorder, storage }));
-        Self { registry }
+        let (counted, recording) = (Arc::clone(&metrics), Arc::clone(&recorder));
+        let scrape = Scrape { metrics: counted, recorder: recording, storage };
+        registry.register_collector(Box::new(scrape));
+        Self { registry, metrics, recorder }
+    }
+
+    /// What the page shows of it.
+    pub(crate) fn totals(&self) -> Totals {
+        Totals {
+            counts: self.metrics.all(),
+            refused: self.metrics.refused(),
+            vectors_dropped: self.recorder.dropped(),
+        }
     }
 
     /// The metrics as they are now.

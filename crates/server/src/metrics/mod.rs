@@ -104,6 +104,20 @@ impl Metrics {
         self.hot_keys.load(Ordering::Relaxed)
     }
 
+    /// All operations together.
+    pub fn all(&self) -> OperationCounts {
+        let mut all = OperationCounts::default();
+        for operation in Operation::ALL {
+            let one = self.operation(*operation);
+            all.requests += one.requests;
+            all.client_errors += one.client_errors;
+            all.server_errors += one.server_errors;
+            all.throttled += one.throttled;
+            all.latency.add(&one.latency);
+        }
+        all
+    }
+
     /// Requests that named no operation we know, or came without a signature.
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)

@@ -20,34 +20,48 @@ use crate::support::TestServer;
 /// Requests made while waiting for the manager, each about a millisecond.
 const TRIES_MAX: usize = 20_000;
 
-const JSON: (&str, &str) = ("content-type", "application/json");
+pub(crate) const JSON: (&str, &str) = ("content-type", "application/json");
 
 /// A server with a manager that acts by hand only, and the admin listener.
-struct Administered {
-    server: TestServer,
-    manager: Arc<Manager>,
+pub(crate) struct Administered {
+    pub(crate) server: TestServer,
+    pub(crate) manager: Arc<Manager>,
     admin: AdminHandle,
-    raw: RawClient,
+    pub(crate) raw: RawClient,
 }
 
 impl Administered {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_on(TestServer::start().await).await
     }
 
     async fn start_on(server: TestServer) -> Self {
-        Self::start_with(server, Arc::new(|| Box::new(Static))).await
+        Self::start_with(server, |_| ()).await
     }
 
-    /// With a manager that acts by itself, too.
-    async fn start_with(server: TestServer, policy: PolicyFactory) -> Self {
+    /// With settings that the test chooses.
+    pub(crate) async fn start_with(
+        server: TestServer,
+        change: impl FnOnce(&mut AdminSettings),
+    ) -> Self {
+        let policy: PolicyFactory = Arc::new(|| Box::new(Static));
+        Self::start_under(server, policy, Units { read: 3000.0, write: 1000.0 }, change).await
+    }
+
+    /// Under a policy of the test's, with partitions of this capacity.
+    pub(crate) async fn start_under(
+        server: TestServer,
+        policy: PolicyFactory,
+        capacity: Units,
+        change: impl FnOnce(&mut AdminSettings),
+    ) -> Self {
         let parts = server.components();
         let components = manager::Components {
             storage: parts.storage,
             recorder: parts.recorder,
             clients: parts.clients,
             clock: parts.clock,
-            capacity: Units { read: 3000.0, write: 1000.0 },
+            capacity,
             limits: planner::Limits::Dynamodb,
             collector: WorkloadSettings::default().collector,
             controller: planner::ControllerSettings::default(),
@@ -56,43 +70,62 @@ impl Administered {
         };
         let settings = ManagerSettings { tick_ms: 20, ..Default::default() };
         let manager = Manager::start(settings, components).await.unwrap();
-        let metrics = MetricsExport::new(
-            Arc::clone(server.handle.metrics()),
-            Arc::clone(server.handle.recorder()),
-            Some(Arc::clone(server.storage())),
-        );
-        let settings = AdminSettings { listen: ([127, 0, 0, 1], 0).into(), ..Default::default() };
-        let components = AdminComponents {
-            manager: Arc::clone(&manager),
-            metrics: Arc::new(metrics),
-            storage: Arc::clone(server.storage()),
-        };
-        let admin = Admin::start(settings, components).await.unwrap();
+        let mut settings =
+            AdminSettings { listen: ([127, 0, 0, 1], 0).into(), ..Default::default() };
+        change(&mut settings);
+        let admin = Admin::start(settings, components_of(&server, &manager)).await.unwrap();
         let raw = RawClient::new(admin.addr());
         Self { server, manager, admin, raw }
     }
 
+    /// What its listener shows.
+    pub(crate) fn components(&self) -> AdminComponents {
+        components_of(&self.server, &self.manager)
+    }
+
+    /// A second listener that shows the same.
+    pub(crate) async fn another(&self, port: u16) -> (AdminHandle, RawClient) {
+        let listen = ([127, 0, 0, 1], port).into();
+        let settings = AdminSettings { listen, ..Default::default() };
+        let admin = Admin::start(settings, self.components()).await.unwrap();
+        let raw = RawClient::new(admin.addr());
+        (admin, raw)
+    }
+
     /// A document of the admin API.
-    async fn document(&self, path: &str) -> Value {
+    pub(crate) async fn document(&self, path: &str) -> Value {
         let reply = self.raw.get(&format!("/api/v1/{path}")).await;
         assert_eq!(reply.status, StatusCode::OK, "{path}: {:?}", reply.body);
         assert_eq!(reply.header("content-type"), "application/json");
         reply.json()
     }
 
-    async fn post(&self, path: &str, headers: &[(&str, &str)], body: Value) -> Reply {
+    pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)], body: Value) -> Reply {
         self.raw.send(Method::POST, path, headers, body.to_string()).await
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.admin.shutdown().await;
         self.manager.stop().await.unwrap();
         self.server.stop().await;
     }
 }
 
+fn components_of(server: &TestServer, manager: &Arc<Manager>) -> AdminComponents {
+    let metrics = MetricsExport::new(
+        Arc::clone(server.handle.metrics()),
+        Arc::clone(server.handle.recorder()),
+        Some(Arc::clone(server.storage())),
+    );
+    AdminComponents {
+        manager: Arc::clone(manager),
+        metrics: Arc::new(metrics),
+        storage: Arc::clone(server.storage()),
+    }
+}
+
 /// What `look` finds, when it finds something: the manager works at its own pace.
-async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
     for _ in 0..TRIES_MAX {
         if let Some(found) = look().await {
             return found;
@@ -102,7 +135,7 @@ async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
 }
 
 /// The one line that says why not.
-fn refusal(reply: &Reply, status: StatusCode) -> String {
+pub(crate) fn refusal(reply: &Reply, status: StatusCode) -> String {
     assert_eq!(reply.status, status, "{:?}", reply.body);
     let json = reply.json();
     let error = json["error"].as_str().unwrap_or_else(|| panic!("no error in {json}"));
@@ -343,7 +376,7 @@ async fn workflows_wait_are_paused_and_are_cancelled() {
     let holding = wish(cut(id(0), "4000000000000000")).await;
     reaches(holding, "reslicing").await;
     let reply = tell(holding, "cancel").await;
-    assert!(refusal(&reply, StatusCode::BAD_REQUEST).contains("cannot be cancelled any more"));
+    assert!(refusal(&reply, StatusCode::CONFLICT).contains("is being carried out"));
     // One workflow per key range, and one action per table.
     let rival = admin.post(path, &[JSON], cut(id(0), "2000000000000000")).await;
     refusal(&rival, StatusCode::CONFLICT);
@@ -361,7 +394,7 @@ async fn workflows_wait_are_paused_and_are_cancelled() {
     assert_eq!(tell(waiting, "cancel").await.status, StatusCode::OK);
     let cancelled = reaches(waiting, "cancelled").await;
     assert_eq!(cancelled["state"], "cancelled");
-    refusal(&tell(waiting, "cancel").await, StatusCode::NOT_FOUND);
+    assert!(refusal(&tell(waiting, "cancel").await, StatusCode::CONFLICT).contains("has ended"));
     refusal(&tell(4711, "cancel").await, StatusCode::NOT_FOUND);
     refusal(&tell(holding, "explode").await, StatusCode::NOT_FOUND);
     faults.release();
@@ -375,7 +408,8 @@ async fn workflows_wait_are_paused_and_are_cancelled() {
 async fn a_table_is_made_ready_for_the_throughput_that_is_asked_for() {
     let server = TestServer::start().await;
     let policy: PolicyFactory = Arc::new(|| Box::new(Predictive::default()));
-    let admin = Administered::start_with(server, policy).await;
+    let capacity = Units { read: 3000.0, write: 1000.0 };
+    let admin = Administered::start_under(server, policy, capacity, |_| ()).await;
     let mut table = crate::support::table("things", false);
     let warm = |write: u64| json!({"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": write});
     table["WarmThroughput"] = warm(4_000);

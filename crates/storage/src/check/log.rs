@@ -6,11 +6,13 @@
 
 use super::{Check, RESTORE};
 use crate::engine::DATA;
+use crate::map::may_hold;
 use crate::settings::LogKind;
 use crate::wal::{Facts, LOG, decode_rows, has_segments};
-use nodelog::{DatabaseName, Files, Inspection, Location, LogError, inspect};
+use nodelog::{DatabaseName, Disk, Files, Inspection, Location, LogError, inspect};
 use object_store::path::Path;
 use slatedb::VersionedManifest;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use types::KeyRange;
 
@@ -24,8 +26,10 @@ pub(super) struct Log {
 /// Reads the log, if the store has one. Without the store's record, if there is one.
 pub(super) async fn read(check: &mut Check, kind: Option<LogKind>) -> Option<Log> {
     let directory = check.root.join(LOG);
-    let exists = match has_segments(&directory) {
-        Ok(exists) => exists,
+    let files = Arc::new(Files::read_only(&directory));
+    let exists = match files.list() {
+        Ok(files) => has_segments(&files),
+        Err(error) if error.kind() == ErrorKind::NotFound => false,
         Err(error) => {
             check.report.damaged(LOG, error, RESTORE);
             return None;
@@ -41,7 +45,6 @@ pub(super) async fn read(check: &mut Check, kind: Option<LogKind>) -> Option<Log
         }
         return None;
     }
-    let files = Arc::new(Files::read_only(&directory));
     let log = files.clone();
     let seen = tokio::task::spawn_blocking(move || inspect(&*log)).await;
     match seen {
@@ -136,7 +139,7 @@ fn read_rows(files: &Files, records: &[Location], range: &KeyRange) -> Result<u6
         let batch = record.read(files).map_err(|error| error.to_string())?;
         let rows = decode_rows(&batch, record.id);
         let rows = rows.ok_or_else(|| format!("record {} is no batch of rows", record.id))?;
-        if let Some(outside) = rows.iter().find(|row| !range.contains(&row.key)) {
+        if let Some(outside) = rows.iter().find(|row| !may_hold(range, &row.key)) {
             return Err(format!(
                 "record {} has a key outside of the partition's range: {}",
                 record.id,

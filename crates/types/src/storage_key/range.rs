@@ -1,11 +1,12 @@
 //! Ranges of storage keys: one item collection, a sort-key condition, a scan segment, a page's rest.
 
-use super::{HASH_BYTES, collection_prefix, component};
+use super::{HASH_BYTES, OVERHEAD_BYTES, collection_prefix, component};
 use crate::key::{KeyValue, Strategy};
 use crate::range::KeyRange;
 use bytes::Bytes;
 
-/// A condition on the sort key, as a key condition expression can state it.
+/// A condition on one attribute of the key, as a key condition expression can state it: the sort key,
+/// or, in range order, the partition key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SortCondition {
     /// `= value`
@@ -22,6 +23,22 @@ pub enum SortCondition {
     Between(KeyValue, KeyValue),
     /// `begins_with(…)`; of strings and byte strings only.
     BeginsWith(KeyValue),
+}
+
+impl SortCondition {
+    /// The values that the attribute is compared with.
+    pub fn values(&self) -> impl Iterator<Item = &KeyValue> {
+        let (first, second) = match self {
+            Self::Between(low, high) => (low, Some(high)),
+            Self::Equal(value)
+            | Self::Less(value)
+            | Self::LessOrEqual(value)
+            | Self::Greater(value)
+            | Self::GreaterOrEqual(value)
+            | Self::BeginsWith(value) => (value, None),
+        };
+        std::iter::once(first).chain(second)
+    }
 }
 
 /// The storage keys of all items with this partition key.
@@ -49,6 +66,33 @@ pub fn sort_range(strategy: Strategy, partition: &KeyValue, condition: &SortCond
         SortCondition::Between(low, high) => range(at(low), after(at(high))),
         SortCondition::BeginsWith(start) => {
             let mut prefix = collection_prefix(strategy, partition, start.size_bytes());
+            component::encode_start(&mut prefix, start);
+            prefix_range(prefix)
+        }
+    }
+}
+
+/// The storage keys, in range order, of all items whose partition key meets `condition`.
+pub fn partition_range(condition: &SortCondition) -> KeyRange {
+    let at = |partition: &KeyValue| {
+        let mut key = Vec::with_capacity(partition.size_bytes() + OVERHEAD_BYTES);
+        component::encode(&mut key, partition);
+        key
+    };
+    // A key value ends itself, so what begins with it are the item collections of exactly this value.
+    let behind = |partition: &KeyValue| prefix_range(at(partition)).end;
+    let from = |partition: &KeyValue| KeyRange::new(at(partition), None);
+    match condition {
+        SortCondition::Equal(partition) => prefix_range(at(partition)),
+        SortCondition::Less(partition) => KeyRange::new(Bytes::new(), Some(at(partition).into())),
+        SortCondition::LessOrEqual(partition) => KeyRange::new(Bytes::new(), behind(partition)),
+        SortCondition::Greater(partition) => {
+            KeyRange::new(behind(partition).unwrap_or_default(), None)
+        }
+        SortCondition::GreaterOrEqual(partition) => from(partition),
+        SortCondition::Between(low, high) => KeyRange { end: behind(high), ..from(low) },
+        SortCondition::BeginsWith(start) => {
+            let mut prefix = Vec::with_capacity(start.size_bytes() + OVERHEAD_BYTES);
             component::encode_start(&mut prefix, start);
             prefix_range(prefix)
         }

@@ -148,6 +148,32 @@ proptest! {
     }
 
     #[test]
+    fn partition_ranges_have_exactly_the_collections_that_meet_the_condition(
+        (low, high) in key_value_pairs(), (partition, sort) in key_value_pairs(), which in 0..3,
+    ) {
+        let partition = match which {
+            0 => low.clone(),
+            1 => high.clone(),
+            _ => partition,
+        };
+        prop_assume!(partition.key_type() == low.key_type());
+        let stored = encode(Strategy::Range, &key(&partition, &sort));
+        let met = |condition| partition_range(&condition).contains(&stored);
+        let order = compare(&partition, &low);
+        prop_assert_eq!(met(SortCondition::Equal(low.clone())), order.is_eq());
+        prop_assert_eq!(met(SortCondition::Less(low.clone())), order.is_lt());
+        prop_assert_eq!(met(SortCondition::LessOrEqual(low.clone())), order.is_le());
+        prop_assert_eq!(met(SortCondition::Greater(low.clone())), order.is_gt());
+        prop_assert_eq!(met(SortCondition::GreaterOrEqual(low.clone())), order.is_ge());
+        let between = order.is_ge() && compare(&partition, &high).is_le();
+        prop_assert_eq!(met(SortCondition::Between(low.clone(), high.clone())), between);
+        if low.key_type() != crate::KeyType::N {
+            let begins = begins_with(&partition, &low);
+            prop_assert_eq!(met(SortCondition::BeginsWith(low.clone())), begins);
+        }
+    }
+
+    #[test]
     fn resuming_splits_a_range_around_the_key(
         strategy in strategies(), partition in key_values(), (a, b) in key_value_pairs(),
     ) {

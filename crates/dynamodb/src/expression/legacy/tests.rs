@@ -156,7 +156,7 @@ fn key_conditions_are_bound_like_expressions() {
     let bind = |json: Json| {
         let mut params = Params::new(body(json!({"KeyConditions": json})));
         let conditions = RawConditions::take_filter(&mut params, "KeyConditions")?.unwrap();
-        conditions.key_condition()?.bind(&table().key_schema)
+        conditions.key_condition()?.bind(&table().key_schema, false)
     };
     let p = test("EQ", json!([{"S": "a"}]));
     let s = |operator: &str| test(operator, json!([{"N": "5"}]));
@@ -166,7 +166,7 @@ fn key_conditions_are_bound_like_expressions() {
         text,
         &mut Placeholders::from_json(values),
     );
-    let expected = expression.unwrap().bind(&table().key_schema);
+    let expected = expression.unwrap().bind(&table().key_schema, false);
     assert_eq!(bind(json!({"p": p, "s": s("LT")})), expected);
     for (json, message) in [
         (json!({}), "Conditions can be of length 1 or 2 only"),
