@@ -9,7 +9,6 @@ mod cuts;
 mod order;
 
 use crate::Manager;
-use crate::act::Busy;
 use crate::error::ManagerError;
 use crate::shared::Shared;
 use crate::tables::strategy_of;
@@ -112,8 +111,9 @@ impl Manager {
         let shared = &self.shared;
         let table = shared.table(table)?;
         shared.follow_catalog().await;
-        let busy = Busy::take(shared, table.id())
-            .ok_or_else(|| ManagerError::Busy(table.name().to_owned()))?;
+        let id = shared.journal.lock().next_id();
+        let claim = shared.claims.take(id, table.id(), &types::KeyRange::full());
+        let busy = claim.map_err(|_| ManagerError::Busy(table.name().to_owned()))?;
         if table.rekey_progress().is_some() {
             return Err(ManagerError::Busy(table.name().to_owned()));
         }
