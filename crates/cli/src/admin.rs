@@ -12,6 +12,9 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
+/// The token that the admin API asks for, if it has any.
+const TOKEN_VARIABLE: &str = "FORESHARD_ADMIN_TOKEN";
+
 /// Where the admin API is, and how to print.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Common {
@@ -21,6 +24,13 @@ pub(crate) struct Common {
     /// Print one JSON document
     #[arg(long)]
     json: bool,
+}
+
+impl Common {
+    /// Whether one JSON document is wanted.
+    pub(crate) fn json(&self) -> bool {
+        self.json
+    }
 }
 
 /// `foreshard table …`
@@ -185,7 +195,8 @@ async fn reslice(common: &Common, table: &str, request: Value) -> Result<(), Adm
     Ok(())
 }
 
-async fn get(common: &Common, path: &str) -> Result<Value, AdminError> {
+/// A document of the admin API.
+pub(crate) async fn get(common: &Common, path: &str) -> Result<Value, AdminError> {
     call(common, "GET", path, None).await
 }
 
@@ -198,10 +209,14 @@ async fn call(
     let url = format!("{}/api/v1/{path}", common.admin.trim_end_matches('/'));
     let unreachable = |why: String| AdminError::Unreachable { url: common.admin.clone(), why };
     let body = body.map(|body| body.to_string()).unwrap_or_default();
-    let request = http::Request::builder()
+    let mut request = http::Request::builder()
         .method(method)
         .uri(&url)
-        .header("content-type", "application/json")
+        .header("content-type", "application/json");
+    if let Ok(token) = std::env::var(TOKEN_VARIABLE) {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    let request = request
         .body(Full::new(Bytes::from(body)))
         .map_err(|error| unreachable(error.to_string()))?;
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();

@@ -129,6 +129,13 @@ impl DynamoClient {
         Self::with(endpoint, Signer::SigV4 { region, identity: Box::new(credentials.into()) })
     }
 
+    /// A client for `endpoint` with these credentials.
+    pub(crate) fn signing(endpoint: &str, id: &str, secret: &str) -> Result<Self, ClientError> {
+        let identity = Credentials::new(id, secret, None, None, "given").into();
+        let region = "us-east-1".to_owned();
+        Self::with(endpoint, Signer::SigV4 { region, identity: Box::new(identity) })
+    }
+
     /// A client for a Foreshard on loopback that does not sign, see [`Self::call_as`].
     pub(crate) fn unsigned(endpoint: &str) -> Result<Self, ClientError> {
         Self::with(endpoint, Signer::Unsigned)
@@ -195,6 +202,31 @@ impl DynamoClient {
         }
         let words = String::from_utf8_lossy(&reply.body).into_owned();
         Err(ClientError::Connection(format!("{operation} was refused ({}): {words}", reply.status)))
+    }
+
+    /// A request as it goes over the wire (HTTP/1.1), with the headers that an SDK adds.
+    pub(crate) fn wire(
+        &self,
+        operation: &str,
+        body: Bytes,
+        invocation: Invocation,
+    ) -> Result<Bytes, ClientError> {
+        let mut request = self.request("local", operation, body.clone(), Some(invocation))?;
+        let headers = request.headers_mut();
+        let agent = "aws-sdk-bench/1.0 os/linux lang/rust app/foreshard-bench";
+        headers.insert("user-agent", http::HeaderValue::from_static(agent));
+        headers.insert("accept", http::HeaderValue::from_static("*/*"));
+        headers.insert("content-length", http::HeaderValue::from(body.len()));
+        let mut wire = b"POST / HTTP/1.1\r\n".to_vec();
+        for (name, value) in headers.iter() {
+            wire.extend_from_slice(name.as_str().as_bytes());
+            wire.extend_from_slice(b": ");
+            wire.extend_from_slice(value.as_bytes());
+            wire.extend_from_slice(b"\r\n");
+        }
+        wire.extend_from_slice(b"\r\n");
+        wire.extend_from_slice(&body);
+        Ok(Bytes::from(wire))
     }
 
     fn request(

@@ -13,6 +13,7 @@ mod client;
 mod clock;
 mod config;
 mod demo;
+mod export;
 mod serve;
 mod service;
 mod simulate;
@@ -55,6 +56,9 @@ enum Command {
     Workflow(admin::workflow::WorkflowCommand),
     /// What the manager would do now, through the admin API
     Plan(admin::PlanArgs),
+    /// What a service saw, through the admin API
+    #[command(subcommand)]
+    Workload(export::WorkloadCommand),
 }
 
 /// Anything a command can fail with, as one line.
@@ -74,6 +78,8 @@ enum Failure {
     Bench(#[from] bench::BenchError),
     #[error(transparent)]
     Admin(#[from] admin::AdminError),
+    #[error(transparent)]
+    Export(#[from] export::ExportError),
     #[error("could not start the runtime: {0}")]
     Runtime(std::io::Error),
 }
@@ -108,6 +114,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             Command::Partition(command) => admin::partition(command).await?,
             Command::Workflow(command) => admin::workflow::workflow(command).await?,
             Command::Plan(args) => admin::plan(args).await?,
+            Command::Workload(command) => export::run(command).await?,
         }
         Ok(ExitCode::SUCCESS)
     })

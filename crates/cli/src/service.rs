@@ -100,8 +100,8 @@ impl Service {
         )
         .await?;
         manager.set_credit_source(server.credit_source());
-        let metrics =
-            Arc::new(MetricsExport::new(server.metrics().clone(), recorder, Some(storage.clone())));
+        let metrics = MetricsExport::new(server.metrics().clone(), recorder, Some(storage.clone()));
+        let metrics = Arc::new(metrics.with_manager(manager.clone()));
         let components =
             AdminComponents { manager: manager.clone(), metrics, storage: storage.clone() };
         let admin = Admin::start(config.admin.clone(), components).await?;

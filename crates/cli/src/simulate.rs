@@ -5,20 +5,22 @@
 
 use clap::{ArgGroup, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use simulator::SimulatorError;
 use simulator::evaluate::{CaseResult, Plan, Source, costs, evaluate};
 use simulator::minutes::PlaySettings;
 use simulator::policies::PolicyName;
-use simulator::recording::Recording;
+use simulator::recording::{Recording, Span};
 use simulator::report::document::Document;
 use simulator::report::html;
 use simulator::report::table::{GroupBy, tables};
 use simulator::workloads;
+use simulator::{MeasuredCosts, SimulatorError};
 use std::path::PathBuf;
+
+const DAY_MS: f64 = 86_400_000.0;
 
 /// What `foreshard simulate` takes.
 #[derive(clap::Args, Debug)]
-#[command(group = ArgGroup::new("load").required(true).args(["trace", "rates", "workload"]))]
+#[command(group = ArgGroup::new("load").required(true).args(["trace", "rates", "matrix", "workload"]))]
 pub(crate) struct Args {
     /// A key trace: timestamp_unix_s (or seq),op,key,size,client as CSV or CSV.gz
     #[arg(long, value_name = "FILE")]
@@ -26,6 +28,9 @@ pub(crate) struct Args {
     /// A rates file: timestamp_unix_s,requests
     #[arg(long, value_name = "FILE")]
     rates: Option<PathBuf>,
+    /// What `foreshard workload export` wrote of a service's table
+    #[arg(long, value_name = "FILE")]
+    matrix: Option<PathBuf>,
     /// A generated workload, a comma-separated list of them, or `all`
     #[arg(long, value_name = "NAME", value_parser = sources)]
     workload: Option<Sources>,
@@ -41,9 +46,16 @@ pub(crate) struct Args {
     /// Of a file, play at most this many days
     #[arg(long, value_name = "DAYS", default_value_t = 14, value_parser = clap::value_parser!(i64).range(1..=366))]
     days: i64,
-    /// How long an action takes
-    #[arg(long, value_name = "S", default_value_t = 1.0)]
-    action_seconds: f64,
+    /// Of a file, so many days are history, which forecasts are made from; half of it and at most four
+    /// weeks if not given
+    #[arg(long, value_name = "DAYS")]
+    history_days: Option<f64>,
+    /// What actions cost, as `foreshard bench costs` writes it [default: measured on our machine]
+    #[arg(long, value_name = "FILE")]
+    costs: Option<PathBuf>,
+    /// Every action takes so long, whatever was measured
+    #[arg(long, value_name = "S")]
+    action_seconds: Option<f64>,
     /// How many seconds of unused capacity a partition keeps
     #[arg(long, value_name = "S", default_value_t = planner::BURST_S)]
     burst_seconds: f64,
@@ -51,8 +63,8 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = By::Stratum)]
     by: By,
     /// Instead of figures, print what predicting spares by action length, with the break-even
-    #[arg(long, conflicts_with_all = ["json", "action_seconds"])]
-    costs: bool,
+    #[arg(long, conflicts_with_all = ["json", "html"])]
+    break_even: bool,
     /// Also write a page about the first workload with the first seed
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -117,13 +129,13 @@ pub(crate) enum SimulateError {
 
 /// Plays everything and prints what came of it.
 pub(crate) fn run(args: Args) -> Result<(), SimulateError> {
-    let plan = args.plan();
+    let plan = args.plan()?;
     let by = match args.by {
         By::Stratum => GroupBy::Stratum,
         By::Workload => GroupBy::Workload,
     };
-    if args.costs {
-        let bar = progress(plan.runs() * costs::DURATIONS_S.len());
+    if args.break_even {
+        let bar = progress(plan.runs() * costs::tried(plan.settings.action).len());
         let swept = costs::sweep(&plan, &|| bar.inc(1));
         bar.finish_and_clear();
         print!("{}", costs::table(&swept?, &plan.policies, by));
@@ -147,17 +159,26 @@ pub(crate) fn run(args: Args) -> Result<(), SimulateError> {
 }
 
 impl Args {
-    fn plan(&self) -> Plan {
-        let recorded = |recording| Source::Recorded(recording, self.days);
-        let sources = match (&self.trace, &self.rates, &self.workload) {
-            (Some(path), ..) => vec![recorded(Recording::Trace(path.clone()))],
-            (_, Some(path), _) => vec![recorded(Recording::Rates(path.clone()))],
-            (.., workload) => workload.clone().map_or_else(Vec::new, |sources| sources.0),
-        };
+    fn plan(&self) -> Result<Plan, SimulatorError> {
+        let history_ms = self.history_days.map(|days| (days * DAY_MS) as i64);
+        let span = Span { days_max: self.days, history_ms };
+        let files = [
+            self.trace.clone().map(Recording::Trace),
+            self.rates.clone().map(Recording::Rates),
+            self.matrix.clone().map(Recording::Matrix),
+        ];
+        let file = files.into_iter().flatten().next().map(|file| Source::Recorded(file, span));
+        let generated = self.workload.clone().map_or_else(Vec::new, |sources| sources.0);
+        let sources = file.map_or(generated, |file| vec![file]);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut settings = PlaySettings { burst_s: self.burst_seconds, ..PlaySettings::default() };
-        settings.action.duration_ms = (self.action_seconds * 1000.0) as i64;
-        Plan {
+        if let Some(path) = &self.costs {
+            settings.action = MeasuredCosts::read(path)?.action();
+        }
+        if let Some(seconds) = self.action_seconds {
+            settings.action = settings.action.lasting((seconds * 1000.0) as i64);
+        }
+        Ok(Plan {
             sources,
             first_seed: self.first_seed,
             seeds: self.seeds,
@@ -165,7 +186,7 @@ impl Args {
             settings,
             threads: self.threads.unwrap_or(cores),
             keep: self.resume.clone(),
-        }
+        })
     }
 }
 

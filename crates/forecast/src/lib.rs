@@ -4,7 +4,7 @@
 //! [`SeriesForecaster`], which is fed one bin at a time. Inside, `models` holds one file per
 //! method, `calibration` turns past errors into quantiles, `scoreboard` decides which method may
 //! speak, or that none may. [`ShareModel`] spreads a table's forecast over the cells of its key
-//! axis, and [`backtest`] measures all of it on recorded series.
+//! axis, [`StoredSize`] says what a partition will hold, and [`backtest`] measures all of it on recorded series.
 //!
 //! Everything here is a pure function of what was pushed: no I/O, no clock, no randomness. Nobody
 //! sees the future: what is forecast at an origin depends only on bins before it.
@@ -26,6 +26,7 @@ mod seasons;
 mod series;
 mod settings;
 mod shares;
+mod stored;
 
 pub use error::ForecastError;
 pub use forecaster::SeriesForecaster;
@@ -37,3 +38,4 @@ pub use outlook::{
 pub use series::{Observation, Series, VALUE_MAX};
 pub use settings::ForecastSettings;
 pub use shares::{ShareKind, ShareModel, ShareSettings};
+pub use stored::{StoredOutlook, StoredSize};

@@ -21,6 +21,8 @@ pub enum ModelKind {
     Ewma,
     /// The mean day of the last week, moved to the present level.
     ProfileLevel,
+    /// The mean cycle of a season that is neither day nor week, if one was found.
+    FoundSeason,
     /// Sparse periodic auto-regression: earlier days, and today's departure from them.
     Spar,
     /// A ridge regression in log space, one per step of the horizon.
@@ -62,6 +64,7 @@ impl ModelKind {
             ModelKind::SeasonalNaiveWeek => "seasonal_naive_week",
             ModelKind::Ewma => "ewma",
             ModelKind::ProfileLevel => "profile_level",
+            ModelKind::FoundSeason => "found_season",
             ModelKind::Spar => "spar",
             ModelKind::Ridge => "ridge",
             ModelKind::Gru => "gru",
@@ -227,6 +230,14 @@ pub enum Outlook {
     Forecast(Forecast),
     /// Nothing is known about when load comes: do not act on timing.
     Abstain(Abstention),
+}
+
+impl Default for Outlook {
+    /// Nobody has looked.
+    fn default() -> Self {
+        let reason = "not looked at yet".into();
+        Outlook::Abstain(Abstention { start_ms: 0, reason, level: None })
+    }
 }
 
 impl Outlook {

@@ -108,3 +108,22 @@ fn a_batch_every_six_hours_is_foreseen() {
         assert!((360.0..440.0).contains(&mean) && error < 12.0, "seed {seed}: {mean} {error}");
     }
 }
+
+#[test]
+fn a_batch_that_does_not_divide_the_day_is_found_and_foreseen_on_top_of_it() {
+    let batch = |bin: usize| bin % 84 < 6;
+    for seed in SEEDS {
+        let mut values = diurnal(42, seed);
+        let usual = values.clone();
+        let in_batch = values.iter_mut().enumerate().filter(|(bin, _)| batch(*bin));
+        in_batch.for_each(|(_, value)| *value += 300.0);
+        let (without, said) = (said(&usual), said(&values));
+        // What the batch adds to the forecasts for its bins, an hour ahead, once it was found.
+        let bins = (2 * DAY..14 * DAY - 12).filter(|bin| batch(28 * DAY + bin));
+        let added: Vec<f64> = bins.map(|bin| said[bin - 11] - without[bin - 11]).collect();
+        let mean = added.iter().sum::<f64>() / added.len() as f64;
+        let ratio = error(&values, &said, 2..14) / error(&usual, &without, 2..14);
+        println!("seed {seed}: {mean:.0} added of 300; {ratio:.2} times the error without it");
+        assert!((240.0..330.0).contains(&mean) && ratio < 2.0, "seed {seed}: {mean} {ratio}");
+    }
+}

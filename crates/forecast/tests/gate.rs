@@ -81,6 +81,8 @@ fn a_short_history_names_what_it_needs() {
     let none = abstention(none.forecast(12));
     assert_eq!(none.reason, "too little history: 0.0 hours of the 48 that are needed");
     assert_eq!(none.level, None);
+    let hour = abstention(from(diurnal(1, 1)[..12].to_vec()).forecast(12));
+    assert_eq!(hour.reason, "too little history: 1.0 hours of the 48 that are needed");
     let short = abstention(from(diurnal(2, 1)[..DAY + 6].to_vec()).forecast(12));
     assert_eq!(short.reason, "too little history: 24.5 hours of the 48 that are needed");
     assert!(short.level.is_some());

@@ -65,6 +65,24 @@ pub(crate) async fn carry_out(
     table: &Arc<Table>,
     entry: Entry,
 ) -> Result<ResliceReport, ManagerError> {
+    let id = entry.decision.id;
+    if !shared.control.begin(id) {
+        let why = "cancelled by an operator before it began".to_owned();
+        let failure = Some(why.clone());
+        write(shared, &Entry { state: State::Failed, failure, ..entry }).await?;
+        return Err(ManagerError::Refused(why));
+    }
+    let result = resliced(shared, table, entry).await;
+    shared.control.end(id);
+    result
+}
+
+/// What [`carry_out`] does once nobody can cancel it.
+async fn resliced(
+    shared: &Shared,
+    table: &Arc<Table>,
+    entry: Entry,
+) -> Result<ResliceReport, ManagerError> {
     write(shared, &entry).await?;
     shared.tell(Event::Started(Box::new(entry.clone())));
     let action = &entry.decision.action;
@@ -88,6 +106,7 @@ pub(crate) async fn carry_out(
     if let Err(error) = write(shared, &ended).await {
         tracing::warn!(decision = ended.decision.id, %error, "the journal misses how it ended");
     }
+    shared.counts.note(&ended);
     shared.tell(Event::Ended(Box::new(ended)));
     Ok(result?)
 }

@@ -5,9 +5,18 @@ use storage::StorageError;
 /// The manager's errors; each says in one line what, where, and what to change.
 #[derive(Debug, thiserror::Error)]
 pub enum ManagerError {
+    /// No partition of this id in the table's map now.
+    #[error("table {0} has no partition {1} now")]
+    NoSuchPartition(String, types::PartitionId),
     /// No table has this name.
     #[error("there is no table {0:?}")]
     NoSuchTable(String),
+    /// No decision has this number.
+    #[error("there is no workflow {0}")]
+    NoSuchWorkflow(u64),
+    /// It makes sense, but not now.
+    #[error("{0}")]
+    Conflict(String),
     /// The request makes no sense as it is.
     #[error("{0}")]
     Refused(String),

@@ -52,17 +52,44 @@ pub struct Entry {
 }
 
 /// How long a reslice took, in real milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Timing {
     /// From the intent to the last step.
     pub total_ms: f64,
     /// How long writes waited.
     pub pause_ms: f64,
+    /// The preparation, while traffic ran; zero in entries from before it was noted, like the rest.
+    #[serde(default)]
+    pub prepare_ms: f64,
+    /// Of the pause: waiting for writes that had begun.
+    #[serde(default)]
+    pub drain_ms: f64,
+    /// Of the pause: writing out what was in memory.
+    #[serde(default)]
+    pub flush_ms: f64,
+    /// Of the pause: cloning, which copies no data.
+    #[serde(default)]
+    pub clone_ms: f64,
+    /// Of the pause: opening the new partitions.
+    #[serde(default)]
+    pub open_ms: f64,
+    /// Of the pause: publishing the new map.
+    #[serde(default)]
+    pub publish_ms: f64,
 }
 
 impl From<&ResliceReport> for Timing {
     fn from(report: &ResliceReport) -> Self {
-        Self { total_ms: report.total_ms, pause_ms: report.pause_ms }
+        Self {
+            total_ms: report.total_ms,
+            pause_ms: report.pause_ms,
+            prepare_ms: report.prepare_ms,
+            drain_ms: report.pause.drain_ms,
+            flush_ms: report.pause.flush_ms,
+            clone_ms: report.pause.clone_ms,
+            open_ms: report.pause.open_ms,
+            publish_ms: report.pause.publish_ms,
+        }
     }
 }
 

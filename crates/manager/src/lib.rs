@@ -4,21 +4,29 @@
 //! to do, writes the answer into the journal, and has `storage` carry it out. It decides nothing
 //! itself: everything that can be replayed in the simulator lives in `planner`. In reading order:
 //! [`Manager`] is the loop and its handle, `tables` follows the catalog, `act` carries out,
-//! `rekey` changes key orders, `journal` remembers, `judge` looks back, `persist` keeps history across restarts, `training`
-//! trains the recurrent network in the background, `anomalies` notes what was odd, and `documents`
-//! and `heatmap` are what the admin API shows.
+//! `rekey` changes key orders, `journal` remembers, `judge` looks back, `persist` keeps history across
+//! restarts, `training` trains the recurrent network in the background, `anomalies` notes what was odd,
+//! and `documents`, `heatmap` and `matrix` are what the admin API shows.
 
 mod act;
 mod anomalies;
 mod by_hand;
+mod considered;
+mod control;
+mod counts;
+mod decisions;
 mod documents;
 mod error;
 mod event;
+mod foretold;
 mod heatmap;
 mod journal;
 mod judge;
 mod maps;
+mod matrix;
 mod observe;
+mod overview;
+mod partition_page;
 mod persist;
 mod rekey;
 mod reported;
@@ -27,17 +35,29 @@ mod shared;
 mod tables;
 mod training;
 
-pub use anomalies::{AnomalyDocument, Suspect};
+pub use anomalies::{AnomalyDocument, Peer, Suspect};
 pub use by_hand::{HandAction, HandResult};
+pub use considered::{Considered, ConsideredDocument};
+pub use control::{CancelledDocument, PausedDocument};
+pub use counts::{
+    Accuracy, ActionMetrics, Durations, ManagerMetrics, PARTITIONS_MAX, PartitionMetrics,
+};
+pub use decisions::{
+    DecisionDocument, DecisionsDocument, DecisionsRequest, WorkflowDocument, WorkflowsDocument,
+};
 pub use documents::{
-    AnomaliesDocument, DecisionDocument, DecisionsDocument, ForecastDocument, PartitionDocument,
-    PartitionsDocument, PlanDocument, TableDocument, TablesDocument, VectorsDocument,
-    WorkflowDocument, WorkflowsDocument,
+    AnomaliesDocument, ForecastDocument, PartitionDocument, PartitionsDocument, PlanDocument,
+    TableDocument, TablesDocument, VectorsDocument,
 };
 pub use error::ManagerError;
 pub use event::Event;
-pub use heatmap::{CellDocument, HeatmapDocument, MapDocument};
+pub use forecast::Quantile;
+pub use foretold::Foretold;
+pub use heatmap::{CellDocument, HeatmapDocument, HeatmapRequest, MapDocument, Metric};
 pub use journal::{Entry, State, Timing};
+pub use matrix::{BoundariesDocument, MatrixDocument};
+pub use overview::{Hottest, NextAction, OverviewDocument, Peak, TableOverview};
+pub use partition_page::{HeavyHitter, LoadHistory, PartitionPage};
 pub use rekey::{RekeyDocument, RekeyState, RekeyWish};
 pub use reported::{ReportDocument, ReportedAnomaly};
 pub use settings::{ManagerSettings, TrainingSettings};
@@ -98,6 +118,11 @@ impl Manager {
             observe::save(&self.shared).await?;
         }
         Ok(())
+    }
+
+    /// The service's clock.
+    pub fn now_ms(&self) -> i64 {
+        self.shared.components.clock.now_ms()
     }
 
     /// What happens from now on.

@@ -73,10 +73,14 @@ fn look(shared: &Shared) -> Vec<(TableId, Vec<Entry>)> {
         if let Some(network) = &network {
             state.controller.adopt(network);
         }
-        let busy = state.is_busy();
+        let busy = state.is_busy() || shared.control.is_paused();
         let policy = state.controller.policy().name();
         let tick = state.controller.tick(now_ms, &collector, &facts, busy);
-        if !tick.plan.is_hold() {
+        if tick.plan.is_hold() {
+            if tick.scored {
+                shared.considered.lock().hold(now_ms, &tick.view.name, &tick.plan);
+            }
+        } else {
             let first_id = journal.next_id();
             let decisions = Decision::of_plan(first_id, policy, tick.view, tick.scores, &tick.plan);
             let entries: Vec<Entry> = decisions.into_iter().map(Entry::running).collect();
@@ -87,6 +91,7 @@ fn look(shared: &Shared) -> Vec<(TableId, Vec<Entry>)> {
             decided.push((*id, entries));
         }
         let (clients, mut log) = (&shared.components.clients, shared.anomalies.lock());
+        state.foretold.follow(tick.view);
         state.watch.follow(*id, tick.view, &collector, clients, &mut log);
         let changed = log.take_changed();
         drop(log);

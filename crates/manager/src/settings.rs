@@ -1,6 +1,7 @@
 //! The manager's settings: how often it looks, and how much it keeps.
 
 use forecast::anomaly::AnomalySettings;
+use forecast::anomaly::peers::PeerSettings;
 use serde::{Deserialize, Serialize};
 
 /// Times with `_ms` run on the service's clock, those with `_real_ms` on the machine's.
@@ -25,6 +26,8 @@ pub struct ManagerSettings {
     pub events_max: usize,
     /// What is taken for a flash crowd or a drop.
     pub anomaly: AnomalySettings,
+    /// Which client or cell is taken for odd among its peers.
+    pub peers: PeerSettings,
     /// Anomalies kept; the oldest go first.
     pub anomalies_max: usize,
     /// The recurrent network that all series share.
@@ -78,6 +81,7 @@ impl Default for ManagerSettings {
             maps_max: 1_000,
             events_max: 4_096,
             anomaly: AnomalySettings::default(),
+            peers: PeerSettings::default(),
             anomalies_max: 1_000,
             training: TrainingSettings::default(),
             outcome_after_ms: 3_600_000,

@@ -1,6 +1,9 @@
 //! What the loop, the actions and the admin API share, and how it is restored at start.
 
 use crate::anomalies::AnomalyLog;
+use crate::considered::ConsideredLog;
+use crate::control::Control;
+use crate::counts::ActionCounts;
 use crate::error::ManagerError;
 use crate::event::Event;
 use crate::journal::{Entry, Journal, State};
@@ -73,6 +76,9 @@ pub(crate) struct Shared {
     pub(crate) journal: Mutex<Journal>,
     pub(crate) anomalies: Mutex<AnomalyLog>,
     pub(crate) reported: Mutex<ReportedLog>,
+    pub(crate) considered: Mutex<ConsideredLog>,
+    pub(crate) control: Control,
+    pub(crate) counts: ActionCounts,
     pub(crate) snapshots: ArcSwap<Snapshots>,
     /// The recurrent network that all series share, once there is one.
     pub(crate) network: ArcSwapOption<Network>,
@@ -106,6 +112,9 @@ impl Shared {
             journal: Mutex::new(journal),
             anomalies: Mutex::new(AnomalyLog::new(settings.anomalies_max)),
             reported: Mutex::new(ReportedLog::new(settings.anomalies_max)),
+            considered: Mutex::new(ConsideredLog::new(settings.decisions_max)),
+            control: Control::default(),
+            counts: ActionCounts::default(),
             snapshots: ArcSwap::default(),
             network: ArcSwapOption::from(training::restore(blobs).await?),
             events,

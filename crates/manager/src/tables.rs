@@ -4,6 +4,7 @@
 //! called before every tick and tells the collector. Nothing here decides or acts.
 
 use crate::anomalies::TableWatch;
+use crate::foretold::ForetoldLog;
 use crate::maps::MapHistory;
 use crate::settings::ManagerSettings;
 use planner::controller::{Controller, PartitionFacts};
@@ -24,6 +25,7 @@ pub(crate) struct TableState {
     pub(crate) controller: Controller<Box<dyn Policy>>,
     pub(crate) watch: TableWatch,
     pub(crate) maps: MapHistory,
+    pub(crate) foretold: ForetoldLog,
     pub(crate) sizes: HashMap<PartitionId, u64>,
     pub(crate) busy: Arc<AtomicBool>,
     epoch: Option<u64>,
@@ -54,8 +56,9 @@ impl TableState {
             table,
             strategy,
             controller,
-            watch: TableWatch::new(&settings.anomaly),
+            watch: TableWatch::new(&settings.anomaly, &settings.peers),
             maps: MapHistory::new(settings.maps_max),
+            foretold: ForetoldLog::default(),
             sizes: HashMap::new(),
             busy: Arc::new(AtomicBool::new(false)),
             epoch: None,

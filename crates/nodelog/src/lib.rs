@@ -35,7 +35,7 @@ mod settings;
 
 pub use disk::Disk;
 pub use disk::files::{Files, Sync};
-pub use disk::simulated::{Fault, SimulatedDisk};
+pub use disk::simulated::{Fault, SimulatedDirectory, SimulatedDisk};
 pub use error::{LogError, Result};
 pub use format::HEADER_BYTES;
 pub use hooks::{Hooks, LogPoint, NoHooks};

@@ -92,19 +92,41 @@ pub struct Claim {
 impl NodeLog {
     /// Reads what is there, makes it safe, and starts the thread.
     pub fn open(start: Start, settings: LogSettings) -> Result<Self> {
+        let (log, committer) = Self::prepare(start, settings)?;
+        let handle = std::thread::Builder::new()
+            .name("node-log".to_owned())
+            .spawn(move || committer.run())
+            .map_err(LogError::io("thread", "starting"))?;
+        *log.thread.handle.lock() = Some(handle);
+        Ok(log)
+    }
+
+    /// The same without a thread: the log does nothing but when the future is polled, which ends when
+    /// the log was closed. For simulations, in which one thread does everything in an order that can be
+    /// repeated. `before_group` is awaited when there is something to do: the time that a disk takes.
+    /// [`close`](Self::close) only begins the closing.
+    pub fn open_without_thread<P, F>(
+        start: Start,
+        settings: LogSettings,
+        before_group: P,
+    ) -> Result<(Self, impl Future<Output = ()> + Send + use<P, F>)>
+    where
+        P: Fn() -> F + Send,
+        F: Future<Output = ()> + Send,
+    {
+        let (log, committer) = Self::prepare(start, settings)?;
+        Ok((log, committer.run_as_task(before_group)))
+    }
+
+    fn prepare(start: Start, settings: LogSettings) -> Result<(Self, Committer)> {
         let Start { disk, hooks, seed } = start;
         let counters = Arc::new(Counters::default());
         let disk: Arc<dyn Disk> = Arc::new(Timed { disk, counters: counters.clone() });
         let (log, recovered) = Log::open(disk.clone(), settings.clone(), seed, hooks)?;
         let shared = Arc::new(Shared::new(disk, settings, counters, &recovered));
         let committer = Committer::new(shared.clone(), log, recovered);
-        let handle = std::thread::Builder::new()
-            .name("node-log".to_owned())
-            .spawn(move || committer.run())
-            .map_err(LogError::io("thread", "starting"))?;
-        let handle = Mutex::new(Some(handle));
-        let thread = Arc::new(Thread { shared: shared.clone(), handle });
-        Ok(Self { shared, thread })
+        let thread = Arc::new(Thread { shared: shared.clone(), handle: Mutex::default() });
+        Ok((Self { shared, thread }, committer))
     }
 
     /// Ends the database's writer, if its epoch is not greater, and waits until what it appended is

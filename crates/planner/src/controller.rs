@@ -156,10 +156,24 @@ impl<P: Policy> Controller<P> {
         Tick { view: &self.view, scores: &self.scores, scored: self.view.due, plan }
     }
 
-    /// What the policy would do now if it were time to score: for a dry run. Changes nothing.
-    pub fn dry_run(&mut self) -> Plan {
-        let view = TableView { due: true, ..self.view.clone() };
-        self.policy.decide(&view)
+    /// What the policy would do now if it were time to score: for a dry run. Changes nothing. While
+    /// the table is busy or cooling down, what it would do but for that, and what holds it up.
+    pub fn dry_run(&mut self) -> (Plan, Option<String>) {
+        let due = TableView { due: true, ..self.view.clone() };
+        let plan = self.policy.decide(&due);
+        if !plan.is_hold() || (!due.busy && due.last_plan_ms.is_none()) {
+            return (plan, None);
+        }
+        let later = self.policy.decide(&TableView { busy: false, last_plan_ms: None, ..due });
+        match later.is_hold() {
+            true => (plan, None),
+            false => (later, Some(plan.reason)),
+        }
+    }
+
+    /// When it is time to score next.
+    pub fn next_score_ms(&self) -> i64 {
+        self.next_score_ms
     }
 
     /// The table as it was last seen.
@@ -207,7 +221,9 @@ impl<P: Policy> Controller<P> {
         for facts in partitions {
             match known.iter().position(|have| have.id() == facts.id) {
                 Some(at) => self.tracked.push(known.swap_remove(at)),
-                None => self.tracked.push(Tracked::new(facts, now_ms)),
+                None => {
+                    self.tracked.push(Tracked::new(facts, now_ms, self.settings.forecast.bin_ms))
+                }
             }
         }
         true

@@ -52,6 +52,47 @@ impl Term {
     }
 }
 
+/// What of a score decides whether to act, without the words that explain it: this is asked of every
+/// partition at every interval, and mostly for nothing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Mark {
+    /// Whether the total reaches the threshold.
+    pub(crate) asks: bool,
+    /// Whether the forecast rate exceeds capacity.
+    pub(crate) too_full: bool,
+    /// See [`Score::crossing_ms`].
+    pub(crate) crossing_ms: Option<i64>,
+}
+
+/// The mark of one partition.
+pub(crate) fn mark(partition: &PartitionView, settings: &ScoreSettings) -> Mark {
+    let crossing = crossing(partition, settings);
+    let points = |fired, points| if fired { points } else { 0.0 };
+    let rate = points(crossing.is_some(), settings.rate_points);
+    let size = points(is_too_large(partition, settings), settings.size_points);
+    // Skew is dear to find out, and most often it cannot tip the scales.
+    let skew = |with: f64| {
+        let matters = rate + with + size >= settings.threshold;
+        if matters { skew_term(partition, settings).points } else { 0.0 }
+    };
+    Mark {
+        asks: rate + size >= settings.threshold
+            || rate + skew(settings.skew_points) + size >= settings.threshold,
+        too_full: rate > 0.0,
+        crossing_ms: crossing.and_then(|step| partition.step_start_ms(step)),
+    }
+}
+
+/// The first step in which the rate at the decision quantile exceeds capacity.
+fn crossing(partition: &PartitionView, settings: &ScoreSettings) -> Option<usize> {
+    let load = |step| partition.forecast_at(step, settings.quantile);
+    (0..partition.steps()).find(|&step| utilisation(load(step), partition.capacity) > 1.0)
+}
+
+fn is_too_large(partition: &PartitionView, settings: &ScoreSettings) -> bool {
+    partition.forecast_size_bytes > settings.size_bytes_max
+}
+
 /// The scores of all partitions of a table.
 pub fn scores(view: &TableView, settings: &ScoreSettings) -> Vec<Score> {
     view.partitions.iter().map(|partition| score(partition, settings)).collect()
@@ -80,7 +121,7 @@ fn rate_term(partition: &PartitionView, settings: &ScoreSettings) -> (Term, Opti
     let full =
         |step| utilisation(partition.forecast_at(step, settings.quantile), partition.capacity);
     let highest = (0..partition.steps()).map(full).fold(0.0, f64::max);
-    let crossing = (0..partition.steps()).find(|&step| full(step) > 1.0);
+    let crossing = crossing(partition, settings);
     let because = format!(
         "at quantile {} the forecast rate reaches {:.0} % of capacity within {} steps",
         settings.quantile.level(),
@@ -119,11 +160,7 @@ fn size_term(partition: &PartitionView, settings: &ScoreSettings) -> Term {
         "{} bytes expected, {} allowed",
         partition.forecast_size_bytes, settings.size_bytes_max
     );
-    Term::new(
-        partition.forecast_size_bytes > settings.size_bytes_max,
-        settings.size_points,
-        because,
-    )
+    Term::new(is_too_large(partition, settings), settings.size_points, because)
 }
 
 /// The largest probability over the horizon that a step's load exceeds capacity.
@@ -219,6 +256,25 @@ mod tests {
         assert!(!scored.rate.fired());
         assert!(scored.rate.because.contains("too short"));
         assert_eq!(scored.degradation_probability, 0.0);
+    }
+
+    #[test]
+    fn a_mark_says_what_the_score_says() {
+        let mut full = partition(1, 0.3);
+        let step = |q90| Step { point: q90, q50: q90 / 2.0, q90, q99: q90 * 1.3 };
+        full.write = foreseen(0, &[50.0, 90.0, 130.0].map(step));
+        let mut skewed_and_large = partition(2, 0.5);
+        skewed_and_large.top_key_share = 0.4;
+        skewed_and_large.forecast_size_bytes = u64::MAX;
+        for threshold in [1.0, 6.0, 7.0, 7.5, 9.0, 12.0, 18.0] {
+            let settings = ScoreSettings { threshold, ..settings() };
+            for partition in [&partition(3, 0.3), &full, &skewed_and_large] {
+                let (mark, score) = (mark(partition, &settings), score(partition, &settings));
+                assert_eq!(mark.asks, score.total >= threshold, "{threshold} {score:?}");
+                assert_eq!(mark.too_full, score.rate.fired());
+                assert_eq!(mark.crossing_ms, score.crossing_ms);
+            }
+        }
     }
 
     #[test]

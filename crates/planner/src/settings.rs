@@ -94,7 +94,7 @@ pub struct SliceSettings {
 
 impl Default for SliceSettings {
     fn default() -> Self {
-        Self { target_utilisation: 0.75, balance_tolerance: 0.05, children_max: 8 }
+        Self { target_utilisation: 0.8, balance_tolerance: 0.05, children_max: 8 }
     }
 }
 
@@ -105,6 +105,9 @@ pub struct ActionSettings {
     /// What one action costs, in seconds of one partition's capacity: times capacity it is the
     /// overload in unit-seconds that must be avoided for the action to pay.
     pub cost_s: f64,
+    /// How much of a partition's burst credit a plan may count on: overload that this much carries is
+    /// no reason to act. The rest is for forecasts that are too low.
+    pub credit_share: f64,
     /// How long an action takes; the reactive floor must be that much ahead.
     pub duration_ms: i64,
     /// How long before a forecast crossing is acted on, beyond the time that a plan's actions take:
@@ -123,6 +126,7 @@ impl Default for ActionSettings {
     fn default() -> Self {
         Self {
             cost_s: 5.0,
+            credit_share: 0.5,
             duration_ms: 1_000,
             lead_ms: 900_000,
             cooldown_ms: 600_000,
@@ -138,16 +142,18 @@ impl Default for ActionSettings {
 pub struct MergeSettings {
     /// Whether partitions are merged at all.
     pub enabled: bool,
-    /// The merged partition may be at most this full, by what is observed and at the cautious
-    /// quantile. Far below the target of a split: between the two nothing happens.
+    /// The merged partition may be at most this full, by what is observed, on earlier days, and at the
+    /// quantile. Below the target of a split, which begins above 1: between the two nothing happens.
     pub utilisation_max: f64,
-    /// The quantile of the forecast that must fit.
+    /// The quantile of the forecast that must fit. After a burst the .99 quantile stays high for days,
+    /// and with it the number of partitions (docs/evaluation.md).
     pub quantile: Quantile,
     /// The time in which merging and splitting again pays back: twice an action's cost over what
     /// one more partition costs per hour.
     pub payback_ms: i64,
-    /// A range that a merge made is not merged again for this long: one split/merge cycle per
-    /// season. A little less than a day, so that a daily cycle does not drift.
+    /// A range that was merged and divided again is not merged again for this long: one cycle in the
+    /// time of a few paybacks. A whole day was too long for load that moves over the keys: what a hot
+    /// spot left behind stayed divided until the next.
     pub cycle_min_ms: i64,
     /// A partition younger than this is not merged.
     pub age_min_ms: i64,
@@ -161,11 +167,11 @@ impl Default for MergeSettings {
     fn default() -> Self {
         Self {
             enabled: true,
-            utilisation_max: 0.5,
-            quantile: Quantile::Q99,
+            utilisation_max: 0.75,
+            quantile: Quantile::Q90,
             payback_ms: 2 * 3_600_000,
-            cycle_min_ms: 20 * 3_600_000,
-            age_min_ms: 3_600_000,
+            cycle_min_ms: 3 * 3_600_000,
+            age_min_ms: 30 * 60_000,
             partitions_min: 1,
             sources_max: 8,
         }
@@ -180,12 +186,22 @@ pub struct FloorSettings {
     pub utilisation: f64,
     /// A partition younger than this is left alone: its load is not known yet.
     pub age_min_ms: i64,
-    /// With burst credit left, wait until it would run out within this many action durations.
+    /// With burst credit left, wait until it would run out within this many action durations …
     pub durations_ahead: f64,
+    /// … or within this time: what is divided while there is credit leaves some to the new partitions,
+    /// which begin with cold caches under a load that may still be rising.
+    pub ahead_ms: i64,
+}
+
+impl FloorSettings {
+    /// How long before burst credit runs out something is done, if an action takes `duration_ms`.
+    pub fn ahead_s(&self, duration_ms: i64) -> f64 {
+        (self.durations_ahead * duration_ms as f64).max(self.ahead_ms as f64) / 1000.0
+    }
 }
 
 impl Default for FloorSettings {
     fn default() -> Self {
-        Self { utilisation: 1.0, age_min_ms: 10_000, durations_ahead: 3.0 }
+        Self { utilisation: 1.0, age_min_ms: 10_000, durations_ahead: 3.0, ahead_ms: 60_000 }
     }
 }

@@ -1,6 +1,6 @@
 //! Views made up for the tests of this crate.
 
-use crate::view::{CellView, Limits, PartitionView, TableView};
+use crate::view::{Beside, CellView, Limits, PartitionView, TableView};
 use bytes::Bytes;
 use forecast::{Abstention, Forecast, ModelKind, Outlook, RecentError, Step};
 use types::{KeyRange, PartitionId, TableId, Units};
@@ -91,6 +91,7 @@ pub(crate) fn partition_in(id: u64, range: KeyRange, full: f64) -> PartitionView
         throttled_now: 0.0,
         read: certain(0.0),
         write: certain(write),
+        beside: Beside::default(),
         cells: cells(&range, &[write / 16.0; 16]),
         range,
         size_bytes: 1 << 20,

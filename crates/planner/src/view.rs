@@ -5,7 +5,7 @@
 //! (throttled requests included, retries not). Views are built by [`crate::controller`].
 
 use crate::load::larger;
-use forecast::{Forecast, Outlook, Quantile};
+use forecast::{Forecast, Outlook, Quantile, StoredOutlook};
 use serde::{Deserialize, Serialize};
 use types::{KeyRange, PartitionId, TableId, Units};
 
@@ -83,11 +83,14 @@ pub struct PartitionView {
     pub read: Outlook,
     /// What the write forecaster says.
     pub write: Outlook,
+    /// What else is forecast of it.
+    #[serde(flatten)]
+    pub beside: Beside,
     /// The pieces it can be cut into, in key order; they tile its range.
     pub cells: Vec<CellView>,
     /// Stored bytes.
     pub size_bytes: u64,
-    /// Stored bytes expected at the end of the horizon.
+    /// Stored bytes expected at the end of the horizon, at the decision quantile; not less than now.
     pub forecast_size_bytes: u64,
     /// The share of recent load that goes to its most loaded key.
     pub top_key_share: f64,
@@ -95,6 +98,19 @@ pub struct PartitionView {
     pub created_ms: i64,
     /// When this range or part of it was last merged, if it was divided again since.
     pub merged_ms: Option<i64>,
+}
+
+/// What is forecast of a partition beside its rates. A field that an older record does not have is
+/// "not looked at yet".
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Beside {
+    /// Bytes read or written per request; bins without requests say nothing.
+    pub bytes_per_request: Outlook,
+    /// Read and write units of the busiest second of each bin.
+    pub peak_units: Outlook,
+    /// Stored bytes at the end of each step.
+    pub stored_bytes: StoredOutlook,
 }
 
 /// One interval of the key axis inside a partition.
@@ -156,4 +172,17 @@ impl PartitionView {
     fn kinds(&self) -> impl Iterator<Item = &Forecast> {
         [&self.read, &self.write].into_iter().filter_map(Outlook::forecast)
     }
+}
+
+/// Whether no boundary divides a range: it is one hash wide, or one key.
+pub fn is_single_key(range: &KeyRange) -> bool {
+    let Some(end) = &range.end else { return false };
+    let start = range.start.as_ref();
+    let next_key = end.len() == start.len() + 1 && end.starts_with(start) && end.ends_with(&[0]);
+    let number = |key: &[u8]| <[u8; 8]>::try_from(key).map(u64::from_be_bytes);
+    let next_hash = match (number(start), number(end)) {
+        (Ok(start), Ok(end)) => end - start <= 1,
+        _ => false,
+    };
+    next_key || next_hash
 }

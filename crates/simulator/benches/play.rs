@@ -26,10 +26,11 @@ fn growth(c: &mut Criterion) {
     let settings = PlaySettings::default();
     let mut group = c.benchmark_group("static, one week, by partitions");
     let week = case(1);
-    let bank = Bank::new(&week.matrix, week.start_ms, &settings.controller.forecast);
+    let bank =
+        Bank::new(&week.matrix, week.start_ms, &settings.controller).expect("the settings fit");
     for partitions in [8, 64, 256] {
         group.bench_function(BenchmarkId::from_parameter(partitions), |b| {
-            let even = Case::even(partitions);
+            let even = week.even(partitions);
             b.iter(|| black_box(play(&week, &even, &settings, &bank, Sight::Present, Static)));
         });
     }
@@ -37,7 +38,8 @@ fn growth(c: &mut Criterion) {
     let mut group = c.benchmark_group("predictive after the forecasting pass, by weeks");
     for weeks in [1, 2] {
         let case = case(weeks);
-        let bank = Bank::new(&case.matrix, case.start_ms, &settings.controller.forecast);
+        let bank =
+            Bank::new(&case.matrix, case.start_ms, &settings.controller).expect("the settings fit");
         let play = || run(PolicyName::Predictive, &case, &settings, &bank, &Curve::default());
         play().expect("it plays");
         group.bench_function(BenchmarkId::from_parameter(weeks), |b| b.iter(|| black_box(play())));

@@ -1,16 +1,17 @@
 //! What `foreshard simulate` prints, without building the store; and what each part of it costs.
 //!
-//! `cargo run --release -p simulator --example evaluate -- WORKLOADS|trace:FILE|rates:FILE [POLICIES [SEEDS [ACTION_S [BURST_S [FIRST_SEED]]]]]`
+//! `cargo run --release -p simulator --example evaluate -- WORKLOADS|trace:FILE|rates:FILE|matrix:FILE [POLICIES [SEEDS [ACTION_S [BURST_S [FIRST_SEED]]]]]`
 //!
 //! With `TIMES` in the environment it prints the CPU seconds per policy and week of one table instead
 //! (and with `DECISIONS` also every decision), with `COSTS` the advantage of predicting by action length.
+//! `PLANNER` holds settings of our planner as JSON, such as `{"merge":{"utilisation_max":0.6}}`.
 //! With `RESUME=DIR` results are kept there, and what is there is not played again.
 
 use simulator::case::Case;
 use simulator::evaluate::{Plan, Source, costs, evaluate, play_case};
 use simulator::minutes::{Bank, PlaySettings};
 use simulator::policies::{self, PolicyName};
-use simulator::recording::Recording;
+use simulator::recording::{Recording, Span};
 use simulator::report::html;
 use simulator::report::table::{GroupBy, tables};
 use simulator::workloads;
@@ -22,8 +23,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let sources = sources(&given(0, "all"));
     let mut settings = PlaySettings::default();
-    settings.action.duration_ms = (given(3, "1").parse::<f64>()? * 1000.0) as i64;
+    if let Some(seconds) = arguments.get(3) {
+        settings.action = settings.action.lasting((seconds.parse::<f64>()? * 1000.0) as i64);
+    }
     settings.burst_s = given(4, "300").parse()?;
+    if let Ok(planner) = std::env::var("PLANNER") {
+        settings.planner = serde_json::from_str(&planner)?;
+    }
     let plan = Plan {
         sources,
         first_seed: given(5, "1").parse()?,
@@ -50,14 +56,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Workloads by name, or one file after `trace:` or `rates:`.
+/// Workloads by name, or one file after `trace:`, `rates:` or `matrix:`.
 fn sources(names: &str) -> Vec<Source> {
-    let recorded = |recording| vec![Source::Recorded(recording, 14)];
+    let span = Span { days_max: 14, history_ms: None };
+    let recorded = |recording| vec![Source::Recorded(recording, span)];
     if let Some(file) = names.strip_prefix("trace:") {
         return recorded(Recording::Trace(file.into()));
     }
     if let Some(file) = names.strip_prefix("rates:") {
         return recorded(Recording::Rates(file.into()));
+    }
+    if let Some(file) = names.strip_prefix("matrix:") {
+        return recorded(Recording::Matrix(file.into()));
     }
     let wanted = |name: &&str| names == "all" || names.split(',').any(|given| given == *name);
     let found = workloads::ALL.iter().filter(|generator| wanted(&generator.name));
@@ -99,7 +109,7 @@ fn times(plan: &Plan) -> Result<(), Box<dyn std::error::Error>> {
 
 /// What ours costs once all forecasts have been made, which policies share.
 fn shared_pass(case: &Case, plan: &Plan, weeks: f64) -> Result<(), Box<dyn std::error::Error>> {
-    let bank = Bank::new(&case.matrix, case.start_ms, &plan.settings.controller.forecast);
+    let bank = Bank::new(&case.matrix, case.start_ms, &plan.settings.controller)?;
     for what in ["forecasting pass and predictive", "predictive after it"] {
         let begun = cpu_seconds()?;
         policies::run(

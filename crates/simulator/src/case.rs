@@ -3,11 +3,13 @@
 //! **The table.** Generated workloads meet DynamoDB's partitions (1,000 write and 3,000 read units per
 //! second). A recording has whatever rate it has, so its partitions are sized by it, from its history
 //! alone: the [`PEAK_QUANTILE`] of the history's five-minute rates fills [`PEAK_PARTITIONS`] partitions,
-//! reads and writes each. Every policy that may change the table begins with what an operator would
-//! have chosen for the mean of the last week of history, in even parts.
+//! reads and writes each. A matrix that a service exported says itself what its partitions serve. Every policy
+//! that may change the table begins with what an operator would have chosen for the mean of the last week
+//! of history, in even parts; or, where the export says so, with the partitions that the table had.
 
 use crate::error::SimulatorError;
 use crate::matrix::{CELLS, HISTORY_BIN_MINUTES, Kind, LoadMatrix};
+use crate::recording::{Recorded, Span};
 use crate::workloads::{Generator, HISTORY_DAYS, Stratum};
 use ::workload::HISTORY_BIN_MS;
 use planner::load::utilisation;
@@ -44,6 +46,8 @@ pub struct Case {
     pub end_ms: i64,
     /// What each partition serves, per second.
     pub capacity: Units,
+    /// The first cells of the partitions that the table had when play begins, if that is on record.
+    pub divided: Option<Vec<usize>>,
 }
 
 impl Case {
@@ -57,29 +61,40 @@ impl Case {
             start_ms: matrix.start_ms() + HISTORY_DAYS * DAY_MS,
             end_ms: matrix.end_ms(),
             capacity: DYNAMODB_CAPACITY,
+            divided: None,
             matrix,
         }
     }
 
-    /// A recording: at most four weeks of it are history, at least half of it is played, and at most
-    /// `days_max` days are.
+    /// A recording: unless the span says otherwise at most four weeks of it are history and at least
+    /// half of it is played; at most the span's days are.
     pub fn recorded(
         workload: String,
         seed: u64,
-        mut matrix: LoadMatrix,
-        days_max: i64,
+        recorded: Recorded,
+        span: Span,
     ) -> Result<Self, SimulatorError> {
+        let Recorded { mut matrix, capacity, maps, .. } = recorded;
         let length_ms = matrix.end_ms() - matrix.start_ms();
-        let history_ms = (length_ms / 2).min(HISTORY_DAYS * DAY_MS) / HISTORY_BIN_MS;
+        let longest_ms = (length_ms / 2).min(HISTORY_DAYS * DAY_MS);
+        let history_ms = span.history_ms.unwrap_or(longest_ms) / HISTORY_BIN_MS;
         let start_ms = matrix.start_ms() + history_ms * HISTORY_BIN_MS;
-        let end_ms = matrix.end_ms().min(start_ms + days_max * DAY_MS);
+        let end_ms = matrix.end_ms().min(start_ms + span.days_max * DAY_MS);
         if history_ms == 0 || end_ms <= start_ms {
             return Err(SimulatorError::NoEvents("for ten minutes, five of them as history"));
         }
         matrix.cut(end_ms);
-        let capacity = capacity(&matrix, start_ms);
-        let stratum = Stratum::Real;
-        Ok(Self { workload, stratum, seed, matrix, start_ms, end_ms, capacity })
+        let in_force = maps.into_iter().rfind(|(at_ms, _)| *at_ms <= start_ms);
+        Ok(Self {
+            workload,
+            stratum: Stratum::Real,
+            seed,
+            start_ms,
+            end_ms,
+            capacity: capacity.unwrap_or_else(|| sized(&matrix, start_ms)),
+            divided: in_force.map(|(_, cells)| cells),
+            matrix,
+        })
     }
 
     /// The same case played on the week before it, with the history that was there then: what a
@@ -100,10 +115,16 @@ impl Case {
         (self.end_ms - self.start_ms) as f64 / 3_600_000.0
     }
 
+    /// The partitions that every policy begins with that may change them.
+    pub fn initial(&self) -> Vec<Range<usize>> {
+        let Some(firsts) = &self.divided else { return self.even(self.partitions_for_mean()) };
+        let ends = firsts.iter().skip(1).copied().chain([CELLS]);
+        firsts.iter().copied().zip(ends).map(|(first, end)| first..end).collect()
+    }
+
     /// The cells of each of `count` even partitions.
-    pub fn even(count: usize) -> Vec<Range<usize>> {
-        let count = count.clamp(1, CELLS);
-        (0..count).map(|i| i * CELLS / count..(i + 1) * CELLS / count).collect()
+    pub fn even(&self, count: usize) -> Vec<Range<usize>> {
+        even(self.matrix.cells_used(), count)
     }
 
     /// How many even partitions an operator would have chosen for the mean of the last week of
@@ -128,14 +149,21 @@ impl Case {
                     single || utilisation(load, self.capacity) <= 1.0
                 })
             };
-            Self::even(count).into_iter().all(fits)
+            self.even(count).into_iter().all(fits)
         };
         (self.partitions_for_mean()..CELLS).find(|&count| carries(count)).unwrap_or(CELLS)
     }
 }
 
-/// What a recording's partitions serve.
-fn capacity(matrix: &LoadMatrix, start_ms: i64) -> Units {
+/// The cells of each of `count` parts of the first `used` cells; the last one has the rest, too.
+pub(crate) fn even(used: usize, count: usize) -> Vec<Range<usize>> {
+    let count = count.clamp(1, used);
+    let end = |part: usize| if part == count { CELLS } else { part * used / count };
+    (0..count).map(|part| part * used / count..end(part + 1)).collect()
+}
+
+/// What a recording's partitions serve, by its history.
+fn sized(matrix: &LoadMatrix, start_ms: i64) -> Units {
     let bins = matrix.minute_at(start_ms) / HISTORY_BIN_MINUTES;
     let loads: Vec<Units> = (0..bins).map(|bin| matrix.history_load(bin, 0..CELLS)).collect();
     let quantile = |kind: Kind| {
@@ -164,14 +192,27 @@ mod tests {
 
     #[test]
     fn a_recording_is_divided_into_history_and_play() {
-        let case = Case::recorded("r".into(), 1, steps(&[8.0, 16.0, 8.0, 4.0]), 100).unwrap();
+        let recorded =
+            |loads: &[f32], span| Case::recorded("r".into(), 1, steps(loads).into(), span);
+        let span = Span { days_max: 100, history_ms: None };
+        let case = recorded(&[8.0, 16.0, 8.0, 4.0], span).unwrap();
         assert_eq!((case.start_ms, case.end_ms), (600_000, 1_200_000));
         // The history's highest rate, 16, fills eight partitions.
         assert!((case.capacity.write - 2.0).abs() < 1e-6);
         // Its mean is 12 and an operator plans partitions three quarters full.
         assert_eq!(case.partitions_for_mean(), 8);
         assert_eq!(case.partitions_for_peak(), 8);
-        assert!(Case::recorded("r".into(), 1, steps(&[8.0]), 100).is_err());
+        let longer = Span { history_ms: Some(900_000), ..span };
+        let start_ms = recorded(&[8.0, 16.0, 8.0, 4.0], longer).map(|case| case.start_ms);
+        assert_eq!(start_ms.unwrap(), 900_000);
+        assert!(recorded(&[8.0], span).is_err());
+    }
+
+    #[test]
+    fn fewer_cells_are_divided_evenly_and_the_last_part_has_the_rest() {
+        assert_eq!(even(CELLS, 2), [0..128, 128..CELLS]);
+        assert_eq!(even(64, 4), [0..16, 16..32, 32..48, 48..CELLS]);
+        assert_eq!(even(3, 8), [0..1, 1..2, 2..CELLS]);
     }
 
     #[test]

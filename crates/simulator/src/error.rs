@@ -30,6 +30,14 @@ pub enum SimulatorError {
         /// Why not.
         source: std::io::Error,
     },
+    /// A file of measured costs cannot be read.
+    #[error("costs file {}: {why}", path.display())]
+    Costs {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why not; names the field, if it is one.
+        why: String,
+    },
     /// The trace holds nothing in the time that is asked for.
     #[error("the trace has no events {0}")]
     NoEvents(&'static str),

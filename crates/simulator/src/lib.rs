@@ -11,11 +11,12 @@
 //! [`case`] (load by minute and cell, generated or recorded, and the table it meets), [`minutes`],
 //! [`policies`], [`evaluate`] (all of it on many cases, with intervals), [`report`] (tables, JSON, a
 //! page). The same input and seed give the same report to the byte. What it is not: a model of the
-//! engine. What actions cost is told to it.
+//! engine. What actions cost is told to it ([`costs`]: as measured).
 
 pub mod amplify;
 pub mod case;
 mod clients;
+pub mod costs;
 mod error;
 pub mod evaluate;
 pub mod matrix;
@@ -32,6 +33,7 @@ pub mod workload;
 pub mod workloads;
 
 pub use amplify::Amplification;
+pub use costs::MeasuredCosts;
 pub use error::SimulatorError;
 pub use report::{Report, Run};
 pub use scenario::{OnlineRetail, Scenario};

@@ -49,6 +49,8 @@ pub struct LoadMatrix {
     /// How many units a request takes, per kind: what throttled requests are counted with.
     units_per_request: Units,
     single_key: Vec<bool>,
+    /// How many cells, from the first on, keys can lie in.
+    cells_used: usize,
 }
 
 impl LoadMatrix {
@@ -60,6 +62,7 @@ impl LoadMatrix {
             loads: [Vec::new(), Vec::new()],
             units_per_request: Units { read: 1.0, write: 1.0 },
             single_key: vec![false; CELLS],
+            cells_used: CELLS,
         }
     }
 
@@ -131,6 +134,17 @@ impl LoadMatrix {
     pub fn set_units_per_request(&mut self, units: Units) {
         let positive = |units: f64| if units > 0.0 { units } else { 1.0 };
         self.units_per_request = Units { read: positive(units.read), write: positive(units.write) };
+    }
+
+    /// How many cells, from the first on, keys can lie in; a table that was counted in fewer cells than
+    /// there are has nothing in the rest.
+    pub fn cells_used(&self) -> usize {
+        self.cells_used
+    }
+
+    /// Says that keys lie in the first `cells` cells only.
+    pub fn set_cells_used(&mut self, cells: usize) {
+        self.cells_used = cells.clamp(1, CELLS);
     }
 
     /// Whether a cell holds a single key, so that nothing divides it.

@@ -1,4 +1,4 @@
-//! Recordings as load matrices: key traces and rates files.
+//! Recordings as load matrices: key traces, rates files and what a service exports.
 //!
 //! **A key trace** is counted by minute and by the cell that each key's hash falls into. Every request
 //! costs one unit, whatever size it states: files state sizes in units of their own. A request of
@@ -7,16 +7,22 @@
 //! hashed keys lie (log-normal weights, sigma .3), as writes; steps longer than a minute are
 //! interpolated linearly between their middles, shorter ones are averaged.
 //!
+//! **A matrix** says how much and where, in cells of its own, which are taken as they are (`exported`).
+//!
 //! **The seed** says where keys lie: with seed 1 where the service would put them, with another where
 //! it would if each name were another.
 
 use crate::error::SimulatorError;
 use crate::matrix::{CELLS, Kind, LoadMatrix, MINUTE_MS, cell_of_key};
 use crate::workloads::{HISTORY_DAYS, hashed_weights};
-use ::workload::{Rates, TraceEvent, TraceReader, WorkloadError, read_rates};
+use ::workload::{Rates, TraceEvent, TraceReader, WorkloadError, read_matrix, read_rates};
+use bytes::Bytes;
+use serde::Serialize;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use types::{KeyValue, storage_key};
+use types::{KeyValue, Units, storage_key};
+
+mod exported;
 
 /// How many days a trace without a clock is played over.
 pub const PACED_DAYS: i64 = 7;
@@ -29,24 +35,62 @@ pub enum Recording {
     Trace(PathBuf),
     /// How many in each step.
     Rates(PathBuf),
+    /// How many in each step and cell: what `foreshard workload export` writes.
+    Matrix(PathBuf),
+}
+
+/// What of a recording is played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Span {
+    /// At most so many days are played.
+    pub days_max: i64,
+    /// So much of the beginning is history; if that is not said, half of the recording and at most four
+    /// weeks.
+    pub history_ms: Option<i64>,
+}
+
+/// What a file says.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// Demand.
+    pub matrix: LoadMatrix,
+    /// What a partition of the table served, per second.
+    pub capacity: Option<Units>,
+    /// The first cells of the table's partitions, by the moment from which on they were in force.
+    pub maps: Vec<(i64, Vec<usize>)>,
+    /// The first key of each cell, where the file's cells are not the even ones.
+    pub cell_keys: Vec<Bytes>,
+}
+
+impl From<LoadMatrix> for Recorded {
+    fn from(matrix: LoadMatrix) -> Self {
+        Self { matrix, capacity: None, maps: Vec::new(), cell_keys: Vec::new() }
+    }
 }
 
 impl Recording {
     /// What it is called: the file's name up to the first dot.
     pub fn name(&self) -> String {
-        let (Self::Trace(path) | Self::Rates(path)) = self;
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = self.path().file_name().map(|name| name.to_string_lossy().into_owned());
         let name = name.unwrap_or_default();
         name.split('.').next().unwrap_or_default().to_string()
     }
 
-    /// Reads it, as far as it is needed to play `days_max` days after the history.
-    pub fn read(&self, seed: u64, days_max: i64) -> Result<LoadMatrix, SimulatorError> {
+    /// The file.
+    pub fn path(&self) -> &Path {
+        let (Self::Trace(path) | Self::Rates(path) | Self::Matrix(path)) = self;
+        path
+    }
+
+    /// Reads it, as far as it is needed for the span.
+    pub fn read(&self, seed: u64, span: Span) -> Result<Recorded, SimulatorError> {
         // A recording twice as long as the history has all of it; beyond that nothing is missing.
-        let needed_ms = (HISTORY_DAYS + days_max.max(HISTORY_DAYS)) * DAY_MS;
+        let history_ms = (HISTORY_DAYS * DAY_MS).max(span.history_ms.unwrap_or(0));
+        let needed_ms = history_ms + span.days_max.max(HISTORY_DAYS) * DAY_MS;
         match self {
-            Self::Trace(path) => read_trace(path, seed, needed_ms),
-            Self::Rates(path) => Ok(spread_rates(&read_rates(path)?, seed, needed_ms)),
+            Self::Trace(path) => Ok(read_trace(path, seed, needed_ms)?.into()),
+            Self::Rates(path) => Ok(spread_rates(&read_rates(path)?, seed, needed_ms).into()),
+            Self::Matrix(path) => exported::recorded(&read_matrix(path)?, needed_ms),
         }
     }
 }
@@ -98,8 +142,19 @@ fn counted(
 
 /// The cell that a partition key's hash falls into.
 fn cell_of(key: &str, seed: u64) -> usize {
+    if let (1, Some(byte)) = (seed, storage_key_byte(key)) {
+        return usize::from(byte);
+    }
     let name = if seed == 1 { key.to_string() } else { format!("{key}#{seed}") };
     cell_of_key(&storage_key::partition_hash(&KeyValue::S(name)).to_be_bytes())
+}
+
+/// The first byte of a key that is written as a storage key in hash order: `0x` and at least the sixteen
+/// digits of a hash, as `foreshard workload export` writes it.
+fn storage_key_byte(key: &str) -> Option<u8> {
+    let digits = key.strip_prefix("0x").filter(|digits| digits.len() >= 16)?;
+    digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then_some(())?;
+    u8::from_str_radix(&digits[..2], 16).ok()
 }
 
 fn matrix_of(events: &[Counted], needed_ms: i64) -> Result<LoadMatrix, SimulatorError> {
@@ -170,6 +225,8 @@ pub fn requests(matrix: &LoadMatrix) -> f64 {
 mod tests {
     use super::*;
 
+    const FORTNIGHT: Span = Span { days_max: 14, history_ms: None };
+
     fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("some_trace.v2.csv");
@@ -183,7 +240,7 @@ mod tests {
                     600,store,a,900000,c\n601,unknown,a,,c\n700,store,b,1,c\n";
         let (_kept, path) = file(text);
         let recording = Recording::Trace(path);
-        let matrix = recording.read(1, 14).unwrap();
+        let matrix = recording.read(1, FORTNIGHT).unwrap().matrix;
         assert_eq!(recording.name(), "some_trace");
         assert_eq!((matrix.start_ms(), matrix.minutes()), (600_000, 2));
         let cell = cell_of("a", 1);
@@ -195,11 +252,21 @@ mod tests {
     }
 
     #[test]
+    fn storage_keys_lie_where_they_lie() {
+        assert_eq!(cell_of("0x40ffffffffffffff0061", 1), 0x40);
+        assert_ne!(cell_of("0x40ffffffffffffff0061", 2), cell_of("0x40ffffffffffffff0061", 3));
+        for name in ["0x40", "0x40fffffffffffffg", "40ffffffffffffffff"] {
+            let hash = storage_key::partition_hash(&KeyValue::S(name.into()));
+            assert_eq!(cell_of(name, 1), usize::from(hash.to_be_bytes()[0]), "{name} is a name");
+        }
+    }
+
+    #[test]
     fn without_a_clock_it_is_steady() {
         let mut text = "seq,op,key,size,client\n".to_string();
         (0..70_000).for_each(|i| text.push_str(&format!("{i},retrieve,{},,\n", i % 97)));
         let (_kept, path) = file(&text);
-        let matrix = Recording::Trace(path).read(1, 14).unwrap();
+        let matrix = Recording::Trace(path).read(1, FORTNIGHT).unwrap().matrix;
         assert_eq!(matrix.minutes() as i64, PACED_DAYS * 1_440);
         let per_day = |day: usize| {
             let minutes = day * 1_440..(day + 1) * 1_440;
@@ -212,7 +279,7 @@ mod tests {
     #[test]
     fn rates_keep_their_sum_and_are_interpolated() {
         let (_kept, path) = file("timestamp_unix_s,requests\n0,600\n600,1200\n1200,600\n");
-        let matrix = Recording::Rates(path).read(1, 14).unwrap();
+        let matrix = Recording::Rates(path).read(1, FORTNIGHT).unwrap().matrix;
         assert_eq!(matrix.minutes(), 30);
         let rate = |minute| matrix.load(minute, 0..CELLS).write;
         assert!((rate(0) - 1.0).abs() < 1e-4, "before the first middle");
@@ -226,15 +293,16 @@ mod tests {
         (0..400).for_each(|day| text.push_str(&format!("{},100\n", day * 86_400)));
         let (_kept, path) = file(&text);
         let recording = Recording::Rates(path);
-        assert_eq!(recording.read(1, 14).unwrap().minutes(), 56 * 1_440);
-        assert_eq!(recording.read(1, 40).unwrap().minutes(), 68 * 1_440);
+        assert_eq!(recording.read(1, FORTNIGHT).unwrap().matrix.minutes(), 56 * 1_440);
+        let longer = Span { days_max: 40, history_ms: None };
+        assert_eq!(recording.read(1, longer).unwrap().matrix.minutes(), 68 * 1_440);
     }
 
     #[test]
     fn fast_rates_are_averaged() {
         let (_kept, path) =
             file("timestamp_unix_s,requests\n0,10\n20,20\n40,60\n60,5\n80,5\n100,5\n");
-        let matrix = Recording::Rates(path).read(1, 14).unwrap();
+        let matrix = Recording::Rates(path).read(1, FORTNIGHT).unwrap().matrix;
         let rate = |minute| matrix.load(minute, 0..CELLS).write;
         assert!((rate(0) - 1.5).abs() < 1e-4 && (rate(1) - 0.25).abs() < 1e-4);
     }

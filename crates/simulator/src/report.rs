@@ -32,6 +32,9 @@ pub struct Report {
     pub partitions_max: usize,
     /// Partitions at the end.
     pub partitions_end: usize,
+    /// Writes that came while a cutover held them: they were served, but later.
+    #[serde(default)]
+    pub held_writes: u64,
     /// Actions that were carried out.
     pub actions: Actions,
     /// Actions without which the load would have stayed under capacity.

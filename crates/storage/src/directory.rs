@@ -1,18 +1,21 @@
 //! The data directory: one process at a time, on a file system that can do what we need.
 //!
-//! Everything below it is reached through `object_store`, and a bucket can take its place; what is
+//! Everything below it is an object ([`local`](crate::local)), and a bucket can take its place; what is
 //! special about local files (the lock, leftovers of a kill, syncing directories) is here, and is
-//! nothing for a bucket.
+//! nothing for a bucket. A simulated disk can take the place of the file system; it needs no lock.
 
 use crate::catalog::CATALOG;
 use crate::error::{Result, StorageError};
 use crate::layer::Layer;
+use crate::local::tree::{Entry, RealTree, Tree, join};
+use crate::local::{LocalObjects, is_staging_name};
+use crate::settings::StorageSettings;
+use nodelog::{Disk, SimulatedDisk, Sync};
 use object_store::ObjectStore;
-use object_store::local::LocalFileSystem;
 use parking_lot::Mutex;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 const LOCK_FILE: &str = "LOCK";
@@ -23,34 +26,59 @@ const PROBE_LINK: &str = ".link-probe-2";
 #[derive(Debug)]
 pub(crate) struct DataDirectory {
     /// `None` for a bucket.
-    root: Option<PathBuf>,
+    local: Option<Local>,
     store: Arc<dyn ObjectStore>,
-    fsync: bool,
     lock: Mutex<Option<File>>,
+}
+
+/// Files that are a store.
+#[derive(Debug)]
+struct Local {
+    /// In words.
+    place: String,
+    tree: Arc<dyn Tree>,
+    objects: LocalObjects,
+    simulated: Option<Arc<SimulatedDisk>>,
 }
 
 impl DataDirectory {
     /// Creates the directory if need be, locks it, and clears what a killed process left behind.
     /// With `fsync`, what is written is on the disk before it is called written.
     pub(crate) fn open(root: &Path, fsync: bool) -> Result<Self> {
-        let context = || root.display().to_string();
-        fs::create_dir_all(root).map_err(StorageError::io(context()))?;
+        let place = root.display().to_string();
+        fs::create_dir_all(root).map_err(StorageError::io(&place))?;
         let lock = lock(root)?;
         require_hard_links(root)?;
-        let swept = sweep_staging_files(root).map_err(StorageError::io(context()))?;
+        let tree = Arc::new(RealTree::new(root, fsync));
+        Self::over(place, tree, None, Some(lock))
+    }
+
+    /// A simulated disk in the place of a directory.
+    pub(crate) fn simulated(disk: &Arc<SimulatedDisk>) -> Result<Self> {
+        let tree: Arc<dyn Tree> = Arc::new(disk.clone());
+        Self::over("a simulated disk".to_owned(), tree, Some(disk.clone()), None)
+    }
+
+    fn over(
+        place: String,
+        tree: Arc<dyn Tree>,
+        simulated: Option<Arc<SimulatedDisk>>,
+        lock: Option<File>,
+    ) -> Result<Self> {
+        let remove = |path: &str| tree.remove(path);
+        let swept = for_staging_files(&*tree, "", &remove).map_err(StorageError::io(&place))?;
         if swept > 0 {
-            tracing::info!(directory = %root.display(), swept, "removed unfinished files");
+            tracing::info!(directory = place, swept, "removed unfinished files");
         }
-        let store = LocalFileSystem::new_with_prefix(root)
-            .map_err(StorageError::store(context()))?
-            .with_fsync(fsync);
-        let (store, lock) = (Arc::new(store), Mutex::new(Some(lock)));
-        Ok(Self { root: Some(root.to_owned()), store, fsync, lock })
+        let objects = LocalObjects::new(tree.clone());
+        let (store, lock) = (Arc::new(objects.clone()), Mutex::new(lock));
+        let local = Some(Local { place, tree, objects, simulated });
+        Ok(Self { local, store, lock })
     }
 
     /// A bucket in the place of a directory.
     pub(crate) fn bucket(store: Arc<dyn ObjectStore>) -> Self {
-        Self { root: None, store, fsync: false, lock: Mutex::new(None) }
+        Self { local: None, store, lock: Mutex::new(None) }
     }
 
     /// The same, with something between it and its users.
@@ -62,12 +90,7 @@ impl DataDirectory {
     /// Whether an operation that was reported as failed may still take effect later: a request to a
     /// bucket may be on its way. On local files, an operation that has returned is over.
     pub(crate) fn is_bucket(&self) -> bool {
-        self.root.is_none()
-    }
-
-    /// Where `path` is on the disk, if what is there has to be forced.
-    fn forced(&self, path: &str) -> Option<PathBuf> {
-        self.root.as_ref().filter(|_| self.fsync).map(|root| root.join(path))
+        self.local.is_none()
     }
 
     /// The directory as an object store.
@@ -75,12 +98,39 @@ impl DataDirectory {
         &self.store
     }
 
+    /// Whether there is anything below `path`.
+    pub(crate) fn exists(&self, path: &str) -> bool {
+        self.local.as_ref().is_some_and(|local| local.tree.entries(path).is_ok())
+    }
+
+    /// The directory `path` for a log, made if it does not exist.
+    pub(crate) fn log_disk(
+        &self,
+        path: &str,
+        settings: &StorageSettings,
+    ) -> io::Result<Arc<dyn Disk>> {
+        let Some(disk) = self.local.as_ref().and_then(|local| local.simulated.as_ref()) else {
+            let sync = if settings.fsync { Sync::Forced } else { Sync::Skipped };
+            return Ok(Arc::new(nodelog::Files::open(&settings.directory.join(path), sync)?));
+        };
+        match disk.make_directory(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => disk.sync_names("")?,
+        }
+        Ok(Arc::new(disk.directory(path)))
+    }
+
+    /// Whether one thread does everything here, so that nothing may be left to others.
+    pub(crate) fn is_simulated(&self) -> bool {
+        self.local.as_ref().is_some_and(|local| local.simulated.is_some())
+    }
+
     /// Lets another process have the directory.
     pub(crate) fn unlock(&self) {
         if let Some(file) = self.lock.lock().take() {
             // Closing the file would do, but not if a process that was just forked still has it.
             if let Err(error) = file.unlock() {
-                tracing::warn!(directory = ?self.root, %error, "unlocking failed");
+                tracing::warn!(directory = ?self.local, %error, "unlocking failed");
             }
         }
     }
@@ -88,33 +138,31 @@ impl DataDirectory {
     /// Makes the directory entries below `path` survive a power cut. After a kill the newest
     /// entries may exist in the page cache only, and we are about to act on them.
     pub(crate) fn sync_tree(&self, path: &str) -> Result<()> {
-        let Some(path) = self.forced(path) else {
-            return Ok(());
-        };
-        sync_directories(&path).map_err(StorageError::io(path.display().to_string()))
+        self.on_files(path, |local| sync_directories(&*local.tree, path))
     }
 
     /// Makes the entries of one directory survive a power cut. Blocks.
     pub(crate) fn sync_directory(&self, path: &str) -> Result<()> {
-        let Some(path) = self.forced(path) else {
-            return Ok(());
-        };
-        let synced = File::open(&path).and_then(|directory| directory.sync_all());
-        synced.map_err(StorageError::io(path.display().to_string()))
+        self.on_files(path, |local| local.tree.sync_directory(path))
     }
 
     /// Removes the directories below `path`, from which all files have been deleted.
     pub(crate) fn remove_empty(&self, path: &str) -> Result<()> {
-        let Some(root) = &self.root else {
+        self.on_files(path, |local| {
+            local.objects.forget_directory(path);
+            match remove_empty_directories(&*local.tree, path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                removed => removed,
+            }
+        })
+    }
+
+    /// Nothing for a bucket.
+    fn on_files(&self, path: &str, act: impl FnOnce(&Local) -> io::Result<()>) -> Result<()> {
+        let Some(local) = &self.local else {
             return Ok(());
         };
-        let path = root.join(path);
-        match remove_empty_directories(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(StorageError::io(path.display().to_string())(error))
-            }
-            _ => Ok(()),
-        }
+        act(local).map_err(StorageError::io(format!("{}/{path}", local.place)))
     }
 }
 
@@ -177,57 +225,45 @@ fn require_hard_links(root: &Path) -> Result<()> {
     })
 }
 
-/// Removes the `name#1` files in which `object_store` prepares its writes.
-fn sweep_staging_files(directory: &Path) -> io::Result<u64> {
-    for_staging_files(directory, &|path| fs::remove_file(path))
-}
-
-/// How many of them there are.
+/// How many files there are in which writes were being prepared.
 pub(crate) fn count_staging_files(directory: &Path) -> io::Result<u64> {
-    for_staging_files(directory, &|_| Ok(()))
+    for_staging_files(&RealTree::new(directory, false), "", &|_| Ok(()))
 }
 
-fn for_staging_files(directory: &Path, act: &dyn Fn(&Path) -> io::Result<()>) -> io::Result<u64> {
+fn for_staging_files(
+    tree: &dyn Tree,
+    directory: &str,
+    act: &dyn Fn(&str) -> io::Result<()>,
+) -> io::Result<u64> {
     let mut count = 0;
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            count += for_staging_files(&entry.path(), act)?;
-        } else if entry.file_name().to_str().is_some_and(is_staging_name) {
-            act(&entry.path())?;
+    for Entry { name, is_directory } in tree.entries(directory)? {
+        let path = join(directory, &name);
+        if is_directory {
+            count += for_staging_files(tree, &path, act)?;
+        } else if is_staging_name(&name) {
+            act(&path)?;
             count += 1;
         }
     }
     Ok(count)
 }
 
-fn is_staging_name(name: &str) -> bool {
-    name.split_once('#')
-        .is_some_and(|(_, tail)| !tail.is_empty() && tail.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-fn sync_directories(directory: &Path) -> io::Result<()> {
-    let entries = match fs::read_dir(directory) {
+fn sync_directories(tree: &dyn Tree, directory: &str) -> io::Result<()> {
+    let entries = match tree.entries(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         entries => entries?,
     };
-    for entry in entries {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            sync_directories(&entry.path())?;
-        }
+    for entry in entries.iter().filter(|entry| entry.is_directory) {
+        sync_directories(tree, &join(directory, &entry.name))?;
     }
-    File::open(directory)?.sync_all()
+    tree.sync_directory(directory)
 }
 
-fn remove_empty_directories(directory: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            remove_empty_directories(&entry.path())?;
-        }
+fn remove_empty_directories(tree: &dyn Tree, directory: &str) -> io::Result<()> {
+    for entry in tree.entries(directory)?.iter().filter(|entry| entry.is_directory) {
+        remove_empty_directories(tree, &join(directory, &entry.name))?;
     }
-    fs::remove_dir(directory)
+    tree.remove_directory(directory)
 }
 
 #[cfg(test)]

@@ -6,13 +6,15 @@
 
 use crate::error::{Result, StorageError};
 use crate::map::AXIS_END;
-use crate::settings::StorageSettings;
+use crate::settings::{Components, StorageSettings};
 use crate::wal::NodeWal;
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parking_lot::Mutex;
+use rand::rngs::StdRng;
+use rand::{RngCore, SeedableRng};
 use slatedb::admin::{Admin, AdminBuilder};
 use slatedb::compactor::CompactorBuilder;
 use slatedb::config::{
@@ -23,20 +25,25 @@ use slatedb::config::{
 use slatedb::db_cache::moka::{MokaCache, MokaCacheOptions};
 use slatedb::db_cache::{DbCache, SplitCache};
 use slatedb::{CheckpointCreateResult, CloneSourceSpec, Db, VersionedManifest};
-use slatedb_common::clock::{DefaultSystemClock, SystemClock};
 use std::collections::HashMap;
 use std::ops::Bound;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use types::{KeyRange, PartitionId, TableId};
 
+mod clock;
 mod compactions;
+mod counters;
 pub(crate) mod files;
 mod flushed_wal;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use clock::EngineClock;
+pub use counters::EngineCounter;
+
 use compactions::Compactions;
+use counters::EngineCounters;
 use flushed_wal::FlushedWal;
 
 /// Where the databases are, relative to the store's root.
@@ -72,14 +79,16 @@ pub(crate) struct Engine {
     settings: Settings,
     compactor: CompactorOptions,
     compactions: Arc<Compactions>,
-    /// One for all databases, which goes on evenly from the start of the process: a database refuses
-    /// to write, and closes, if its clock is behind a stamp that it has got from its parent.
-    clock: Arc<dyn SystemClock>,
+    /// One for all databases.
+    clock: Arc<EngineClock>,
+    /// Where its databases get their chance from, if that has to be repeatable.
+    seeds: Option<Mutex<StdRng>>,
     /// The log of all databases; `None` if each has its own.
     wal: Option<NodeWal>,
     /// Those that are open with the node log, for its [keeper](crate::wal::keeper).
     open: Mutex<HashMap<Path, Weak<Db>>>,
     bucket: bool,
+    counters: Arc<EngineCounters>,
 }
 
 /// A database to clone from, as it was at a checkpoint.
@@ -114,6 +123,7 @@ impl Engine {
     pub(crate) fn new(
         store: Arc<dyn ObjectStore>,
         settings: &StorageSettings,
+        components: &Components,
         wal: Option<NodeWal>,
     ) -> Self {
         let meta_bytes = settings.cache_bytes / CACHE_META_PART;
@@ -132,11 +142,21 @@ impl Engine {
                 settings.poll(settings.compaction_poll_ms),
                 FlushLimits::new(settings),
             ),
-            clock: Arc::new(DefaultSystemClock::new()),
+            clock: Arc::new(EngineClock::new(components.started_ms)),
+            seeds: components
+                .disk
+                .as_ref()
+                .map(|_| Mutex::new(StdRng::seed_from_u64(components.seed))),
             wal,
             open: Mutex::default(),
             bucket: settings.store.is_some(),
+            counters: Arc::default(),
         }
+    }
+
+    /// What all databases have counted.
+    pub(crate) fn counters(&self) -> Vec<EngineCounter> {
+        self.counters.read()
     }
 
     /// The log of all databases, if they share one.
@@ -164,10 +184,14 @@ impl Engine {
             .with_settings(self.settings.clone())
             .with_compactor_builder(compactor)
             .with_system_clock(self.clock.clone())
-            .with_db_cache(self.cache.clone(), CACHE_SCOPE);
+            .with_db_cache(self.cache.clone(), CACHE_SCOPE)
+            .with_metrics_recorder(self.counters.clone());
+        if let Some(seed) = self.seed() {
+            builder = builder.with_seed(seed);
+        }
         if let Some(wal) = &self.wal {
             self.refuse_own_log(path).await?;
-            builder = builder.with_wal_writer(wal.writer(path)?);
+            builder = builder.with_wal_writer(wal.writer(path, self.clock.clone())?);
         }
         let opened = builder.build().await;
         let db = Arc::new(opened.map_err(StorageError::engine(format!("opening {path}")))?);
@@ -196,6 +220,19 @@ impl Engine {
                 ),
             }),
         }
+    }
+
+    /// Sees to it that the clock is not behind what a stored state of a database was stamped with.
+    pub(crate) async fn catch_up(&self, path: &Path, manifest: &VersionedManifest) -> Result<()> {
+        self.clock.catch_up(clock::newest_stamp(manifest));
+        let jobs = self.admin(path).read_compactions(None).await;
+        let jobs =
+            jobs.map_err(StorageError::engine(format!("reading the compactions of {path}")))?;
+        let jobs = jobs.iter().flat_map(|jobs| jobs.recent_compactions());
+        if let Some(newest) = jobs.map(|job| job.id().timestamp_ms()).max() {
+            self.clock.catch_up(newest as i64);
+        }
+        Ok(())
     }
 
     /// The newest stored manifest; `None` if there is no database at `path`.
@@ -236,7 +273,12 @@ impl Engine {
             return Err(StorageError::Invariant { object: child.to_string(), reason });
         };
         let builder = self.admin(child).create_clone_builder_from_source(first);
-        let builder = specs.fold(builder, |builder, spec| builder.with_source(spec));
+        // What pins the sources' files meanwhile ends by the same clock as everything else.
+        let builder = builder.with_system_clock(self.clock.clone());
+        let mut builder = specs.fold(builder, |builder, spec| builder.with_source(spec));
+        if let Some(seed) = self.seed() {
+            builder = builder.with_seed(seed);
+        }
         builder.with_wal_admin(Arc::new(FlushedWal)).build().await.map_err(failed())
     }
 
@@ -302,7 +344,15 @@ impl Engine {
 
     fn admin(&self, path: &Path) -> Admin {
         let builder = AdminBuilder::new(path.clone(), self.store.clone());
-        builder.with_system_clock(self.clock.clone()).build()
+        let builder = builder.with_system_clock(self.clock.clone());
+        match self.seed() {
+            Some(seed) => builder.with_seed(seed).build(),
+            None => builder.build(),
+        }
+    }
+
+    fn seed(&self) -> Option<u64> {
+        self.seeds.as_ref().map(|seeds| seeds.lock().next_u64())
     }
 }
 

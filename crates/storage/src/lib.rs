@@ -10,6 +10,7 @@
 //! wherever the process dies. How, is told from top to bottom in docs/storage.md.
 
 mod blobs;
+mod blocking;
 mod bucket;
 mod catalog;
 mod check;
@@ -20,6 +21,7 @@ mod faults;
 mod invariants;
 mod latch;
 mod layer;
+mod local;
 mod maintain;
 mod map;
 mod partition;
@@ -39,12 +41,13 @@ mod wal;
 pub use blobs::Blobs;
 pub use bucket::BucketEstimate;
 pub use check::{CheckCounts, CheckReport, Finding, Severity};
+pub use engine::EngineCounter;
 pub use error::{Result, StorageError};
 pub use faults::{FaultPoint, Faults, KillAt, NoFaults, Verdict};
 pub use layer::Layer;
 pub use maintain::MaintainReport;
 pub use map::{AXIS_END, PartitionInfo, PartitionMap};
-pub use nodelog::{LogMetrics, Powers};
+pub use nodelog::{LogMetrics, Powers, SimulatedDisk};
 pub use rekey::{NewOrder, Rekey, RekeyPhase, RekeyProgress, RekeyReport};
 pub use reslice::{PauseParts, Reslice, ResliceReport};
 pub use scan::{Direction, Scan};

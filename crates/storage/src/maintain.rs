@@ -31,7 +31,8 @@ use parking_lot::Mutex;
 use slatedb::VersionedManifest;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 use types::PartitionId;
 
 /// A quiet partition is compacted if one part in this many of its largest run lies beside it.

@@ -26,7 +26,7 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use object_store::path::Path;
 use slatedb::config::{DurabilityLevel, PutOptions, ReadOptions, WriteOptions};
-use slatedb::{Db, DbStatus, WriteBatch, WriteHandle};
+use slatedb::{CloseReason, Db, DbStatus, WriteBatch, WriteHandle};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -254,6 +254,27 @@ impl Partition {
             status.close_reason.is_some() || limits.have_room(&status.current_manifest)
         });
         waited.await.map(|_| ()).map_err(|_| StorageError::Closed)
+    }
+
+    /// Waits until the database is closed; true if it has closed itself, on an error that may pass.
+    pub(crate) fn stopped(&self) -> impl Future<Output = bool> + use<> {
+        let mut status = self.status.clone();
+        async move {
+            let closed = status.wait_for(|status| status.close_reason.is_some()).await;
+            closed.is_ok_and(|status| {
+                !matches!(status.close_reason, Some(CloseReason::Clean | CloseReason::Fenced))
+            })
+        }
+    }
+
+    /// Ends what may be left of a database that has stopped. Who still uses it gets errors.
+    pub(crate) async fn abandon(&self) {
+        if let Some(committer) = &self.committer {
+            committer.stop();
+        }
+        if let Err(error) = self.db.close().await {
+            tracing::debug!(partition = %self.path, %error, "closing a database that had stopped");
+        }
     }
 
     /// Sends readers to the successors from now on.

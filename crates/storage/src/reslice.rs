@@ -248,6 +248,7 @@ impl Attempt {
         let first = sources[0].id();
         let at = partitions.iter().position(|partition| partition.id() == first);
         let at = at.expect("only this workflow changes the routes");
+        table.watch_over(&cutover.children);
         partitions.splice(at..at + sources.len(), cutover.children);
         table.set_routes(Routes::new(table.id(), epoch, routes.order, partitions));
         for source in &sources {

@@ -13,7 +13,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 use slatedb::config::{DurabilityLevel, ScanOptions};
 use slatedb::{DbIterator, IterationOrder};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 use types::KeyRange;
 
 /// The order in which a scan reads.

@@ -8,6 +8,7 @@ use crate::error::{Result, StorageError};
 use crate::faults::{Faults, NoFaults};
 use crate::layer::Layer;
 use crate::wal;
+use nodelog::SimulatedDisk;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
@@ -228,12 +229,18 @@ pub struct Components {
     pub seed: u64,
     /// Put over the files, or the bucket; not over the node log.
     pub layer: Option<Arc<dyn Layer>>,
+    /// A disk in memory in the place of the data directory, for tests of power cuts. Then nothing is left
+    /// to other threads, and all chance comes from the seed.
+    pub disk: Option<Arc<SimulatedDisk>>,
+    /// The time of the start by the wall clock, milliseconds since 1970, in the place of the machine's:
+    /// files are stamped with it, and with what has passed since.
+    pub started_ms: Option<i64>,
 }
 
 impl Components {
     /// A clock and a seed, and no faults.
     pub fn new(clock: Arc<dyn Clock>, seed: u64) -> Self {
-        Self { clock, faults: Arc::new(NoFaults), seed, layer: None }
+        Self { clock, faults: Arc::new(NoFaults), seed, layer: None, disk: None, started_ms: None }
     }
 }
 

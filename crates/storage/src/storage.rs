@@ -4,7 +4,7 @@ use crate::blobs::Blobs;
 use crate::bucket;
 use crate::catalog::{CATALOG, Catalog, check_table_name};
 use crate::directory::DataDirectory;
-use crate::engine::Engine;
+use crate::engine::{Engine, EngineCounter};
 use crate::error::{Result, StorageError};
 use crate::faults::FaultPoint;
 use crate::map::AXIS_END;
@@ -19,7 +19,6 @@ use crate::wal::keeper::Keeper;
 use bytes::Bytes;
 use nodelog::LogMetrics;
 use std::sync::Arc;
-use tokio::runtime::Handle;
 use tokio::sync::{MutexGuard, watch};
 use types::{KeyRange, TableId};
 
@@ -69,7 +68,7 @@ impl Storage {
         let catalog = Catalog::open(context.clone(), now_ms, settings.log_kind()).await?;
         let store = directory.store().clone();
         let wal = open_log(&directory, &settings, &components).await?;
-        let engine = Arc::new(Engine::new(store.clone(), &settings, wal));
+        let engine = Arc::new(Engine::new(store.clone(), &settings, &components, wal));
         let shared = Arc::new(Shared {
             _keeper: engine.wal().map(|wal| Keeper::start(wal, &engine)),
             engine,
@@ -155,6 +154,11 @@ impl Storage {
         self.shared.engine.wal().map(NodeWal::metrics)
     }
 
+    /// What the engine has counted since the start, over all partitions.
+    pub fn engine_counters(&self) -> Vec<EngineCounter> {
+        self.shared.engine.counters()
+    }
+
     /// Small named objects for the crates above.
     pub fn blobs(&self) -> &Blobs {
         &self.blobs
@@ -207,23 +211,24 @@ impl Storage {
     }
 }
 
-/// Opens the data directory, or the bucket in its place.
+/// Opens the data directory, or what is in its place.
 async fn open_directory(
     settings: &StorageSettings,
     components: &Components,
 ) -> Result<Arc<DataDirectory>> {
-    let (settings, layer) = (settings.clone(), components.layer.clone());
-    let opening = tokio::task::spawn_blocking(move || {
-        let directory = match &settings.store {
-            Some(address) => DataDirectory::bucket(bucket::open(address)?),
-            None => DataDirectory::open(&settings.directory, settings.fsync)?,
-        };
-        Ok(Arc::new(match layer {
-            Some(layer) => directory.under(&*layer),
-            None => directory,
-        }))
-    });
-    opening.await.map_err(|_| StorageError::Closed)?
+    let directory = match (&settings.store, &components.disk) {
+        (Some(address), _) => DataDirectory::bucket(bucket::open(address)?),
+        (None, Some(disk)) => DataDirectory::simulated(disk)?,
+        (None, None) => {
+            let (root, fsync) = (settings.directory.clone(), settings.fsync);
+            let opening = tokio::task::spawn_blocking(move || DataDirectory::open(&root, fsync));
+            opening.await.map_err(|_| StorageError::Closed)??
+        }
+    };
+    Ok(Arc::new(match &components.layer {
+        Some(layer) => directory.under(&**layer),
+        None => directory,
+    }))
 }
 
 /// Opens the log that all databases share, if they do.
@@ -232,15 +237,10 @@ async fn open_log(
     settings: &StorageSettings,
     components: &Components,
 ) -> Result<Option<NodeWal>> {
-    if settings.log_kind() != LogKind::Node {
-        return Ok(None);
+    match settings.log_kind() {
+        LogKind::Node => NodeWal::open(directory, settings, components).await.map(Some),
+        LogKind::Engine => Ok(None),
     }
-    let (directory, settings) = (directory.clone(), settings.clone());
-    let (components, runtime) = (components.clone(), Handle::current());
-    let opening = tokio::task::spawn_blocking(move || {
-        NodeWal::open(directory, &settings, &components, runtime)
-    });
-    opening.await.map_err(|_| StorageError::Closed)?.map(Some)
 }
 
 /// The record of a new table whose partitions own `ranges`.

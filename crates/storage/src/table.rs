@@ -27,6 +27,7 @@ use types::{Clock, KeyRange, PartitionId, TableId};
 
 pub(crate) mod open;
 mod order;
+mod revive;
 
 pub use order::InOrder;
 pub(crate) use order::{Place, Previous};

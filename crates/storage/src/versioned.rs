@@ -30,7 +30,8 @@ use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// How many versions of an object are kept, the newest included.
 pub(crate) const VERSIONS_KEPT: u64 = 4;

@@ -19,20 +19,20 @@
 //! ([`StoreRecord`](crate::record::store::StoreRecord)), and a database that has log files of its
 //! own is refused here.
 
+use crate::blocking::Blocking;
 use crate::directory::DataDirectory;
-use crate::engine::{DATA, MANIFESTS};
+use crate::engine::{DATA, EngineClock, MANIFESTS};
 use crate::error::{Result, StorageError};
 use crate::settings::{Components, StorageSettings};
-use nodelog::{DatabaseName, Files, LogMetrics, LogSettings, NodeLog, Start, Sync};
+use nodelog::{DatabaseName, Disk, LogMetrics, LogSettings, NodeLog, Start};
 use object_store::path::Path;
+use parking_lot::Mutex;
 use slatedb::WriteHandle;
 use slatedb::wal::WriterInit;
-use std::io;
-use std::path::Path as FilePath;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::Handle;
-use tokio::time::timeout;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
 
 mod faults;
 pub(crate) mod keeper;
@@ -57,36 +57,48 @@ pub(crate) struct NodeWal {
     log: NodeLog,
     /// Where the databases are, if that is a local directory.
     directory: Option<Arc<DataDirectory>>,
+    blocking: Blocking,
+    /// The log's task, if it has no thread.
+    task: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
 impl NodeWal {
-    /// Opens the log of a store, or makes one if the store is new. Blocks.
-    pub(crate) fn open(
-        store: Arc<DataDirectory>,
+    /// Opens the log of a store, or makes one if the store is new.
+    pub(crate) async fn open(
+        store: &Arc<DataDirectory>,
         settings: &StorageSettings,
         components: &Components,
-        runtime: Handle,
     ) -> Result<Self> {
-        let directory = settings.directory.join(LOG);
-        let in_context = || StorageError::io(directory.display().to_string());
-        if settings.directory.join(DATA).exists()
-            && !has_segments(&directory).map_err(in_context())?
-        {
-            let reason = "the log of all databases is missing, and with it their newest writes";
-            return Err(StorageError::Corrupt { path: LOG.to_owned(), reason: reason.to_owned() });
-        }
-        let sync = if settings.fsync { Sync::Forced } else { Sync::Skipped };
-        let disk = Files::open(&directory, sync);
-        let disk = disk.map_err(in_context())?;
-        let hooks = faults::FaultHooks::new(components.faults.clone(), runtime, store.clone());
-        let start = Start { disk: Arc::new(disk), hooks: Arc::new(hooks), seed: components.seed };
-        let log = NodeLog::open(start, log_settings(settings))?;
-        Ok(Self { log, directory: Some(store) })
+        let (directory, ours, seed) = (store.clone(), settings.clone(), components.seed);
+        let blocking = Blocking::of(store);
+        let disk = blocking.run(move || open_disk(&directory, &ours)).await?;
+        let hooks = faults::FaultHooks::new(components.faults.clone(), store.clone());
+        let start = Start { disk, hooks: Arc::new(hooks), seed };
+        let log_settings = log_settings(settings);
+        let (log, task) = match &components.disk {
+            None => {
+                let opening = move || Ok(NodeLog::open(start, log_settings)?);
+                (blocking.run(opening).await?, None)
+            }
+            Some(disk) => {
+                let disk = disk.clone();
+                let forcing = move || sleep(Duration::from_millis(disk.sync_ms()));
+                let (log, task) = NodeLog::open_without_thread(start, log_settings, forcing)?;
+                (log, Some(tokio::spawn(task)))
+            }
+        };
+        let directory = Some(store.clone());
+        Ok(Self { log, directory, blocking, task: Arc::new(Mutex::new(task)) })
     }
 
     /// For the opening of the database at `path`.
-    pub(crate) fn writer(&self, path: &Path) -> Result<Box<dyn WriterInit>> {
-        Ok(Box::new(writer::Init::new(self.log.clone(), name(path)?)))
+    pub(crate) fn writer(
+        &self,
+        path: &Path,
+        clock: Arc<EngineClock>,
+    ) -> Result<Box<dyn WriterInit>> {
+        let (log, name, blocking) = (self.log.clone(), name(path)?, self.blocking);
+        Ok(Box::new(writer::Init { log, name, blocking, clock }))
     }
 
     /// Says that the *stored* manifest of a database has all writes up to `seq` in sorted files. The
@@ -103,8 +115,7 @@ impl NodeWal {
     pub(crate) async fn mark_read(&self, path: &Path, seq: u64) -> Result<()> {
         if let Some(directory) = self.directory.clone() {
             let manifests = path.clone().join(MANIFESTS);
-            let force = move || directory.sync_directory(manifests.as_ref());
-            tokio::task::spawn_blocking(force).await.map_err(|_| StorageError::Closed)??;
+            self.blocking.run(move || directory.sync_directory(manifests.as_ref())).await?;
         }
         self.mark_stored(path, seq);
         Ok(())
@@ -170,21 +181,33 @@ impl NodeWal {
     /// Commits what is waiting and ends the log's thread.
     pub(crate) async fn close(&self) {
         let log = self.log.clone();
-        let _ = tokio::task::spawn_blocking(move || log.close()).await;
+        let closed = self.blocking.run(move || {
+            log.close();
+            Ok(())
+        });
+        let _ = closed.await;
+        let task = self.task.lock().take();
+        if let Some(task) = task {
+            let _ = task.await;
+        }
     }
 }
 
-/// Whether there is a log. One that was ever opened has a segment, always.
-pub(crate) fn has_segments(directory: &FilePath) -> io::Result<bool> {
-    if !directory.exists() {
-        return Ok(false);
+/// The log's directory of a store.
+fn open_disk(store: &DataDirectory, settings: &StorageSettings) -> Result<Arc<dyn Disk>> {
+    let in_context = || StorageError::io(settings.directory.join(LOG).display().to_string());
+    let had_data = store.exists(DATA);
+    let disk = store.log_disk(LOG, settings).map_err(in_context())?;
+    if had_data && !has_segments(&disk.list().map_err(in_context())?) {
+        let reason = "the log of all databases is missing, and with it their newest writes";
+        return Err(StorageError::Corrupt { path: LOG.to_owned(), reason: reason.to_owned() });
     }
-    for entry in std::fs::read_dir(directory)? {
-        if entry?.path().extension().is_some_and(|extension| extension == "log") {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    Ok(disk)
+}
+
+/// Whether there is a log among these files. One that was ever opened has a segment, always.
+pub(crate) fn has_segments(files: &[String]) -> bool {
+    files.iter().any(|file| file.ends_with(".log"))
 }
 
 fn name(path: &Path) -> Result<DatabaseName> {

@@ -1,45 +1,13 @@
-//! A table's history as CSV, for spreadsheets, backtests and simulations elsewhere.
+//! A table's history in the format of rates files, for backtests and spreadsheets.
 //!
-//! Two forms: one line per bin and cell with load, and one line per bin in the format of rates files,
-//! which [`crate::read_rates`] reads again.
+//! One line per bin, all keys together; [`crate::read_rates`] reads it again. With keys it is a matrix
+//! ([`crate::MatrixPage`]).
 
-use crate::{Channel, KeyHex, RateSeries, Timeline};
+use crate::{Channel, RateSeries, Timeline};
 use std::io::{self, Write};
 use types::KeyRange;
 
-/// The channels of a line, all per second.
-const CHANNELS: [Channel; 5] = [
-    Channel::ReadUnits,
-    Channel::WriteUnits,
-    Channel::Requests,
-    Channel::Bytes,
-    Channel::Throttles,
-];
-
 impl Timeline {
-    /// Writes one line per bin and range that has load: when the bin began, which keys (in
-    /// hexadecimal, an empty end being the end of the axis), and what was asked for per second. Bins
-    /// in which nobody counted are left out.
-    pub fn write_csv(&self, ranges: &[KeyRange], mut to: impl Write) -> io::Result<()> {
-        let names = CHANNELS.map(Channel::name).join(",");
-        writeln!(to, "timestamp_unix_s,key_start,key_end,{names}")?;
-        let channels = CHANNELS.map(|channel| self.matrix(ranges, channel, self.start_ms()));
-        for bin in 0..self.len() {
-            let second = (self.start_ms() + bin as i64 * self.bin_ms()) / 1_000;
-            for (at, range) in ranges.iter().enumerate() {
-                let known = channels[0][at].known[bin];
-                let rates = channels.each_ref().map(|series| series[at].values[bin]);
-                if known && rates.iter().any(|rate| *rate > 0.0) {
-                    let end = range.end.as_deref().unwrap_or_default();
-                    write!(to, "{second},{},{}", KeyHex(&range.start), KeyHex(end))?;
-                    rates.iter().try_for_each(|rate| write!(to, ",{rate}"))?;
-                    writeln!(to)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Writes the requests of each bin, all keys together, as a rates file. Rates files have no gaps:
     /// bins in which nobody counted are filled in (see [`RateSeries`]).
     pub fn write_rates(&self, mut to: impl Write) -> io::Result<()> {
@@ -70,23 +38,6 @@ mod tests {
         }
         collector.advance(NOON_MS + 901_000);
         collector
-    }
-
-    #[test]
-    fn cells_with_load_have_a_line() {
-        let mut csv = Vec::new();
-        let ranges = KeyRange::full().cut(&["b".into(), "z".into()]).unwrap();
-        // What little there is to learn about one key was learned: it lies between b and z.
-        let collector = collector();
-        collector.history(TABLE).unwrap().write_csv(&ranges[1..2], &mut csv).unwrap();
-        let csv = String::from_utf8(csv).unwrap();
-        let lines: Vec<&str> = csv.lines().collect();
-        assert_eq!(
-            lines[0],
-            "timestamp_unix_s,key_start,key_end,read_units,write_units,requests,bytes,throttles"
-        );
-        let starts: Vec<&str> = lines[1..].iter().map(|line| &line[..16]).collect();
-        assert_eq!(starts, ["1759147200,62,7a", "1759147800,62,7a"]);
     }
 
     #[test]

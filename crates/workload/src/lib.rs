@@ -10,7 +10,7 @@
 //! - `row`, `bins`, `timeline`, `series`: counting over time
 //! - `adapt`: which cells to have (a pure decision); `sketch`, `window`: what sums do not show
 //! - `table`, `collector`: all of it for one table, and for all
-//! - `view`, `export`: as documents; `envelope`, `stored`, `chunk`, `snapshot`: as stored bytes
+//! - `view`, `matrix`, `export`: as documents and files; `envelope`, `stored`, `chunk`, `snapshot`: as stored bytes
 //! - `tabular`, `trace`, `rates`: files with recorded workloads
 //!
 //! Time and randomness come from the caller, and there is no I/O but reading trace files: the service,
@@ -28,6 +28,7 @@ mod demand;
 mod envelope;
 mod error;
 mod export;
+mod matrix;
 mod overlap;
 mod rates;
 mod recorder;
@@ -56,6 +57,7 @@ pub use clients::{ClientNames, client_hash};
 pub use collector::{Collector, CollectorStats, HotKey};
 pub use demand::{Attempt, Demand};
 pub use error::WorkloadError;
+pub use matrix::{MatrixBin, MatrixPage, RecordedMatrix, read_matrix, write_head};
 pub use rates::{Rates, read_rate_series, read_rates};
 pub use recorder::Recorder;
 pub use series::RateSeries;

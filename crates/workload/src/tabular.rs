@@ -6,7 +6,7 @@ use crate::WorkloadError;
 use csv::StringRecord;
 use flate2::read::MultiGzDecoder;
 use std::fs::File;
-use std::io::{BufReader, Cursor, Read};
+use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 /// The column with seconds since the Unix epoch, possibly with a fraction.
@@ -22,8 +22,10 @@ pub(crate) struct Table {
     reader: csv::Reader<Box<dyn Read + Send>>,
     header: StringRecord,
     record: StringRecord,
-    /// The line of `record`; the header is line 1.
+    /// The line of `record`.
     line: u64,
+    /// Lines before the header.
+    before: u64,
 }
 
 impl std::fmt::Debug for Table {
@@ -35,14 +37,31 @@ impl std::fmt::Debug for Table {
 impl Table {
     /// Opens the file and reads its header.
     pub(crate) fn open(path: &Path) -> Result<Self, WorkloadError> {
-        let text = text_of(path)
-            .map_err(|source| WorkloadError::Open { path: path.to_owned(), source })?;
+        Self::new(path, text_of(path).map_err(unopened(path))?, 0)
+    }
+
+    /// The same, for files that may begin with lines after a `#`, which are returned as they are.
+    pub(crate) fn open_commented(path: &Path) -> Result<(Self, Vec<String>), WorkloadError> {
+        let mut text = BufReader::new(text_of(path).map_err(unopened(path))?);
+        let mut comments = Vec::new();
+        while text.fill_buf().map_err(unopened(path))?.first() == Some(&b'#') {
+            let mut line = Vec::new();
+            text.read_until(b'\n', &mut line).map_err(unopened(path))?;
+            comments.push(String::from_utf8_lossy(&line).trim_end().to_owned());
+        }
+        let before = comments.len() as u64;
+        Ok((Self::new(path, Box::new(text), before)?, comments))
+    }
+
+    /// `before` lines come before the header.
+    fn new(path: &Path, text: Box<dyn Read + Send>, before: u64) -> Result<Self, WorkloadError> {
         let mut table = Self {
             path: path.to_owned(),
             reader: csv::Reader::from_reader(text),
             header: StringRecord::new(),
             record: StringRecord::new(),
-            line: 1,
+            line: before + 1,
+            before,
         };
         match table.reader.headers() {
             Ok(header) => table.header = header.clone(),
@@ -56,7 +75,7 @@ impl Table {
         let place = self.header.iter().position(|column| column.trim() == name);
         place.ok_or_else(|| WorkloadError::Line {
             path: self.path.clone(),
-            line: 1,
+            line: self.before + 1,
             problem: format!("there is no column `{name}`"),
             advice: "name the columns in the first line",
         })
@@ -66,7 +85,7 @@ impl Table {
     pub(crate) fn next_line(&mut self) -> Result<bool, WorkloadError> {
         let more = self.reader.read_record(&mut self.record);
         if let Some(position) = self.record.position() {
-            self.line = position.line();
+            self.line = self.before + position.line();
         }
         more.map_err(|error| self.unreadable(error))
     }
@@ -96,7 +115,7 @@ impl Table {
 
     /// An error of the CSV reader: the file's, or the operating system's.
     fn unreadable(&self, error: csv::Error) -> WorkloadError {
-        let line = error.position().map_or(self.line, csv::Position::line);
+        let line = error.position().map_or(self.line, |position| self.before + position.line());
         let (path, advice) = (self.path.clone(), "give every line as many fields as the header");
         match error.into_kind() {
             csv::ErrorKind::Io(source) => WorkloadError::Open { path, source },
@@ -114,6 +133,11 @@ impl Table {
             }
         }
     }
+}
+
+fn unopened(path: &Path) -> impl Fn(std::io::Error) -> WorkloadError {
+    let path = path.to_owned();
+    move |source| WorkloadError::Open { path: path.clone(), source }
 }
 
 /// The text of a file, unpacked if it is gzipped, whatever it is called.

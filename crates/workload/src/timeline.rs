@@ -11,8 +11,11 @@ use crate::row::{BYTES, READ, REQUESTS, Row, THROTTLES, WRITE};
 use crate::series::RateSeries;
 use crate::shape::KeyShape;
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use types::KeyRange;
+
+mod each_bin;
 
 /// A bin of which less than this was watched is unknown.
 const COVERED_SHARE_MIN: f64 = 0.1;
@@ -79,11 +82,11 @@ impl Timeline {
     /// A channel of several ranges of keys in one pass, over the bins that begin at or after `from_ms`.
     pub fn matrix(&self, ranges: &[KeyRange], channel: Channel, from_ms: i64) -> Vec<RateSeries> {
         let first = self.bin_at_or_after(from_ms);
-        let mut all = self.raw(ranges, channel, first);
+        let mut all = self.raw(ranges, channel, first..self.rows.len());
         if all.first().is_some_and(|series| series.known.contains(&false)) {
             // Gaps are filled from what was a week before them.
             let earlier = first - self.bin_at_or_after(from_ms - RateSeries::LOOK_BACK_MS);
-            let longer = self.raw(ranges, channel, first - earlier);
+            let longer = self.raw(ranges, channel, first - earlier..self.rows.len());
             all = longer.into_iter().map(|series| filled(series, channel, earlier)).collect();
         }
         all
@@ -93,7 +96,8 @@ impl Timeline {
     /// `None` if none is.
     pub fn recent_rate(&self, range: &KeyRange, channel: Channel, bins: usize) -> Option<f64> {
         let first = self.rows.len().saturating_sub(bins);
-        let series = self.raw(std::slice::from_ref(range), channel, first).remove(0);
+        let series =
+            self.raw(std::slice::from_ref(range), channel, first..self.rows.len()).remove(0);
         let known = series.values.iter().zip(&series.known).filter(|(_, known)| **known);
         let (sum, count) =
             known.fold((0.0, 0.0), |(sum, count), (rate, _)| (sum + rate, count + 1.0));
@@ -106,20 +110,33 @@ impl Timeline {
         (bins.max(0) as usize).min(self.rows.len())
     }
 
-    /// What was counted in the bins from `first` on, unknown bins without a value.
-    fn raw(&self, ranges: &[KeyRange], channel: Channel, first: usize) -> Vec<RateSeries> {
-        let start_ms = self.start_ms() + first as i64 * self.bin_ms;
+    /// A channel of several ranges of keys in the first `bins_max` bins that begin at or after
+    /// `from_ms`, as it was counted: unknown bins are not filled in.
+    pub(crate) fn counted(
+        &self,
+        ranges: &[KeyRange],
+        channel: Channel,
+        from_ms: i64,
+        bins_max: usize,
+    ) -> Vec<RateSeries> {
+        let first = self.bin_at_or_after(from_ms);
+        let end = first.saturating_add(bins_max).min(self.rows.len());
+        self.raw(ranges, channel, first..end)
+    }
+
+    /// What was counted in some bins, unknown ones without a value.
+    fn raw(&self, ranges: &[KeyRange], channel: Channel, bins: Range<usize>) -> Vec<RateSeries> {
+        let start_ms = self.start_ms() + bins.start as i64 * self.bin_ms;
         let empty = RateSeries { start_ms, bin_ms: self.bin_ms, values: vec![], known: vec![] };
         let mut all = vec![empty; ranges.len()];
         let mut seen: Option<(&Arc<CellMap>, Vec<Option<Overlap>>)> = None;
-        for row in self.rows.range(first..) {
+        for row in self.rows.range(bins) {
             // Rows come in long runs with the same cells.
             if seen.as_ref().is_none_or(|(map, _)| !Arc::ptr_eq(map, &row.map)) {
                 seen = Some((&row.map, self.overlaps(&row.map, ranges)));
             }
             let Some((_, overlaps)) = &seen else { continue };
-            let covered_ms = f64::from(row.covered_s) * 1_000.0;
-            let known = covered_ms >= COVERED_SHARE_MIN * self.bin_ms as f64 && covered_ms > 0.0;
+            let known = covered_enough(row, self.bin_ms);
             for (series, overlap) in all.iter_mut().zip(overlaps) {
                 series.known.push(known);
                 series.values.push(match overlap {
@@ -196,14 +213,27 @@ fn filled(mut series: RateSeries, channel: Channel, earlier: usize) -> RateSerie
     series
 }
 
+/// Whether enough of a bin was watched to call it known.
+fn covered_enough(row: &Row, bin_ms: i64) -> bool {
+    let covered_ms = f64::from(row.covered_s) * 1_000.0;
+    covered_ms >= COVERED_SHARE_MIN * bin_ms as f64 && covered_ms > 0.0
+}
+
+/// Where rows keep a summed channel.
+fn stored_channel(channel: Channel) -> Option<usize> {
+    match channel {
+        Channel::ReadUnits => Some(READ),
+        Channel::WriteUnits => Some(WRITE),
+        Channel::Requests => Some(REQUESTS),
+        Channel::Bytes => Some(BYTES),
+        Channel::Throttles => Some(THROTTLES),
+        Channel::PeakToMean => None,
+    }
+}
+
 fn value(row: &Row, channel: Channel, overlap: &Overlap) -> f64 {
-    let stored = match channel {
-        Channel::ReadUnits => READ,
-        Channel::WriteUnits => WRITE,
-        Channel::Requests => REQUESTS,
-        Channel::Bytes => BYTES,
-        Channel::Throttles => THROTTLES,
-        Channel::PeakToMean => return row.peak_to_mean(overlap),
-    };
-    row.sum(stored, overlap) / f64::from(row.covered_s)
+    match stored_channel(channel) {
+        Some(stored) => row.sum(stored, overlap) / f64::from(row.covered_s),
+        None => row.peak_to_mean(overlap),
+    }
 }

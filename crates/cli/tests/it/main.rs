@@ -5,6 +5,7 @@
 mod backtest;
 mod bench;
 mod check;
+mod export;
 mod forced;
 mod http;
 mod kill;

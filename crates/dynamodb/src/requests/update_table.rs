@@ -144,6 +144,14 @@ impl UpdateTable {
                 let new = Billing::PayPerRequest;
                 Ok((table.billing != new).then_some(new))
             }
+            // Rates are needed to begin with; a table that has some may be told its mode again.
+            (BillingMode::Provisioned, None)
+                if self.billing_mode.is_some_and(|new| new != table.billing.mode()) =>
+            {
+                Err(ApiError::invalid_parameter(
+                    "ProvisionedThroughput must be specified when BillingMode is PROVISIONED",
+                ))
+            }
             (BillingMode::Provisioned, None) => Ok(None),
             (BillingMode::Provisioned, Some((read_units, write_units))) => {
                 let new = Billing::Provisioned { read_units, write_units };
@@ -156,12 +164,9 @@ impl UpdateTable {
     }
 }
 
-/// A change to provisioned rates must say which.
+/// Whoever asks for a table on demand names no rates.
 fn check_rates(mode: Option<BillingMode>, rates: Option<(u64, u64)>) -> Result<(), ApiError> {
     match (mode, rates) {
-        (Some(BillingMode::Provisioned), None) => Err(ApiError::invalid_parameter(
-            "ProvisionedThroughput must be specified when BillingMode is PROVISIONED",
-        )),
         (Some(BillingMode::PayPerRequest), Some(_)) => Err(shared::no_rates_on_demand()),
         _ => Ok(()),
     }

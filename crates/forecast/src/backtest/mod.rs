@@ -6,11 +6,13 @@
 //! abstained, constant quantiles.
 
 mod crowds;
+mod labels;
 mod report;
 mod roll;
 mod score;
 
 pub use crowds::{CrowdReport, CrowdsFound, crowds};
+pub use labels::{Label, LabelsFound, labelled};
 pub use report::{Backtested, Coverage, CurvePoint, ModelReport, Pinball, Report};
 pub use roll::{Origin, Rolled, roll, training_part};
 
@@ -25,12 +27,13 @@ use std::time::Instant;
 pub const SERVICE_CHOICE: &str = "ensemble";
 
 /// The models that are reported beside the service's choice.
-const REPORTED: [ModelKind; 10] = [
+const REPORTED: [ModelKind; 11] = [
     ModelKind::LastValue,
     ModelKind::SeasonalNaiveDay,
     ModelKind::SeasonalNaiveWeek,
     ModelKind::Ewma,
     ModelKind::ProfileLevel,
+    ModelKind::FoundSeason,
     ModelKind::Spar,
     ModelKind::Ridge,
     ModelKind::Gru,

@@ -20,17 +20,20 @@ use crate::{ForecastError, ForecastSettings, Observation};
 use std::sync::Arc;
 
 /// The methods on trial.
-const TRIED: [ModelKind; 9] = [
+const TRIED: [ModelKind; 10] = [
     ModelKind::LastValue,
     ModelKind::SeasonalNaiveDay,
     ModelKind::SeasonalNaiveWeek,
     ModelKind::Ewma,
     ModelKind::ProfileLevel,
+    ModelKind::FoundSeason,
     ModelKind::Spar,
     ModelKind::Ridge,
     ModelKind::Gru,
     ModelKind::Combination,
 ];
+/// The methods for what is forecast beside a rate: one that knows the day, one that does not.
+const LIGHT: [ModelKind; 2] = [ModelKind::Ewma, ModelKind::ProfileLevel];
 /// The residuals' floor as a share of the week's mean: an idle forecast still has a width.
 const FLOOR_SHARE: f64 = 0.02;
 /// The least number of bins whose errors are kept.
@@ -51,7 +54,7 @@ enum Duty {
     Live,
 }
 
-/// Forecasts one series. State is bounded: about 160 kB at 5-minute bins and 12 steps.
+/// Forecasts one series. State is bounded: below 100 kB at 5-minute bins and 12 steps.
 #[derive(Clone, Debug)]
 pub struct SeriesForecaster {
     settings: ForecastSettings,
@@ -64,7 +67,6 @@ pub struct SeriesForecaster {
     since_refit: u64,
     /// Whose quantiles are brought up to date next: candidate and step in one number.
     next_turn: usize,
-    scratch: Vec<i16>,
     network: Option<Arc<Network>>,
 }
 
@@ -99,7 +101,6 @@ impl SeriesForecaster {
             floor: 0.0,
             since_refit: 0,
             next_turn: 0,
-            scratch: Vec::new(),
             network: None,
         })
     }
@@ -125,7 +126,7 @@ impl SeriesForecaster {
     }
 
     /// Takes the bin that starts at `start_ms`; bins that were skipped are gaps. A start inside a
-    /// bin counts as that bin's. After more than two weeks of gaps the forecaster starts anew.
+    /// bin counts as that bin's. After more than eight days of gaps the forecaster starts anew.
     pub fn push_at(
         &mut self,
         start_ms: i64,
@@ -140,7 +141,8 @@ impl SeriesForecaster {
         if skipped > retained as i64 {
             // Nothing that is known reaches across such a hole.
             let network = self.network.take();
-            *self = Self::new(start_ms, &self.settings)?;
+            let tried: Vec<ModelKind> = self.candidates.iter().map(Candidate::kind).collect();
+            *self = Self::trying(&tried, start_ms, &self.settings)?;
             if let Some(network) = network {
                 self.adopt(&network)?;
             }
@@ -204,7 +206,7 @@ impl SeriesForecaster {
 
     fn refresh_all(&mut self) {
         for candidate in &mut self.candidates {
-            candidate.refresh_all(&mut self.scratch);
+            candidate.refresh_all();
         }
     }
 
@@ -218,7 +220,7 @@ impl SeriesForecaster {
                 self.next_turn % self.settings.horizon_steps,
             );
             if let Some(candidate) = self.candidates.get_mut(at) {
-                candidate.refresh(step, &mut self.scratch);
+                candidate.refresh(step);
             }
             self.next_turn = (self.next_turn + 1) % turns.max(1);
         }
@@ -262,7 +264,6 @@ impl SeriesForecaster {
         size_of::<Self>()
             + self.history.state_bytes()
             + self.scoreboard.state_bytes()
-            + self.scratch.capacity() * size_of::<i16>()
             + self.candidates.iter().map(Candidate::state_bytes).sum::<usize>()
     }
 }

@@ -36,6 +36,14 @@ impl SeriesForecaster {
         Self::of_models(&super::TRIED, series, settings, Some(network))
     }
 
+    /// The same with the two methods that cost little: for what is forecast beside a rate.
+    pub fn light_from_history(
+        series: &Series,
+        settings: &ForecastSettings,
+    ) -> Result<Self, ForecastError> {
+        Self::of_models(&super::LIGHT, series, settings, None)
+    }
+
     /// The same with other methods than all.
     pub(crate) fn of_models(
         models: &[ModelKind],

@@ -8,6 +8,7 @@
 pub(crate) mod climatology;
 mod ewma;
 mod fit;
+mod found_season;
 pub(crate) mod gru;
 mod last_value;
 mod profile_level;
@@ -21,6 +22,7 @@ use crate::history::History;
 use crate::outlook::ModelKind;
 use crate::seasons::Seasons;
 use ewma::EwmaState;
+use found_season::FoundSeasonState;
 use gru::{GruState, Network};
 use ridge::RidgeState;
 use spar::SparState;
@@ -37,6 +39,7 @@ pub(crate) enum Machine {
     },
     Ewma(EwmaState),
     ProfileLevel,
+    FoundSeason(FoundSeasonState),
     Spar(Box<SparState>),
     Ridge(Box<RidgeState>),
     Gru(Box<GruState>),
@@ -61,6 +64,7 @@ impl Machine {
             }
             ModelKind::Ewma => Some(Machine::Ewma(EwmaState::default())),
             ModelKind::ProfileLevel => Some(Machine::ProfileLevel),
+            ModelKind::FoundSeason => Some(Machine::FoundSeason(FoundSeasonState::new(seasons))),
             ModelKind::Spar => Some(Machine::Spar(Box::new(SparState::new(seasons, settings)))),
             ModelKind::Ridge => Some(Machine::Ridge(Box::new(RidgeState::new(seasons, settings)))),
             ModelKind::Gru => Some(Machine::Gru(Box::default())),
@@ -113,6 +117,7 @@ impl Machine {
     /// The costly part of fitting, left to the caller's schedule.
     pub(crate) fn refit(&mut self, history: &History) {
         match self {
+            Machine::FoundSeason(found) => found.refit(history),
             Machine::Spar(spar) => spar.refit(history),
             Machine::Ridge(ridge) => ridge.refit(history),
             _ => {}
@@ -128,6 +133,7 @@ impl Machine {
             }
             Machine::Ewma(ewma) => ewma.predict(points),
             Machine::ProfileLevel => profile_level::predict(history, points),
+            Machine::FoundSeason(found) => found.predict(history, points),
             Machine::Spar(spar) => spar.predict(history, points),
             Machine::Ridge(ridge) => ridge.predict(history, points),
             Machine::Gru(gru) => gru.predict(history, points),

@@ -1,5 +1,9 @@
 //! A disk in memory that forgets, at a power cut, whatever a real one may forget.
 //!
+//! It has directories, so that several users can share it (and its power): the log uses one
+//! ([`SimulatedDisk::directory`]), objects the others. The root is there from the beginning. What is in
+//! a directory whose own name is lost is lost with it.
+//!
 //! What was written and not synced is kept sector by sector or not at all, in any combination: lost,
 //! torn, reordered, with zeros or garbage in the gaps. So are changes of the directory. A sync that
 //! fails also forgets what it should have forced, but goes on showing it until the power is cut, as
@@ -7,11 +11,16 @@
 
 use super::Disk;
 use crate::random::Random;
+use names::{Change, Names, Node};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::io;
 
 mod content;
+mod directory;
+mod names;
+
+pub use directory::SimulatedDirectory;
 
 use content::Content;
 
@@ -27,7 +36,8 @@ pub enum Fault {
     Full,
 }
 
-/// A simulated directory. Operations that change something are counted from 0, over all its life.
+/// A simulated disk. Operations that change something are counted from 0, over all its life. Paths are
+/// relative to its root.
 #[derive(Debug)]
 pub struct SimulatedDisk {
     state: Mutex<State>,
@@ -39,26 +49,18 @@ struct State {
     operations: u64,
     fault: Option<(u64, Fault)>,
     power: bool,
+    /// What changed files are stamped with.
+    now_ms: i64,
+    sync_ms_max: u64,
     /// Says that it has synced, and has not: for tests of tests.
     lies: bool,
     files: BTreeMap<u64, Content>,
     next_file: u64,
-    /// The directory as programs see it, as it is on the disk, and the changes between the two.
-    names: BTreeMap<String, u64>,
-    safe_names: BTreeMap<String, u64>,
-    changes: Vec<Change>,
-}
-
-/// A change of the directory that is not synced.
-#[derive(Clone, Debug)]
-enum Change {
-    Link(String, u64),
-    Rename(String, String),
-    Unlink(String),
+    names: Names,
 }
 
 impl SimulatedDisk {
-    /// An empty directory.
+    /// An empty disk.
     pub fn new(seed: u64) -> Self {
         Self {
             state: Mutex::new(State {
@@ -66,12 +68,12 @@ impl SimulatedDisk {
                 operations: 0,
                 fault: None,
                 power: true,
+                now_ms: 0,
+                sync_ms_max: 0,
                 lies: false,
                 files: BTreeMap::new(),
                 next_file: 0,
-                names: BTreeMap::new(),
-                safe_names: BTreeMap::new(),
-                changes: Vec::new(),
+                names: Names::default(),
             }),
         }
     }
@@ -86,6 +88,23 @@ impl SimulatedDisk {
     /// Whether it lies from now on.
     pub fn set_lying(&self, lies: bool) {
         self.state.lock().lies = lies;
+    }
+
+    /// The longest time that forcing a group onto the disk takes; for those who simulate time.
+    pub fn set_sync_ms_max(&self, sync_ms_max: u64) {
+        self.state.lock().sync_ms_max = sync_ms_max;
+    }
+
+    /// How long it takes to force a group onto the disk, this time.
+    pub fn sync_ms(&self) -> u64 {
+        let mut state = self.state.lock();
+        let State { random, sync_ms_max, .. } = &mut *state;
+        random.next() % (*sync_ms_max + 1)
+    }
+
+    /// What files that are changed from now on are stamped with.
+    pub fn set_now_ms(&self, now_ms: i64) {
+        self.state.lock().now_ms = now_ms;
     }
 
     /// Lets something go wrong at the operation with this number.
@@ -103,20 +122,18 @@ impl SimulatedDisk {
         self.state.lock().power
     }
 
+    /// Cuts the power now: whatever is asked for from here on fails.
+    pub fn cut_power(&self) {
+        self.state.lock().power = false;
+    }
+
     /// Cuts the power if it is on, and switches it on again: of what was not synced, chance decides
     /// what is left.
     pub fn power_cycle(&self) {
         let mut state = self.state.lock();
-        let State { random, safe_names, changes, files, names, .. } = &mut *state;
-        // All, nothing, or any part: the middle alone would hardly ever show the two ends.
-        let kept_percent = [0, 50, 90, 100][(random.next() % 4) as usize];
-        for change in changes.drain(..) {
-            if random.chance(kept_percent) {
-                apply(safe_names, &change);
-            }
-        }
-        *names = safe_names.clone();
-        files.retain(|file, _| names.values().any(|named| named == file));
+        let State { random, files, names, .. } = &mut *state;
+        names.power_cycle(random);
+        files.retain(|file, _| names.holds(*file));
         files.values_mut().for_each(|content| content.power_cycle(random));
         state.power = true;
         state.fault = None;
@@ -126,31 +143,15 @@ impl SimulatedDisk {
     pub fn snapshot(&self) -> BTreeMap<String, Vec<u8>> {
         let state = self.state.lock();
         let content = |file: &u64| state.files[file].seen().to_vec();
-        state.names.iter().map(|(name, file)| (name.clone(), content(file))).collect()
+        state.names.files().map(|(name, file)| (name.to_owned(), content(&file))).collect()
     }
 
     /// Flips bits in a file, seen and safe: rot.
     pub fn damage(&self, file: &str, offset: u64, flip: u8) {
         let mut state = self.state.lock();
-        let number = state.names[file];
+        let number = state.names.file(file).expect("a file that exists");
         let content = state.files.get_mut(&number).expect("named files exist");
         content.damage(offset as usize, flip);
-    }
-}
-
-fn apply(names: &mut BTreeMap<String, u64>, change: &Change) {
-    match change {
-        Change::Link(name, file) => {
-            names.insert(name.clone(), *file);
-        }
-        Change::Rename(from, to) => {
-            if let Some(file) = names.remove(from) {
-                names.insert(to.clone(), file);
-            }
-        }
-        Change::Unlink(name) => {
-            names.remove(name);
-        }
     }
 }
 
@@ -175,13 +176,74 @@ impl State {
     }
 
     fn content(&mut self, file: &str) -> io::Result<&mut Content> {
-        let number = self.names.get(file).ok_or(io::ErrorKind::NotFound)?;
-        self.files.get_mut(number).ok_or_else(|| io::ErrorKind::NotFound.into())
+        let number = self.names.file(file)?;
+        self.content_of(number)
     }
 
-    fn change(&mut self, change: Change) {
-        apply(&mut self.names, &change);
-        self.changes.push(change);
+    fn content_of(&mut self, number: u64) -> io::Result<&mut Content> {
+        self.files.get_mut(&number).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// Makes an empty file.
+    fn create(&mut self, file: &str) -> io::Result<u64> {
+        // Metadata of a journalling file system is there or not, as a whole.
+        if let Some(fault) = self.begin()? {
+            return Err(failure(fault));
+        }
+        let number = self.next_file;
+        self.names.add(file, Node::File(number))?;
+        self.next_file += 1;
+        self.files.insert(number, Content::new(self.now_ms));
+        Ok(number)
+    }
+
+    fn write(&mut self, file: u64, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let fault = self.begin()?;
+        let done = match fault {
+            None => bytes.len(),
+            Some(_) => (self.random.next() % (bytes.len() as u64 + 1)) as usize,
+        };
+        let now_ms = self.now_ms;
+        let content = self.content_of(file)?;
+        content.write(offset as usize, &bytes[..done]);
+        content.modified_ms = now_ms;
+        fault.map_or(Ok(()), |fault| Err(failure(fault)))
+    }
+
+    fn sync(&mut self, file: u64) -> io::Result<()> {
+        let fault = self.begin()?.filter(|fault| *fault != Fault::Full);
+        let lies = self.lies;
+        let mut chance = self.random.clone();
+        self.random.next();
+        let content = self.content_of(file)?;
+        match fault {
+            None if lies => Ok(()),
+            None => {
+                content.sync();
+                Ok(())
+            }
+            Some(Fault::PowerCut) => Err(power_is_off()),
+            Some(fault) => {
+                content.fail_sync(&mut chance);
+                Err(failure(fault))
+            }
+        }
+    }
+
+    /// Begins an operation on names that needs no room.
+    fn begin_change(&mut self) -> io::Result<()> {
+        match self.begin()? {
+            Some(fault) if fault != Fault::Full => Err(failure(fault)),
+            _ => Ok(()),
+        }
+    }
+
+    fn sync_directory(&mut self, directory: &str) -> io::Result<()> {
+        self.begin_change()?;
+        if !self.lies {
+            self.names.sync_directory(directory)?;
+        }
+        Ok(())
     }
 }
 
@@ -197,11 +259,14 @@ fn failure(fault: Fault) -> io::Error {
     }
 }
 
+/// The root as one directory of files.
 impl Disk for SimulatedDisk {
     fn list(&self) -> io::Result<Vec<String>> {
         let state = self.state.lock();
         state.check_power()?;
-        Ok(state.names.keys().cloned().collect())
+        let entries = state.names.entries("")?;
+        let files = entries.into_iter().filter(|(_, node)| matches!(node, Node::File(_)));
+        Ok(files.map(|(name, _)| name).collect())
     }
 
     fn length(&self, file: &str) -> io::Result<u64> {
@@ -220,63 +285,26 @@ impl Disk for SimulatedDisk {
     }
 
     fn create(&self, file: &str) -> io::Result<()> {
-        let mut state = self.state.lock();
-        // Metadata of a journalling file system is there or not, as a whole.
-        if let Some(fault) = state.begin()? {
-            return Err(failure(fault));
-        }
-        if state.names.contains_key(file) {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
-        let number = state.next_file;
-        state.next_file += 1;
-        state.files.insert(number, Content::default());
-        state.change(Change::Link(file.to_owned(), number));
-        Ok(())
+        self.state.lock().create(file).map(|_| ())
     }
 
     fn write(&self, file: &str, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.state.lock();
-        let fault = state.begin()?;
-        let done = match fault {
-            None => bytes.len(),
-            Some(_) => (state.random.next() % (bytes.len() as u64 + 1)) as usize,
-        };
-        state.content(file)?.write(offset as usize, &bytes[..done]);
-        fault.map_or(Ok(()), |fault| Err(failure(fault)))
+        let file = state.names.file(file)?;
+        state.write(file, offset, bytes)
     }
 
     fn truncate(&self, file: &str, length: u64) -> io::Result<()> {
         let mut state = self.state.lock();
-        match state.begin()? {
-            Some(fault) if fault != Fault::Full => Err(failure(fault)),
-            _ => {
-                state.content(file)?.truncate(length as usize);
-                Ok(())
-            }
-        }
+        state.begin_change()?;
+        state.content(file)?.truncate(length as usize);
+        Ok(())
     }
 
     fn sync(&self, file: &str) -> io::Result<()> {
         let mut state = self.state.lock();
-        let fault = state.begin()?.filter(|fault| *fault != Fault::Full);
-        let lies = state.lies;
-        let State { random, .. } = &mut *state;
-        let mut chance = random.clone();
-        random.next();
-        let content = state.content(file)?;
-        match fault {
-            None if lies => Ok(()),
-            None => {
-                content.sync();
-                Ok(())
-            }
-            Some(Fault::PowerCut) => Err(power_is_off()),
-            Some(fault) => {
-                content.fail_sync(&mut chance);
-                Err(failure(fault))
-            }
-        }
+        let file = state.names.file(file)?;
+        state.sync(file)
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -284,33 +312,18 @@ impl Disk for SimulatedDisk {
         if let Some(fault) = state.begin()? {
             return Err(failure(fault));
         }
-        state.content(from)?;
-        state.change(Change::Rename(from.to_owned(), to.to_owned()));
-        Ok(())
+        state.names.file(from)?;
+        state.names.change(Change::Rename(from.to_owned(), to.to_owned()))
     }
 
     fn remove(&self, file: &str) -> io::Result<()> {
         let mut state = self.state.lock();
-        match state.begin()? {
-            Some(fault) if fault != Fault::Full => Err(failure(fault)),
-            _ => {
-                state.content(file)?;
-                state.change(Change::Unlink(file.to_owned()));
-                Ok(())
-            }
-        }
+        state.begin_change()?;
+        state.names.file(file)?;
+        state.names.change(Change::Remove(file.to_owned()))
     }
 
     fn sync_directory(&self) -> io::Result<()> {
-        let mut state = self.state.lock();
-        match state.begin()? {
-            Some(fault) if fault != Fault::Full => Err(failure(fault)),
-            _ if state.lies => Ok(()),
-            _ => {
-                state.safe_names = state.names.clone();
-                state.changes.clear();
-                Ok(())
-            }
-        }
+        self.state.lock().sync_directory("")
     }
 }

@@ -41,20 +41,38 @@ impl Committer {
         committer
     }
 
+    /// The life of the thread.
     pub(super) fn run(mut self) {
+        while self.step(self.shared.take()) {}
+    }
+
+    /// The same as a task.
+    pub(super) async fn run_as_task<F: Future<Output = ()>>(
+        mut self,
+        before_group: impl Fn() -> F,
+    ) {
         loop {
-            let Work { mut requests, closing } = self.shared.take();
-            if let Err(error) = self.handle_or_fail(&mut requests) {
-                self.shared.fail(&error);
-            }
-            // After a panic some are left. Whoever sees that nobody answers sees that the log failed.
-            drop(requests);
-            if closing {
-                // What it costs to lose this is nothing.
-                let _ = self.log.seal();
+            self.shared.work_for_task().await;
+            before_group().await;
+            if !self.step(self.shared.take()) {
                 return;
             }
         }
+    }
+
+    /// Does some work; false if it was the last.
+    fn step(&mut self, work: Work) -> bool {
+        let Work { mut requests, closing } = work;
+        if let Err(error) = self.handle_or_fail(&mut requests) {
+            self.shared.fail(&error);
+        }
+        // After a panic some are left. Whoever sees that nobody answers sees that the log failed.
+        drop(requests);
+        if closing {
+            // What it costs to lose this is nothing.
+            let _ = self.log.seal();
+        }
+        !closing
     }
 
     /// A panic is a failure like any other: without this thread everybody would wait for ever. Those

@@ -65,8 +65,9 @@ pub(crate) struct Shared {
     pub(super) settings: LogSettings,
     pub(super) counters: Arc<Counters>,
     queue: Mutex<Queue>,
-    /// Wakes the thread.
+    /// Wakes the thread, or the task in its place.
     work: Condvar,
+    work_for_task: Notify,
     /// Wakes appenders that wait for room in the queue.
     room: Notify,
     full: AtomicBool,
@@ -116,6 +117,7 @@ impl Shared {
             counters,
             queue: Mutex::new(queue),
             work: Condvar::new(),
+            work_for_task: Notify::new(),
             room: Notify::new(),
             full: AtomicBool::new(false),
             ended: AtomicBool::new(false),
@@ -124,7 +126,9 @@ impl Shared {
     }
 
     pub(super) fn databases(&self) -> Vec<DatabaseName> {
-        self.queue.lock().databases.keys().cloned().collect()
+        let mut databases: Vec<_> = self.queue.lock().databases.keys().cloned().collect();
+        databases.sort();
+        databases
     }
 
     pub(super) fn queued_bytes(&self) -> usize {
@@ -162,7 +166,7 @@ impl Shared {
         let mut queue = self.queue.lock();
         queue.check()?;
         queue.requests.push_back(request);
-        self.work.notify_one();
+        self.wake_committer();
         Ok(())
     }
 
@@ -269,14 +273,26 @@ impl Shared {
         let request = Request::Rows { session: session.clone(), previous_id, id, rows };
         queue.bytes += request.bytes();
         queue.requests.push_back(request);
-        self.work.notify_one();
+        self.wake_committer();
         Ok(true)
+    }
+
+    fn wake_committer(&self) {
+        self.work.notify_one();
+        self.work_for_task.notify_one();
+    }
+
+    /// Waits, as a task, until there is something to do.
+    pub(super) async fn work_for_task(&self) {
+        while self.queue.lock().is_idle() {
+            self.work_for_task.notified().await;
+        }
     }
 
     /// Waits for something to do. What has piled up meanwhile is one group.
     pub(super) fn take(&self) -> Work {
         let mut queue = self.queue.lock();
-        while queue.requests.is_empty() && !queue.closing {
+        while queue.is_idle() {
             self.work.wait(&mut queue);
         }
         let mut requests = VecDeque::new();
@@ -311,7 +327,7 @@ impl Shared {
             let mut queue = self.queue.lock();
             queue.closing = true;
             self.ended.store(true, Ordering::SeqCst);
-            self.work.notify_one();
+            self.wake_committer();
             queue.take_sessions()
         };
         sessions.iter().for_each(|session| session.tell_closed(&LogError::Closed));
@@ -327,6 +343,10 @@ impl Shared {
 }
 
 impl Queue {
+    fn is_idle(&self) -> bool {
+        self.requests.is_empty() && !self.closing
+    }
+
     fn check(&self) -> Result<()> {
         match (&self.failed, self.closing) {
             (Some(failed), _) => Err(LogError::Failed(failed.clone())),

@@ -1,9 +1,10 @@
 //! The part of a view that is looked up rather than forecast: the last seconds, minutes and hours.
 
+use super::tracked::size_ahead;
 use super::{Controller, PartitionFacts};
 use crate::load::utilisation;
 use crate::policy::Policy;
-use crate::view::{CellView, PartitionView};
+use crate::view::{CellView, PartitionView, is_single_key};
 use types::{KeyRange, Units};
 use workload::{Channel, Collector, HotKey, RateSeries, Timeline, Window};
 
@@ -65,6 +66,7 @@ impl<P: Policy> Controller<P> {
             |id| known.iter().find(|partition| partition.id == id).map_or(0.0, |p| p.top_key_share);
         let mut partitions = Vec::with_capacity(facts.len());
         for (i, facts) in facts.iter().enumerate() {
+            self.tracked[i].weigh(self.view.now_ms, facts.size_bytes);
             let within = self.cells_of(&facts.range);
             let mut partition = self.partition_view(i, facts);
             partition.throttled_now = throttled.get(i).copied().unwrap_or(0.0);
@@ -79,8 +81,8 @@ impl<P: Policy> Controller<P> {
     fn partition_view(&self, index: usize, facts: &PartitionFacts) -> PartitionView {
         let tracked = &self.tracked[index];
         let now_ms = self.view.now_ms;
-        let forecast = &self.settings.forecast;
-        let horizon_ms = forecast.bin_ms * forecast.horizon_steps as i64;
+        let beside = tracked.beside(self.settings.forecast.horizon_steps);
+        let quantile = self.settings.score.quantile;
         PartitionView {
             id: facts.id,
             range: facts.range.clone(),
@@ -96,7 +98,8 @@ impl<P: Policy> Controller<P> {
             write: tracked.write().clone(),
             cells: Vec::new(),
             size_bytes: facts.size_bytes,
-            forecast_size_bytes: tracked.size_ahead(facts.size_bytes, now_ms, horizon_ms),
+            forecast_size_bytes: size_ahead(&beside, facts.size_bytes, quantile),
+            beside,
             top_key_share: 0.0,
             created_ms: facts.created_ms,
             merged_ms: self.cycles.last_ms(&facts.range),
@@ -165,17 +168,4 @@ fn means(timeline: &Timeline, ranges: &[KeyRange], channel: Channel, length_ms: 
     let mean =
         |series: RateSeries| series.values.iter().sum::<f64>() / series.values.len().max(1) as f64;
     timeline.matrix(ranges, channel, timeline.end_ms() - length_ms).into_iter().map(mean).collect()
-}
-
-/// Whether no boundary divides a range: it is one hash wide, or one key.
-fn is_single_key(range: &KeyRange) -> bool {
-    let Some(end) = &range.end else { return false };
-    let start = range.start.as_ref();
-    let next_key = end.len() == start.len() + 1 && end.starts_with(start) && end.ends_with(&[0]);
-    let number = |key: &[u8]| <[u8; 8]>::try_from(key).map(u64::from_be_bytes);
-    let next_hash = match (number(start), number(end)) {
-        (Ok(start), Ok(end)) => end - start <= 1,
-        _ => false,
-    };
-    next_key || next_hash
 }

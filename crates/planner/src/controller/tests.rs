@@ -5,6 +5,7 @@ use crate::plan::Trigger;
 use crate::policy::{Predictive, Static};
 use crate::settings::PlannerSettings;
 use crate::testing::{key_at, range_between};
+use crate::view::Beside;
 use forecast::Quantile;
 use types::Strategy;
 use workload::{CollectorSettings, Outcome, RangeKeyPrefix, RequestType, StorageKeyPrefix, Vector};
@@ -217,4 +218,39 @@ fn settings_out_of_range_are_refused() {
     let bad = ControllerSettings { now_ms: 1, ..ControllerSettings::default() };
     let refused = Controller::new(TABLE, "orders", Limits::Off, bad, Static).unwrap_err();
     assert!(refused.to_string().contains("now_ms"), "{refused}");
+}
+
+#[test]
+fn bytes_per_request_peaks_and_stored_bytes_are_forecast_beside_the_rates() {
+    let mut fixture = Fixture::new(&[]);
+    fixture.daily(4 * DAY_MS);
+    let mut controller = controller(Static);
+    let limit = ControllerSettings::default().score.size_bytes_max;
+    let (step, bins) = (limit / 100, 36);
+    fixture.facts[0].size_bytes = limit - (bins + 6) * step;
+    for bin in 0..bins {
+        fixture.facts[0].size_bytes += step;
+        let tick = controller.tick(fixture.now_ms, &fixture.collector, &fixture.facts, false);
+        // Twelve steps ahead; told once there are so many and an hour more.
+        let expected = fixture.facts[0].size_bytes + 12 * step;
+        let partition = &tick.view.partitions[0];
+        let told = bin >= 23;
+        assert_eq!(partition.beside.stored_bytes.steps.len(), if told { 12 } else { 0 });
+        if told {
+            assert_eq!(partition.forecast_size_bytes, expected, "bin {bin}");
+            assert_eq!(tick.scores[0].size.fired(), expected > limit, "before it is there");
+        }
+        fixture.daily(4 * DAY_MS + (bin as i64 + 1) * 5 * MINUTE_MS);
+    }
+    assert!(fixture.facts[0].size_bytes < limit, "acted on the forecast, not on the size");
+
+    let Beside { bytes_per_request, peak_units, .. } = &controller.view().partitions[0].beside;
+    let quantiles = |outlook: &forecast::Outlook| match outlook {
+        forecast::Outlook::Forecast(forecast) => forecast.steps[0],
+        forecast::Outlook::Abstain(abstention) => abstention.level.expect("four days were seen"),
+    };
+    let bytes = quantiles(bytes_per_request);
+    assert!((bytes.q50 - 100.0).abs() < 1.0 && (bytes.q99 - 100.0).abs() < 1.0, "{bytes:?}");
+    let (peak, load) = (quantiles(peak_units), controller.view().partitions[0].load_recent.write);
+    assert!(peak.q50 >= load && peak.q99 <= 20.0, "{peak:?} at {load}");
 }

@@ -1,15 +1,13 @@
 //! What is remembered about one partition between ticks.
 
 use super::PartitionFacts;
-use super::lane::Lane;
+use super::lane::{Lane, Measure};
 use crate::load::utilisation;
-use forecast::{ForecastSettings, Network, Outlook};
+use crate::view::Beside;
+use forecast::{ForecastSettings, Network, Outlook, Quantile, StoredSize};
 use std::sync::Arc;
 use types::{KeyRange, PartitionId, Units};
 use workload::{Channel, Timeline};
-
-/// Stored bytes are extrapolated only after this long.
-const GROWTH_SEEN_MIN_MS: i64 = 3_600_000;
 
 /// How far back a new partition's keys are looked at for being at the limit.
 const AT_LIMIT_LOOK_BACK_MS: i64 = 3_600_000;
@@ -21,20 +19,24 @@ pub(super) struct Tracked {
     range: KeyRange,
     read: Lane,
     write: Lane,
-    first_size: (i64, u64),
+    bytes_per_request: Lane,
+    peak_units: Lane,
+    stored: StoredSize,
     /// Up to when minutes were looked at for being at the limit, and for how long it has been.
     limited_until_ms: i64,
     at_limit_ms: i64,
 }
 
 impl Tracked {
-    pub(super) fn new(facts: &PartitionFacts, now_ms: i64) -> Self {
+    pub(super) fn new(facts: &PartitionFacts, now_ms: i64, bin_ms: i64) -> Self {
         Self {
             id: facts.id,
             range: facts.range.clone(),
-            read: Lane::new(Channel::ReadUnits, now_ms),
-            write: Lane::new(Channel::WriteUnits, now_ms),
-            first_size: (now_ms, facts.size_bytes),
+            read: Lane::new(Measure::Reads, now_ms),
+            write: Lane::new(Measure::Writes, now_ms),
+            bytes_per_request: Lane::new(Measure::BytesPerRequest, now_ms),
+            peak_units: Lane::new(Measure::PeakUnits, now_ms),
+            stored: StoredSize::new(bin_ms),
             limited_until_ms: now_ms - AT_LIMIT_LOOK_BACK_MS,
             at_limit_ms: 0,
         }
@@ -67,17 +69,21 @@ impl Tracked {
         network: Option<&Arc<Network>>,
         builds_left: &mut usize,
     ) -> bool {
-        if self.read.is_built() {
-            let read = self.read.feed(history, &self.range, settings);
-            return self.write.feed(history, &self.range, settings) || read;
+        let build = !self.read.is_built();
+        if build && *builds_left == 0 {
+            return false;
         }
-        let build = *builds_left > 0;
-        if build {
-            *builds_left -= 1;
-            self.read.build(history, &self.range, settings, network);
-            self.write.build(history, &self.range, settings, network);
+        *builds_left -= usize::from(build);
+        let mut changed = build;
+        for lane in
+            [&mut self.read, &mut self.write, &mut self.bytes_per_request, &mut self.peak_units]
+        {
+            match build {
+                true => lane.build(history, &self.range, settings, network),
+                false => changed |= lane.feed(history, &self.range, settings),
+            }
         }
-        build
+        changed
     }
 
     /// For how long the partition has been at its limit without interruption.
@@ -124,15 +130,24 @@ impl Tracked {
         Units { read: self.read.highest_of_day(), write: self.write.highest_of_day() }
     }
 
-    /// Stored bytes at the end of the horizon, if they go on growing as they have since the
-    /// partition was first seen. Shrinking is not extrapolated.
-    pub(super) fn size_ahead(&self, size_bytes: u64, now_ms: i64, horizon_ms: i64) -> u64 {
-        let (first_ms, first_bytes) = self.first_size;
-        let passed_ms = now_ms - first_ms;
-        if passed_ms < GROWTH_SEEN_MIN_MS {
-            return size_bytes;
-        }
-        let grown = size_bytes.saturating_sub(first_bytes) as f64;
-        size_bytes + (grown * horizon_ms as f64 / passed_ms as f64) as u64
+    /// Takes the stored bytes of this moment.
+    pub(super) fn weigh(&mut self, now_ms: i64, size_bytes: u64) {
+        self.stored.push(now_ms, size_bytes);
     }
+
+    /// What is forecast beside the rates.
+    pub(super) fn beside(&self, horizon_steps: usize) -> Beside {
+        Beside {
+            bytes_per_request: self.bytes_per_request.outlook().clone(),
+            peak_units: self.peak_units.outlook().clone(),
+            stored_bytes: self.stored.forecast(horizon_steps),
+        }
+    }
+}
+
+/// Stored bytes at the end of the horizon at `quantile`. That something will be removed is not
+/// relied upon.
+pub(super) fn size_ahead(beside: &Beside, size_bytes: u64, quantile: Quantile) -> u64 {
+    let last = beside.stored_bytes.steps.last();
+    last.map_or(0, |step| step.at(quantile).ceil() as u64).max(size_bytes)
 }

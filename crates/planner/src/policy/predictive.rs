@@ -10,7 +10,7 @@ use super::merge::merges;
 use super::split::{Basis, Cut, action, cost, cut, fewest_parts, overload_ahead};
 use crate::load::{excess, utilisation};
 use crate::plan::{Action, Alternative, Plan, Trigger, summary};
-use crate::score::{Score, scores};
+use crate::score::{Mark, mark, score};
 use crate::settings::{FloorSettings, PlannerSettings};
 use crate::view::{PartitionView, TableView};
 use std::ops::Range;
@@ -122,7 +122,7 @@ impl Predictive {
         let Some(credit) = partition.credit else {
             return true;
         };
-        let ahead_s = floor.durations_ahead * self.settings.action.duration_ms as f64 / 1000.0;
+        let ahead_s = floor.ahead_s(self.settings.action.duration_ms);
         let lasts_s = |credit: f64, load: f64, capacity: f64| {
             if load > capacity { credit.max(0.0) / (load - capacity) } else { f64::INFINITY }
         };
@@ -137,21 +137,22 @@ impl Predictive {
     /// Cuts what the forecast says will be too full, neighbours together.
     fn foresee(&self, view: &TableView) -> Plan {
         let mut plan = Plan::hold("no partition's score asks for action");
-        let scores = scores(view, &self.settings.score);
+        let marks: Vec<Mark> =
+            view.partitions.iter().map(|p| mark(p, &self.settings.score)).collect();
         let mut done = 0;
         for first in 0..view.partitions.len() {
-            if first < done || !self.asks(view, &scores[first]) {
+            if first < done || !self.asks(view, &marks[first]) {
                 continue;
             }
-            let run = self.run(view, &scores, first, done);
+            let run = self.run(view, &marks, first, done);
             done = run.end;
-            match self.weigh(view, &view.partitions[run.clone()], &scores[run.clone()]) {
+            match self.weigh(view, &view.partitions[run.clone()], &marks[run.clone()]) {
                 Ok(action) => plan.actions.push(action),
                 Err(alternative) if run.len() == 1 => plan.alternatives.push(alternative),
                 // One of them may spoil it for the others.
-                Err(_) => run.filter(|&at| self.asks(view, &scores[at])).for_each(|at| {
+                Err(_) => run.filter(|&at| self.asks(view, &marks[at])).for_each(|at| {
                     let alone = slice::from_ref(&view.partitions[at]);
-                    match self.weigh(view, alone, &scores[at..=at]) {
+                    match self.weigh(view, alone, &marks[at..=at]) {
                         Ok(action) => plan.actions.push(action),
                         Err(alternative) => plan.alternatives.push(alternative),
                     }
@@ -167,46 +168,58 @@ impl Predictive {
 
     /// Whether a score asks for action now: what is forecast for later than the lead can wait, and
     /// will be known better then.
-    fn asks(&self, view: &TableView, score: &Score) -> bool {
+    fn asks(&self, view: &TableView, mark: &Mark) -> bool {
         let action = &self.settings.action;
         let lead_ms = action.lead_ms + action.duration_ms * action.per_plan_max as i64;
-        let soon = score.crossing_ms.is_none_or(|crossing_ms| crossing_ms <= view.now_ms + lead_ms);
-        score.total >= self.settings.score.threshold && soon
+        let soon = mark.crossing_ms.is_none_or(|crossing_ms| crossing_ms <= view.now_ms + lead_ms);
+        mark.asks && soon
     }
 
     /// The partitions that are cut together with `first`: the neighbours whose scores ask for it
     /// too, and those beside them with so much room that taking them in saves a partition.
-    fn run(&self, view: &TableView, scores: &[Score], first: usize, done: usize) -> Range<usize> {
+    fn run(&self, view: &TableView, marks: &[Mark], first: usize, done: usize) -> Range<usize> {
         let most = self.settings.merge.sources_max.max(1);
-        let joins = |at: usize| scores[at].rate.fired() && view.partitions[at].has_forecast();
+        let joins = |at: usize| marks[at].too_full && view.partitions[at].has_forecast();
         let mut run = first..first + 1;
         if !joins(first) {
             return run;
         }
         while run.len() < most
-            && run.end < scores.len()
+            && run.end < marks.len()
             && joins(run.end)
-            && self.asks(view, &scores[run.end])
+            && self.asks(view, &marks[run.end])
         {
             run.end += 1;
         }
         let parts =
             |run: &Range<usize>| fewest_parts(&view.partitions[run.clone()], &self.settings);
-        let mut needed = parts(&run);
-        let left = run.start.checked_sub(1).filter(|&left| left >= done);
-        let wider = [left.map(|left| left..run.end), Some(run.start..run.end + 1)];
-        for wider in wider.into_iter().flatten() {
-            let neighbour = if wider.start < run.start { wider.start } else { wider.end - 1 };
-            let known = view.partitions.get(neighbour).is_some_and(PartitionView::has_forecast);
-            if run.len() < most && known {
-                let wider = run.start.min(wider.start)..run.end.max(wider.end);
-                let needed_then = parts(&wider);
-                if needed_then <= needed {
-                    (run, needed) = (wider, needed_then);
-                }
+        // How many partitions more there would be.
+        let more = |run: &Range<usize>| parts(run).saturating_sub(run.len());
+        let mut added = more(&run);
+        while added > 0 && run.len() < most {
+            let left = run.start.checked_sub(1).filter(|&left| left >= done);
+            let left = left.map(|left| (left, left..run.end));
+            let right =
+                (run.end < view.partitions.len()).then(|| (run.end, run.start..run.end + 1));
+            let wider = [left, right].into_iter().flatten().find_map(|(neighbour, wider)| {
+                let partition = &view.partitions[neighbour];
+                let added_then = partition.has_forecast().then(|| more(&wider))?;
+                let evens = added_then == added && self.is_filling(partition);
+                (added_then < added || evens).then_some((wider, added_then))
+            });
+            match wider {
+                Some(wider) => (run, added) = wider,
+                None => break,
             }
         }
         run
+    }
+
+    /// Whether a partition will be fuller than a new one may be: cut together with its neighbours now it
+    /// need not be cut alone soon, which would leave two halves with more room than anybody needs.
+    fn is_filling(&self, partition: &PartitionView) -> bool {
+        let highest = partition.forecast_max(self.settings.score.quantile);
+        utilisation(highest, partition.capacity) > self.settings.slice.target_utilisation
     }
 
     /// The cut that the scores of adjacent partitions ask for, or why there is none.
@@ -214,30 +227,30 @@ impl Predictive {
         &self,
         view: &TableView,
         sources: &[PartitionView],
-        scores: &[Score],
+        marks: &[Mark],
     ) -> Result<Action, Alternative> {
         let known = sources.iter().any(PartitionView::has_forecast);
         let basis = if known { Basis::Forecast } else { Basis::Observed };
         let cost = cost(sources, &self.settings);
-        let fired = scores.iter().any(|score| score.rate.fired());
+        let fired = marks.iter().any(|mark| mark.too_full);
         let too_dear = |benefit| Alternative {
             what: names(sources),
-            rejected: "it avoids less overload than it costs".into(),
+            rejected: "it avoids less overload than it costs, or burst credit carries it".into(),
             benefit,
             cost,
         };
         // No cut avoids more than there is, and looking for the best one takes time.
-        let avoidable = overload_ahead(sources);
-        if fired && avoidable <= cost {
-            return Err(too_dear(avoidable));
+        let (overload, carried) = overload_ahead(sources, self.settings.action.credit_share);
+        if fired && overload - carried <= cost {
+            return Err(too_dear(overload - carried));
         }
         let found = match cut(view, sources, basis, sources.len().max(2), &self.settings) {
             Some(found) if !stuck(&found) => found,
             Some(_) => return Err(hopeless(sources)),
             None => return Err(nowhere(sources)),
         };
-        if fired && found.benefit <= cost {
-            return Err(too_dear(found.benefit));
+        if fired && found.benefit - carried <= cost {
+            return Err(too_dear(found.benefit - carried));
         }
         if !fired && found.full_after >= found.full_before * (1.0 - IMPROVEMENT_MIN) {
             return Err(Alternative {
@@ -247,12 +260,12 @@ impl Predictive {
                 cost,
             });
         }
-        let asking =
-            sources.iter().zip(scores).max_by(|(_, a), (_, b)| a.total.total_cmp(&b.total));
+        let scored = sources.iter().map(|source| (source, score(source, &self.settings.score)));
+        let asking = scored.max_by(|(_, a), (_, b)| a.total.total_cmp(&b.total));
         let reason =
-            asking.map_or_else(String::new, |(partition, score)| summary(partition, score));
+            asking.map_or_else(String::new, |(partition, score)| summary(partition, &score));
         let action = action(sources, found, Trigger::Forecast, reason);
-        let crossing_ms = scores.iter().filter_map(|score| score.crossing_ms).min();
+        let crossing_ms = marks.iter().filter_map(|mark| mark.crossing_ms).min();
         Ok(Action { crossing_ms, cost, ..action })
     }
 

@@ -135,12 +135,20 @@ fn assess(sources: &[PartitionView], found: &[Slice], basis: Basis) -> Cut {
     }
 }
 
-/// The overload that is forecast for partitions as they are, in unit-seconds.
-pub(crate) fn overload_ahead(sources: &[PartitionView]) -> f64 {
-    let ahead = |source: &PartitionView| {
-        overload(&whole(source, Basis::Forecast), source.capacity, source.step_seconds())
-    };
-    sources.iter().map(ahead).sum()
+/// The overload that is forecast for partitions as they are, in unit-seconds; of it, what a share of their
+/// burst credit would carry.
+pub(crate) fn overload_ahead(sources: &[PartitionView], credit_share: f64) -> (f64, f64) {
+    let mut sum = (0.0, 0.0);
+    for source in sources {
+        let loads = whole(source, Basis::Forecast);
+        let credit = scale(source.credit.unwrap_or(Units::ZERO), credit_share);
+        let over = |load: f64, capacity: f64| (load - capacity).max(0.0) * source.step_seconds();
+        let read: f64 = loads.iter().map(|load| over(load.read, source.capacity.read)).sum();
+        let write: f64 = loads.iter().map(|load| over(load.write, source.capacity.write)).sum();
+        sum.0 += read + write;
+        sum.1 += read.min(credit.read.max(0.0)) + write.min(credit.write.max(0.0));
+    }
+    sum
 }
 
 /// A partition's load in every step.
@@ -199,8 +207,8 @@ mod tests {
     fn a_partition_twice_as_full_as_it_may_be_becomes_three() {
         let view = table(vec![partition(1, 2.0)]);
         let cut = cut(&view, &view.partitions, Basis::Forecast, 2, &settings()).unwrap();
-        assert_eq!(cut.shares.len(), 3, "200 % over 75 % each");
-        assert!(cut.full_after <= 0.75 && cut.full_before == 2.0);
+        assert_eq!(cut.shares.len(), 3, "200 % over 80 % each");
+        assert!(cut.full_after <= 0.8 && cut.full_before == 2.0);
         // 100 units/s too many in each of 12 steps of 300 s.
         assert!((cut.benefit - 100.0 * 12.0 * 300.0).abs() < 1.0, "{}", cut.benefit);
     }
@@ -211,7 +219,7 @@ mod tests {
         surge.load_now = Units::write(300.0);
         let view = table(vec![surge]);
         let cut = cut(&view, &view.partitions, Basis::Observed, 2, &settings()).unwrap();
-        assert_eq!(cut.shares.len(), 4, "300 units/s over 75 each");
+        assert_eq!(cut.shares.len(), 4, "300 units/s over 80 each");
     }
 
     #[test]
@@ -224,8 +232,8 @@ mod tests {
             .collect();
         let view = table(parts);
         let cut = cut(&view, &view.partitions, Basis::Forecast, 5, &settings()).unwrap();
-        assert_eq!(cut.shares.len(), 7, "500 % over 75 % each");
-        assert!(cut.full_after <= 0.75 + 1e-9 && cut.full_before > 0.99, "{}", cut.full_after);
+        assert_eq!(cut.shares.len(), 7, "500 % over 80 % each");
+        assert!(cut.full_after <= 0.8 + 1e-9 && cut.full_before > 0.99, "{}", cut.full_after);
         assert_eq!(fewest_parts(&view.partitions, &settings()), 7);
     }
 

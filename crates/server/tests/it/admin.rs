@@ -25,9 +25,9 @@ pub(crate) const JSON: (&str, &str) = ("content-type", "application/json");
 /// A server with a manager that acts by hand only, and the admin listener.
 pub(crate) struct Administered {
     pub(crate) server: TestServer,
-    manager: Arc<Manager>,
+    pub(crate) manager: Arc<Manager>,
     admin: AdminHandle,
-    raw: RawClient,
+    pub(crate) raw: RawClient,
 }
 
 impl Administered {
@@ -36,14 +36,32 @@ impl Administered {
     }
 
     pub(crate) async fn start_on(server: TestServer) -> Self {
-        let parts = server.components();
+        Self::start_with(server, |_| ()).await
+    }
+
+    /// With settings that the test chooses.
+    pub(crate) async fn start_with(
+        server: TestServer,
+        change: impl FnOnce(&mut AdminSettings),
+    ) -> Self {
         let policy: PolicyFactory = Arc::new(|| Box::new(Static));
+        Self::start_under(server, policy, Units { read: 3000.0, write: 1000.0 }, change).await
+    }
+
+    /// Under a policy of the test's, with partitions of this capacity.
+    pub(crate) async fn start_under(
+        server: TestServer,
+        policy: PolicyFactory,
+        capacity: Units,
+        change: impl FnOnce(&mut AdminSettings),
+    ) -> Self {
+        let parts = server.components();
         let components = manager::Components {
             storage: parts.storage,
             recorder: parts.recorder,
             clients: parts.clients,
             clock: parts.clock,
-            capacity: Units { read: 3000.0, write: 1000.0 },
+            capacity,
             limits: planner::Limits::Dynamodb,
             collector: WorkloadSettings::default().collector,
             controller: planner::ControllerSettings::default(),
@@ -52,20 +70,26 @@ impl Administered {
         };
         let settings = ManagerSettings { tick_ms: 20, ..Default::default() };
         let manager = Manager::start(settings, components).await.unwrap();
-        let metrics = MetricsExport::new(
-            Arc::clone(server.handle.metrics()),
-            Arc::clone(server.handle.recorder()),
-            Some(Arc::clone(server.storage())),
-        );
-        let settings = AdminSettings { listen: ([127, 0, 0, 1], 0).into(), ..Default::default() };
-        let components = AdminComponents {
-            manager: Arc::clone(&manager),
-            metrics: Arc::new(metrics),
-            storage: Arc::clone(server.storage()),
-        };
-        let admin = Admin::start(settings, components).await.unwrap();
+        let mut settings =
+            AdminSettings { listen: ([127, 0, 0, 1], 0).into(), ..Default::default() };
+        change(&mut settings);
+        let admin = Admin::start(settings, components_of(&server, &manager)).await.unwrap();
         let raw = RawClient::new(admin.addr());
         Self { server, manager, admin, raw }
+    }
+
+    /// What its listener shows.
+    pub(crate) fn components(&self) -> AdminComponents {
+        components_of(&self.server, &self.manager)
+    }
+
+    /// A second listener that shows the same.
+    pub(crate) async fn another(&self, port: u16) -> (AdminHandle, RawClient) {
+        let listen = ([127, 0, 0, 1], port).into();
+        let settings = AdminSettings { listen, ..Default::default() };
+        let admin = Admin::start(settings, self.components()).await.unwrap();
+        let raw = RawClient::new(admin.addr());
+        (admin, raw)
     }
 
     /// A document of the admin API.
@@ -85,6 +109,20 @@ impl Administered {
         self.admin.shutdown().await;
         self.manager.stop().await.unwrap();
         self.server.stop().await
+    }
+}
+
+fn components_of(server: &TestServer, manager: &Arc<Manager>) -> AdminComponents {
+    let metrics = MetricsExport::new(
+        Arc::clone(server.handle.metrics()),
+        Arc::clone(server.handle.recorder()),
+        Some(Arc::clone(server.storage())),
+    )
+    .with_manager(Arc::clone(manager));
+    AdminComponents {
+        manager: Arc::clone(manager),
+        metrics: Arc::new(metrics.with_manager(Arc::clone(manager))),
+        storage: Arc::clone(server.storage()),
     }
 }
 
@@ -128,6 +166,7 @@ async fn page_health_and_metrics_are_served() {
     for line in [
         "foreshard_requests_total{operation=\"CreateTable\"} 1",
         "foreshard_errors_total{operation=\"GetItem\",kind=\"client\"} 1",
+        "foreshard_anomalies_total{subject=\"client\",kind=\"flash_crowd\"} 0",
         "foreshard_log_segments 1",
         "foreshard_log_failed 0",
         "foreshard_log_queued_bytes 0",

@@ -30,7 +30,7 @@ fn python() -> Option<PathBuf> {
 }
 
 /// Says that a test cannot run, or fails if it must.
-fn skip(missing: &str) {
+pub(crate) fn skip(missing: &str) {
     assert!(!is_set("FORESHARD_NEED_CLIENTS"), "{missing}, and FORESHARD_NEED_CLIENTS=1");
     eprintln!("skipped: {missing}");
 }

@@ -1,7 +1,7 @@
 //! From which action cost on predicting pays.
 //!
-//! The same cases are played with actions of different length, new partitions being cold for as long
-//! as the action took (and at least a minute), and for each length the advantage is worked out: the
+//! The same cases are played with actions as they were measured (or are given), and with longer ones, new
+//! partitions being cold for as long as the action took, and for each length the advantage is worked out: the
 //! share of throttled invocations spared against the reactive thresholds that throttle least at the
 //! same partition-hours, known in hindsight. The break-even is the shortest length from which on
 //! predicting throttles no more than they do.
@@ -14,32 +14,32 @@ use crate::policies::PolicyName;
 use crate::report::table::{GroupBy, aligned, groups};
 use std::fmt::Write;
 
-/// The action lengths that are tried, in seconds: a split on one node, a move, a move with data, a node
-/// that is started, a small rekey.
+/// The action lengths that are tried beside the plan's own, in seconds: a move, a move with data, a node
+/// that is started, a small rekey. None of these is measured.
 pub const DURATIONS_S: [i64; 6] = [1, 10, 60, 180, 600, 1_800];
 
-/// What an action of so many seconds costs.
-pub fn action_costs(duration_s: i64) -> ActionCosts {
-    let usual = ActionCosts::default();
-    let duration_ms = duration_s * 1000;
-    ActionCosts { duration_ms, cold_ms: usual.cold_ms.max(duration_ms), ..usual }
+/// The costs that are tried: the plan's own first, then longer ones.
+pub fn tried(own: ActionCosts) -> Vec<ActionCosts> {
+    let lengths_ms = DURATIONS_S.into_iter().map(|seconds| seconds * 1_000);
+    let longer = lengths_ms.filter(|&length_ms| length_ms > own.duration_ms);
+    std::iter::once(own).chain(longer.map(|length_ms| own.lasting(length_ms))).collect()
 }
 
+/// A length of actions in milliseconds, and what came of it.
+pub type Swept = (i64, Vec<CaseResult>);
+
 /// The plan played once per length of action; `done` is called after each run.
-pub fn sweep(
-    plan: &Plan,
-    done: &(dyn Fn() + Sync),
-) -> Result<Vec<(i64, Vec<CaseResult>)>, SimulatorError> {
-    let one = |duration_s| {
+pub fn sweep(plan: &Plan, done: &(dyn Fn() + Sync)) -> Result<Vec<Swept>, SimulatorError> {
+    let one = |action: ActionCosts| {
         let mut plan = plan.clone();
-        plan.settings.action = action_costs(duration_s);
-        Ok((duration_s, evaluate(&plan, done)?))
+        plan.settings.action = action;
+        Ok((action.duration_ms, evaluate(&plan, done)?))
     };
-    DURATIONS_S.into_iter().map(one).collect()
+    tried(plan.settings.action).into_iter().map(one).collect()
 }
 
 /// A table of advantages by length of action, with the break-even, group by group.
-pub fn table(swept: &[(i64, Vec<CaseResult>)], policies: &[PolicyName], by: GroupBy) -> String {
+pub fn table(swept: &[Swept], policies: &[PolicyName], by: GroupBy) -> String {
     let mut text = String::new();
     let names: Vec<String> = match swept.first() {
         Some((_, results)) => groups(results, by).into_iter().map(|(name, _)| name).collect(),
@@ -48,16 +48,16 @@ pub fn table(swept: &[(i64, Vec<CaseResult>)], policies: &[PolicyName], by: Grou
     for name in names {
         let _ =
             writeln!(text, "{name}: throttled invocations spared at equal cost, by action length");
-        let head = DURATIONS_S.iter().map(|seconds| format!("{seconds} s"));
+        let head = swept.iter().map(|(length_ms, _)| seconds(*length_ms));
         let head = std::iter::once("policy".to_string()).chain(head);
         let mut rows: Vec<Vec<String>> = vec![head.chain(["break-even".to_string()]).collect()];
         for &policy in policies {
             let figures: Vec<(i64, Option<Figure>)> = swept
                 .iter()
-                .map(|(seconds, results)| {
+                .map(|(length_ms, results)| {
                     let group = groups(results, by).into_iter().find(|(known, _)| *known == name);
                     let cases = group.map(|(_, cases)| cases).unwrap_or_default();
-                    (*seconds, figure(&cases, policy, &throttled_over_curve))
+                    (*length_ms, figure(&cases, policy, &throttled_over_curve))
                 })
                 .collect();
             let mut row = vec![policy.name().to_string()];
@@ -79,7 +79,11 @@ fn advantage(figure: Option<Figure>) -> String {
 fn break_even(figures: &[(i64, Option<Figure>)]) -> String {
     let pays = |(_, figure): &&(i64, Option<Figure>)| figure.is_some_and(|f| f.value <= 1.0);
     let last = figures.iter().rev().take_while(pays).last();
-    last.map_or_else(|| "none".into(), |(seconds, _)| format!("{seconds} s"))
+    last.map_or_else(|| "none".into(), |(length_ms, _)| seconds(*length_ms))
+}
+
+fn seconds(length_ms: i64) -> String {
+    format!("{} s", length_ms as f64 / 1000.0)
 }
 
 #[cfg(test)]
@@ -90,7 +94,8 @@ mod tests {
     fn the_break_even_holds_for_all_that_is_longer() {
         let figure = |value: f64| Some(Figure { value, interval: None });
         let found = |values: [Option<Figure>; 4]| {
-            let figures: Vec<(i64, Option<Figure>)> = (1..).zip(values).collect();
+            let lengths_ms = (1..).map(|seconds| seconds * 1_000);
+            let figures: Vec<(i64, Option<Figure>)> = lengths_ms.zip(values).collect();
             break_even(&figures)
         };
         assert_eq!(found([figure(2.0), figure(0.5), figure(0.9), figure(0.1)]), "2 s");
@@ -101,8 +106,14 @@ mod tests {
     }
 
     #[test]
-    fn long_actions_stay_cold_longer() {
-        assert_eq!(action_costs(1).cold_ms, 60_000);
-        assert_eq!(action_costs(600).cold_ms, 600_000);
+    fn the_given_costs_come_first_and_long_actions_stay_cold_longer() {
+        let own = ActionCosts { duration_ms: 20_000, cold_ms: 100_000, ..ActionCosts::default() };
+        let tried = tried(own);
+        let lengths: Vec<i64> = tried.iter().map(|action| action.duration_ms / 1_000).collect();
+        assert_eq!(lengths, [20, 60, 180, 600, 1_800]);
+        let cold: Vec<i64> = tried.iter().map(|action| action.cold_ms / 1_000).collect();
+        assert_eq!(cold, [100, 100, 180, 600, 1_800]);
+        assert_eq!(tried[0], own);
+        assert_eq!(seconds(180), "0.18 s");
     }
 }

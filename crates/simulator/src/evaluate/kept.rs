@@ -74,10 +74,14 @@ impl Shelf {
         add(&serde_json::to_vec(settings)?);
         add(source.name().as_bytes());
         add(&seed.to_le_bytes());
-        if let Source::Recorded(recording, days_max) = source {
-            let (Recording::Trace(path) | Recording::Rates(path)) = recording;
-            add(&[u8::from(matches!(recording, Recording::Trace(_)))]);
-            add(&days_max.to_le_bytes());
+        if let Source::Recorded(recording, span) = source {
+            let path = recording.path();
+            add(match recording {
+                Recording::Trace(_) => b"trace",
+                Recording::Rates(_) => b"rates",
+                Recording::Matrix(_) => b"matrix",
+            });
+            add(&serde_json::to_vec(span)?);
             add(&std::fs::read(path).map_err(failed(path))?);
         }
         Ok(Self { directory: directory.into(), case })

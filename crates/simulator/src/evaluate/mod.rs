@@ -14,7 +14,7 @@ use crate::case::Case;
 use crate::error::SimulatorError;
 use crate::minutes::{Bank, PlaySettings, Played};
 use crate::policies::{self, Curve, PolicyName};
-use crate::recording::Recording;
+use crate::recording::{Recording, Span};
 use crate::report::Report;
 use crate::workloads::{Generator, Stratum};
 use kept::{About, Shelf};
@@ -28,8 +28,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub enum Source {
     /// A generated workload.
     Generated(&'static Generator),
-    /// A file; at most so many days of it are played.
-    Recorded(Recording, i64),
+    /// A file, and what of it is played.
+    Recorded(Recording, Span),
 }
 
 impl Source {
@@ -45,8 +45,8 @@ impl Source {
     pub fn case(&self, seed: u64) -> Result<Case, SimulatorError> {
         match self {
             Self::Generated(generator) => Ok(Case::generated(generator, seed)),
-            Self::Recorded(recording, days_max) => {
-                Case::recorded(recording.name(), seed, recording.read(seed, *days_max)?, *days_max)
+            Self::Recorded(recording, span) => {
+                Case::recorded(recording.name(), seed, recording.read(seed, *span)?, *span)
             }
         }
     }
@@ -109,7 +109,7 @@ pub fn play_case(
     settings: &PlaySettings,
     mut done: impl FnMut(Option<(PolicyName, &Played)>),
 ) -> Result<CaseResult, SimulatorError> {
-    let bank = Bank::new(&case.matrix, case.start_ms, &settings.controller.forecast);
+    let bank = Bank::new(&case.matrix, case.start_ms, &settings.controller)?;
     let curve = policies::curve(case, settings, &bank)?;
     done(None);
     let mut runs = Vec::with_capacity(policies.len());
@@ -137,7 +137,7 @@ fn complete_case(
         return Ok(about.clone().result(found.into_iter().flatten().collect()));
     }
     let case = source.case(seed)?;
-    let bank = Bank::new(&case.matrix, case.start_ms, &plan.settings.controller.forecast);
+    let bank = Bank::new(&case.matrix, case.start_ms, &plan.settings.controller)?;
     let about = match about {
         Some(about) => about,
         None => {

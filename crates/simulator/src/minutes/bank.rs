@@ -5,12 +5,16 @@
 //! policy of a case read it. **What a policy is told does not depend on who asked before**: a range's
 //! forecaster begins at a moment that follows from when the partition was made (the midnight before
 //! it, at the latest the start of play), reads the history up to there, and is then fed every bin, as
-//! the service does; a bank of one's own gives the same answers. (The service begins at the very
+//! the service does; a bank of one's own gives the same answers. How load spreads over the cells does not
+//! depend on policies either and is kept in the same way. (The service begins at the very
 //! moment a partition is made; midnight is what lets a range be met twice.)
 
+use super::shares::{SharedShares, StepShares};
+use crate::error::SimulatorError;
 use crate::matrix::{CELLS, HISTORY_BIN_MINUTES, Kind, LoadMatrix};
 use ::workload::HISTORY_BIN_MS;
 use forecast::{Abstention, ForecastSettings, Outlook, Series, SeriesForecaster};
+use planner::ControllerSettings;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -114,21 +118,34 @@ pub struct Bank {
     start_bin: usize,
     settings: ForecastSettings,
     entries: RefCell<HashMap<Key, Entry>>,
+    shares: RefCell<SharedShares>,
     nothing: Arc<Outlook>,
 }
 
 impl Bank {
     /// A bank for a matrix that is played from `start_ms` on.
-    pub fn new(matrix: &LoadMatrix, start_ms: i64, settings: &ForecastSettings) -> Self {
+    pub fn new(
+        matrix: &LoadMatrix,
+        start_ms: i64,
+        settings: &ControllerSettings,
+    ) -> Result<Self, SimulatorError> {
         let bins = HistoryBins::new(matrix);
+        let start_bin = bins.closed(start_ms);
         let reason = "nothing of this kind was ever asked for".to_string();
-        Self {
-            start_bin: bins.closed(start_ms),
+        Ok(Self {
+            start_bin,
             nothing: Arc::new(abstain(start_ms, reason)),
-            settings: settings.clone(),
+            settings: settings.forecast.clone(),
             entries: RefCell::default(),
+            shares: RefCell::new(SharedShares::new(&bins, start_bin, settings)?),
             bins,
-        }
+        })
+    }
+
+    /// How the load of a kind spreads over the cells in each step of the horizon, by what is known
+    /// before bin `bin`; empty if there is no such load.
+    pub fn shares(&self, kind: Kind, bin: usize) -> StepShares {
+        self.shares.borrow_mut().at(&self.bins, kind, bin)
     }
 
     /// Demand in bins.
@@ -226,7 +243,8 @@ mod tests {
     #[test]
     fn who_asked_before_does_not_matter() {
         let case = Case::generated(workloads::find("diurnal").unwrap(), 1);
-        let bank = || Bank::new(&case.matrix, case.start_ms, &ForecastSettings::default());
+        let settings = ControllerSettings::default();
+        let bank = || Bank::new(&case.matrix, case.start_ms, &settings).unwrap();
         let (shared, own) = (bank(), bank());
         let start = shared.start_bin;
         let cells = 10..70;

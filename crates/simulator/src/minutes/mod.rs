@@ -11,19 +11,21 @@
 
 mod bank;
 mod past;
+mod shares;
 mod table;
 mod tally;
 mod watch;
 
 pub use bank::{Bank, HistoryBins};
+pub use shares::StepShares;
 pub use watch::Sight;
 
 use crate::case::Case;
+use crate::costs::MeasuredCosts;
 use crate::error::SimulatorError;
 use crate::matrix::MINUTE_MS;
 use crate::report::{Report, Run};
-use planner::settings::{FloorSettings, MergeSettings};
-use planner::{ControllerSettings, Decision, Policy, decision, load};
+use planner::{Action, ControllerSettings, Decision, PlannerSettings, Policy, decision, load};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -44,6 +46,12 @@ const LOOKS_PER_MINUTE_MAX: usize = 16;
 pub struct ActionCosts {
     /// From the decision until the new partitions serve.
     pub duration_ms: i64,
+    /// The same of a merge.
+    pub merge_ms: i64,
+    /// At its end, for how long writes to the partitions are held.
+    pub pause_ms: f64,
+    /// The same of a merge.
+    pub merge_pause_ms: f64,
     /// For how long new partitions serve less.
     pub cold_ms: i64,
     /// What they serve meanwhile, as a share of capacity.
@@ -51,10 +59,24 @@ pub struct ActionCosts {
 }
 
 impl Default for ActionCosts {
-    /// A split within one node takes less than a second on this engine (docs/storage.md); that
-    /// caches are cold for a minute and cost a tenth of the capacity is assumed.
+    /// As measured when this program was made.
     fn default() -> Self {
-        Self { duration_ms: 1_000, cold_ms: 60_000, cold_capacity: 0.9 }
+        MeasuredCosts::embedded().action()
+    }
+}
+
+impl ActionCosts {
+    /// The same, but every action takes so long, and what it leaves cold is cold for at least as long.
+    pub fn lasting(self, duration_ms: i64) -> Self {
+        let cold_ms = self.cold_ms.max(duration_ms);
+        Self { duration_ms, merge_ms: duration_ms, cold_ms, ..self }
+    }
+
+    fn of(&self, action: &Action) -> (i64, f64) {
+        match action.children() < action.sources.len() {
+            true => (self.merge_ms, self.merge_pause_ms),
+            false => (self.duration_ms, self.pause_ms),
+        }
     }
 }
 
@@ -68,8 +90,8 @@ pub struct PlaySettings {
     pub burst_s: f64,
     /// Attempts per invocation, the first included (3 in the AWS SDKs' standard mode).
     pub attempts_max: u32,
-    /// By these it is judged how decisions turned out.
-    pub merge: MergeSettings,
+    /// What our planner is told, but for how long an action takes; decisions are judged by its merges.
+    pub planner: PlannerSettings,
     /// How tables are watched: score interval, forecasts, shares.
     pub controller: ControllerSettings,
 }
@@ -80,7 +102,7 @@ impl Default for PlaySettings {
             action: ActionCosts::default(),
             burst_s: planner::BURST_S,
             attempts_max: 3,
-            merge: MergeSettings::default(),
+            planner: PlannerSettings::default(),
             controller: ControllerSettings::default(),
         }
     }
@@ -95,6 +117,8 @@ impl PlaySettings {
         let action = &self.action;
         let duration_ms = action.duration_ms;
         check(duration_ms >= 0, "action.duration_ms", duration_ms.to_string(), "0 or more")?;
+        let merge_ms = action.merge_ms;
+        check(merge_ms >= 0, "action.merge_ms", merge_ms.to_string(), "0 or more")?;
         let cold = action.cold_capacity;
         let is_share = cold > 0.0 && cold <= 1.0;
         check(is_share, "action.cold_capacity", cold.to_string(), "above 0 and at most 1")?;
@@ -136,7 +160,7 @@ pub fn play<P: Policy>(
     let controller = &settings.controller;
     let (capacity, start_ms) = (case.capacity, case.start_ms);
     let watch =
-        Watch::new(&case.workload, &case.matrix, bank, controller, sight, capacity, start_ms)?;
+        Watch::new(&case.workload, &case.matrix, bank, controller, sight, capacity, start_ms);
     let table = Table::new(initial, terms, start_ms);
     let mut player = Player {
         case,
@@ -224,8 +248,8 @@ impl<P: Policy> Player<'_, P> {
     /// When a policy that waits for burst credit to run out would see that it must wait no longer:
     /// the service looks every second, and a minute's step must not make it late.
     fn last_moments(&self, start_ms: i64) -> impl Iterator<Item = i64> + use<P> {
-        let ahead_ms =
-            FloorSettings::default().durations_ahead * self.settings.action.duration_ms as f64;
+        let floor = self.settings.planner.floor.clone().unwrap_or_default();
+        let ahead_ms = floor.ahead_s(self.settings.action.duration_ms) * 1000.0;
         let capacity = self.case.capacity;
         let moment = move |lasts_s: f64| {
             start_ms.saturating_add((lasts_s * 1000.0 - ahead_ms).max(0.0) as i64)
@@ -254,11 +278,11 @@ impl<P: Policy> Player<'_, P> {
         let view = self.watch.view();
         let scores = planner::score::scores(view, &self.settings.controller.score);
         let made = Decision::of_plan(first_id, self.policy.name(), view, &scores, &plan);
-        for (i, decision) in (1..).zip(made) {
-            self.running.push_back(Running {
-                finished_ms: now_ms + (i * self.settings.action.duration_ms).max(1),
-                decision: self.decisions.len(),
-            });
+        let mut finished_ms = now_ms;
+        for decision in made {
+            finished_ms += self.settings.action.of(&decision.action).0.max(1);
+            let decision_at = self.decisions.len();
+            self.running.push_back(Running { finished_ms, decision: decision_at });
             self.decisions.push((decision, None));
         }
     }
@@ -269,8 +293,11 @@ impl<P: Policy> Player<'_, P> {
         };
         self.tally.count_partitions(finished_ms);
         let (decision, finished) = &mut self.decisions[decision];
+        let writes_per_s = self.table.writes_per_s(&decision.action);
         if self.table.apply(&decision.action, finished_ms) {
             *finished = Some(finished_ms);
+            self.tally.held_writes +=
+                writes_per_s * self.settings.action.of(&decision.action).1 / 1e3;
             self.table.set_loads(&self.case.matrix, minute);
             self.tally.changed(finished_ms, &self.table);
         }
@@ -279,7 +306,7 @@ impl<P: Policy> Player<'_, P> {
     fn finish(mut self) -> Played {
         self.tally.count_partitions(self.case.end_ms);
         let judged = |decision: Decision, finished_ms: i64| {
-            let until_ms = decision.judged_until_ms(&self.settings.merge);
+            let until_ms = decision.judged_until_ms(&self.settings.planner.merge);
             let actual = watch::demand(self.bank, &decision.action.range, decision.at_ms);
             let outcome = decision::outcome(&decision, finished_ms, &actual, until_ms);
             (decision, outcome)

@@ -130,6 +130,12 @@ impl Table {
         sum
     }
 
+    /// The writes in a second to the partitions that an action replaces.
+    pub(super) fn writes_per_s(&self, action: &Action) -> f64 {
+        let sources = self.partitions.iter().filter(|one| action.sources.contains(&one.id));
+        sources.map(|source| source.load.write).sum::<f64>() / self.terms.units_per_request.write
+    }
+
     /// Carries out an action; `false` if its sources are no longer there.
     pub(super) fn apply(&mut self, action: &Action, now_ms: i64) -> bool {
         let first = action.sources.first().copied();
@@ -216,7 +222,7 @@ mod tests {
     };
 
     fn table(write: f64) -> Table {
-        let mut table = Table::new(&crate::case::Case::even(1), TERMS, 0);
+        let mut table = Table::new(&crate::case::even(CELLS, 1), TERMS, 0);
         table.partitions[0].load = Units::write(write);
         table
     }

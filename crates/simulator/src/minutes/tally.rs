@@ -17,6 +17,8 @@ pub(super) struct Tally {
     counted_until_ms: i64,
     partitions_now: usize,
     partitions_max: usize,
+    /// Writes that were held by cutovers.
+    pub(super) held_writes: f64,
     pub(super) divisions: Vec<(i64, Vec<usize>)>,
     pub(super) throttled_hourly: Vec<f64>,
 }
@@ -32,6 +34,7 @@ impl Tally {
             counted_until_ms: start_ms,
             partitions_now: 0,
             partitions_max: 0,
+            held_writes: 0.0,
             divisions: Vec::new(),
             throttled_hourly: Vec::new(),
         };
@@ -82,6 +85,7 @@ impl Tally {
             partition_hours: self.partition_ms / HOUR_MS as f64,
             partitions_max: self.partitions_max,
             partitions_end: self.partitions_now,
+            held_writes: whole(self.held_writes),
             ..Report::default()
         }
     }

@@ -13,11 +13,11 @@ fn case(name: &str, seed: u64, days: i64) -> Case {
 }
 
 fn bank(case: &Case) -> Bank {
-    Bank::new(&case.matrix, case.start_ms, &PlaySettings::default().controller.forecast)
+    Bank::new(&case.matrix, case.start_ms, &PlaySettings::default().controller).unwrap()
 }
 
 fn run(case: &Case, bank: &Bank, sight: Sight, policy: impl Policy) -> Played {
-    let initial = Case::even(case.partitions_for_mean());
+    let initial = case.initial();
     play(case, &initial, &PlaySettings::default(), bank, sight, policy).unwrap()
 }
 
@@ -69,7 +69,7 @@ fn a_floor_that_waits_for_credit_to_run_out_is_not_late() {
     let mut settings = PlaySettings { burst_s: 30.0, ..PlaySettings::default() };
     settings.action.cold_ms = 0;
     let policy = Predictive::new(PlannerSettings::default());
-    let played = play(&case, &Case::even(2), &settings, &bank(&case), Sight::Past, policy).unwrap();
+    let played = play(&case, &case.even(2), &settings, &bank(&case), Sight::Past, policy).unwrap();
     // 30 s of 50 units/s last 100 s at 15 too many: the middle of a minute.
     assert_eq!(played.run.report.actions.split, 1, "{:?}", played.run.report);
     assert_eq!(played.run.report.throttled, 0);
@@ -119,6 +119,7 @@ fn surge() -> Case {
         matrix.row_mut(crate::matrix::Kind::Write, minute).fill(load / 256.0);
     }
     Case {
+        divided: None,
         workload: "surge".into(),
         stratum: workloads::Stratum::Surprise,
         seed: 1,
@@ -130,11 +131,35 @@ fn surge() -> Case {
 }
 
 #[test]
+fn a_costlier_file_makes_actions_take_longer_and_hold_more_writes() {
+    let case = surge();
+    let bank = bank(&case);
+    let played = |total_ms, pause_ms| {
+        let mut costs = MeasuredCosts::embedded().clone();
+        costs.split = crate::costs::Reslice { total_ms, pause_ms };
+        let action = costs.action();
+        let settings = PlaySettings { burst_s: 30.0, action, ..PlaySettings::default() };
+        let fast = ReactiveFast::default();
+        play(&case, &case.even(2), &settings, &bank, Sight::Present, fast).unwrap()
+    };
+    let (cheap, costly) = (played(200.0, 100.0), played(90_000.0, 1_000.0));
+    for (played, duration_ms, pause_s) in [(&cheap, 200, 0.1), (&costly, 90_000, 1.0)] {
+        let (decision, _) = &played.run.decisions[0];
+        assert_eq!(played.divisions[1].0 - decision.at_ms, duration_ms);
+        // Each half has 40 or 65 writes a second, and both are split once.
+        let held = played.run.report.held_writes as f64 / pause_s;
+        assert_eq!(played.run.report.actions.split, 2);
+        assert!((80.0..=140.0).contains(&held), "{held}");
+    }
+    assert!(costly.run.report.throttled > cheap.run.report.throttled);
+}
+
+#[test]
 fn flows_fare_as_single_requests_do() {
     let case = surge();
     let requests = requests_of(&case.matrix, Random::new(1));
     let mut settings = PlaySettings { burst_s: 30.0, ..PlaySettings::default() };
-    settings.action = ActionCosts { duration_ms: 120_000, cold_ms: 0, cold_capacity: 1.0 };
+    settings.action = ActionCosts { cold_ms: 0, ..settings.action.lasting(120_000) };
     let one_by_one = SimulationSettings {
         workload: "surge".into(),
         seed: 1,
@@ -146,7 +171,7 @@ fn flows_fare_as_single_requests_do() {
         tick_ms: 1_000,
         action_ms: settings.action.duration_ms,
         retry: crate::RetrySettings::default(),
-        merge: settings.merge.clone(),
+        merge: settings.planner.merge.clone(),
         controller: ControllerSettings { now_ms: 10_000, ..settings.controller.clone() },
         collector: ::workload::CollectorSettings::default(),
     };
@@ -157,7 +182,7 @@ fn flows_fare_as_single_requests_do() {
         || Box::new(planner::Threshold::cockroach(1)),
     ];
     for policy in policies {
-        let initial = Case::even(2);
+        let initial = case.even(2);
         let flows = play(&case, &initial, &settings, &bank, Sight::Present, policy()).unwrap();
         let flows = flows.run.report;
         let single = crate::run(&requests, &one_by_one, policy()).unwrap().report;

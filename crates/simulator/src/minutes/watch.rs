@@ -7,10 +7,9 @@
 
 use super::bank::{Bank, abstain};
 use super::past::Past;
+use super::shares::StepShares;
 use super::table::{Partition, Table};
-use crate::error::SimulatorError;
 use crate::matrix::{CELLS, Kind, LoadMatrix, MINUTE_MS, cell_ranges, cells_of_range};
-use forecast::ShareModel;
 use planner::{CellView, ControllerSettings, Cycles, Limits, PartitionView, TableView};
 use std::ops::Range;
 use types::{KeyRange, PartitionId, TableId, Units};
@@ -36,7 +35,6 @@ pub(super) struct Watch<'a> {
     sight: Sight,
     capacity: Units,
     cells: Vec<KeyRange>,
-    shares: Option<[ShareModel; 2]>,
     view: TableView,
     pasts: Vec<Past>,
     /// The cells of each partition, as the view has them.
@@ -55,13 +53,8 @@ impl<'a> Watch<'a> {
         sight: Sight,
         capacity: Units,
         start_ms: i64,
-    ) -> Result<Self, SimulatorError> {
-        let bins_seen = bank.bins().closed(start_ms);
-        Ok(Self {
-            shares: match sight {
-                Sight::Forecast => Some(shares(bank, settings, bins_seen)?),
-                _ => None,
-            },
+    ) -> Self {
+        Self {
             matrix,
             bank,
             settings,
@@ -82,8 +75,8 @@ impl<'a> Watch<'a> {
             tracked: Vec::new(),
             cycles: Cycles::default(),
             next_score_ms: i64::MIN,
-            bins_seen,
-        })
+            bins_seen: bank.bins().closed(start_ms),
+        }
     }
 
     pub(super) fn view(&self) -> &TableView {
@@ -106,9 +99,7 @@ impl<'a> Watch<'a> {
         let changed = self.follow(&table.partitions, now_ms);
         let closed = self.bank.bins().closed(now_ms);
         let elapsed = closed > self.bins_seen;
-        if elapsed {
-            self.learn_shares(closed);
-        }
+        self.bins_seen = closed;
         if changed || elapsed {
             self.foresee();
         }
@@ -175,6 +166,7 @@ impl<'a> Watch<'a> {
             throttled_now: 0.0,
             read: unseen(),
             write: unseen(),
+            beside: Default::default(),
             cells: partition.cells.clone().map(cell).collect(),
             size_bytes: 0,
             forecast_size_bytes: 0,
@@ -182,15 +174,6 @@ impl<'a> Watch<'a> {
             created_ms: partition.made_ms,
             merged_ms: None,
         }
-    }
-
-    fn learn_shares(&mut self, closed: usize) {
-        if let Some(models) = &mut self.shares {
-            for bin in self.bins_seen..closed {
-                feed(models, self.bank, bin);
-            }
-        }
-        self.bins_seen = closed;
     }
 
     /// What the past and the forecasters have to say, per partition and per cell.
@@ -204,11 +187,10 @@ impl<'a> Watch<'a> {
             view.load_day_max = past.day_max();
             view.season_max = past.season_max(bins, now_ms, self.settings.payback_ms);
         }
-        let Some(models) = &self.shares else { return };
-        let steps = self.settings.forecast.horizon_steps;
-        let shares = Kind::ALL.map(|kind| {
-            if bins.has(kind) { models[kind as usize].shares(steps) } else { Vec::new() }
-        });
+        if self.sight < Sight::Forecast {
+            return;
+        }
+        let shares = Kind::ALL.map(|kind| self.bank.shares(kind, self.bins_seen));
         for (view, (_, cells)) in self.view.partitions.iter_mut().zip(&self.tracked) {
             let made = bins.closed(view.created_ms);
             let outlook = |kind| (*self.bank.outlook(kind, cells, made, self.bins_seen)).clone();
@@ -256,59 +238,48 @@ impl<'a> Watch<'a> {
 fn spread(
     view: &mut PartitionView,
     cells: &Range<usize>,
-    shares: &[Vec<Vec<f64>>; 2],
+    shares: &[StepShares; 2],
     settings: &ControllerSettings,
 ) {
     let steps = view.steps();
-    for cell in &mut view.cells {
-        cell.forecast.clear();
-        cell.forecast.resize(steps, Units::ZERO);
-    }
+    let mut loads = [Vec::with_capacity(steps), Vec::with_capacity(steps)];
     for step in 0..steps {
         let load = view.forecast_at(step, settings.score.quantile);
-        let part = |kind: Kind| {
+        for kind in Kind::ALL {
             let shares = shares[kind as usize].get(step).and_then(|s| s.get(cells.clone()));
-            let total: f64 = shares.iter().copied().flatten().sum();
-            let known = shares.filter(|_| total > 0.0);
-            let even = kind.of(load) / cells.len() as f64;
-            let scale = kind.of(load) / total;
-            move |cell: usize| known.map_or(even, |shares| shares[cell] * scale)
-        };
-        let (read, write) = (part(Kind::Read), part(Kind::Write));
-        for (number, cell) in view.cells.iter_mut().enumerate() {
-            cell.forecast[step] = Units { read: read(number), write: write(number) };
+            loads[kind as usize].push(Portions::new(kind.of(load), shares, cells.len()));
         }
+    }
+    for (number, cell) in view.cells.iter_mut().enumerate() {
+        let steps = loads[0].iter().zip(&loads[1]);
+        cell.forecast.clear();
+        cell.forecast.extend(
+            steps.map(|(read, write)| Units { read: read.of(number), write: write.of(number) }),
+        );
     }
 }
 
-/// Share models that have seen the days before the start.
-fn shares(
-    bank: &Bank,
-    settings: &ControllerSettings,
-    start_bin: usize,
-) -> Result<[ShareModel; 2], SimulatorError> {
-    let bins = bank.bins();
-    let days_ms = settings.share_history_days * 24 * 3_600_000;
-    let first = bins.closed(bins.start_ms(start_bin) - days_ms);
-    let model = || {
-        let settings = forecast::ShareSettings {
-            horizon_steps: settings.forecast.horizon_steps,
-            ..settings.shares.clone()
-        };
-        ShareModel::new(CELLS, bins.start_ms(first), &settings)
-    };
-    let fresh = || model().map_err(planner::PlannerError::from);
-    let mut models = [fresh()?, fresh()?];
-    (first..start_bin).for_each(|bin| feed(&mut models, bank, bin));
-    Ok(models)
+/// A partition's load of one kind in one step, to be divided among its cells.
+enum Portions<'a> {
+    /// By their shares of the table's load, brought to this scale.
+    Known(&'a [f64], f64),
+    /// Evenly, where nothing is known.
+    Even(f64),
 }
 
-fn feed(models: &mut [ShareModel; 2], bank: &Bank, bin: usize) {
-    for (model, kind) in models.iter_mut().zip(Kind::ALL) {
-        if bank.bins().has(kind) {
-            // As many loads as cells, by construction.
-            let taken = model.push(&bank.bins().row(kind, bin));
-            debug_assert!(taken.is_ok(), "{taken:?}");
+impl<'a> Portions<'a> {
+    fn new(load: f64, shares: Option<&'a [f64]>, cells: usize) -> Self {
+        let total: f64 = shares.iter().copied().flatten().sum();
+        match shares {
+            Some(shares) if total > 0.0 => Self::Known(shares, load / total),
+            _ => Self::Even(load / cells as f64),
+        }
+    }
+
+    fn of(&self, cell: usize) -> f64 {
+        match self {
+            Self::Known(shares, scale) => shares[cell] * scale,
+            Self::Even(load) => *load,
         }
     }
 }

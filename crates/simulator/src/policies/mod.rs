@@ -151,11 +151,10 @@ impl FromStr for PolicyName {
     }
 }
 
-/// What our policy is told: the defaults of the service, and how long an action takes here.
+/// What our policy is told: the settings that were asked for, and how long an action takes here.
 pub fn planner_settings(settings: &PlaySettings) -> PlannerSettings {
-    let mut planner = PlannerSettings::default();
+    let mut planner = settings.planner.clone();
     planner.action.duration_ms = settings.action.duration_ms;
-    planner.merge = settings.merge.clone();
     planner
 }
 
@@ -169,15 +168,15 @@ pub fn run(
     curve: &Curve,
 ) -> Result<Played, SimulatorError> {
     let ours = planner_settings(settings);
-    let mean = case.partitions_for_mean();
-    let seen = |partitions: usize, sight, policy: Box<dyn Policy + '_>| {
-        play(case, &Case::even(partitions), settings, bank, sight, policy)
-    };
-    let present = |policy| seen(mean, Sight::Present, policy);
-    let fixed = |partitions| seen(partitions, Sight::Present, Box::new(Static));
-    let foreseeing = |planner| seen(mean, Sight::Forecast, Box::new(Predictive::new(planner)));
+    let initial = case.initial();
+    let seen =
+        |sight, policy: Box<dyn Policy + '_>| play(case, &initial, settings, bank, sight, policy);
+    let present = |policy| seen(Sight::Present, policy);
+    let fixed =
+        |partitions| play(case, &case.even(partitions), settings, bank, Sight::Present, Static);
+    let foreseeing = |planner| seen(Sight::Forecast, Box::new(Predictive::new(planner)));
     let mut played = match name {
-        PolicyName::Static => fixed(mean),
+        PolicyName::Static => fixed(case.partitions_for_mean()),
         PolicyName::StaticPeak => fixed(case.partitions_for_peak()),
         PolicyName::StaticFine => fixed(CELLS),
         PolicyName::ReactiveDynamodb => present(Box::<ReactiveDynamoDb>::default()),
@@ -192,7 +191,7 @@ pub fn run(
         }
         PolicyName::LastWeek => {
             let policy = LastWeek::new(bank.bins(), &settings.controller, ours);
-            seen(mean, Sight::Past, Box::new(policy))
+            seen(Sight::Past, Box::new(policy))
         }
         PolicyName::Predictive => foreseeing(ours),
         PolicyName::PredictiveNoFloor => foreseeing(PlannerSettings { floor: None, ..ours }),
@@ -201,15 +200,13 @@ pub fn run(
             planner.merge.enabled = false;
             foreseeing(planner)
         }
-        PolicyName::PredictiveNoForecast => {
-            seen(mean, Sight::Past, Box::new(Predictive::new(ours)))
-        }
+        PolicyName::PredictiveNoForecast => seen(Sight::Past, Box::new(Predictive::new(ours))),
         PolicyName::PredictiveMedian => {
             let (mut planner, mut settings) = (ours, settings.clone());
             planner.score.quantile = Quantile::Q50;
             settings.controller.score.quantile = Quantile::Q50;
             let policy = Predictive::new(planner);
-            play(case, &Case::even(mean), &settings, bank, Sight::Forecast, policy)
+            play(case, &initial, &settings, bank, Sight::Forecast, policy)
         }
         PolicyName::Oracle => {
             let policy = Oracle::new(case, bank.bins(), settings.action.duration_ms);

@@ -6,7 +6,7 @@ fn setup(name: &str) -> (Case, Bank, PlaySettings) {
     case.end_ms = case.start_ms + 3 * 24 * 3_600_000;
     case.matrix.cut(case.end_ms);
     let settings = PlaySettings::default();
-    let bank = Bank::new(&case.matrix, case.start_ms, &settings.controller.forecast);
+    let bank = Bank::new(&case.matrix, case.start_ms, &settings.controller).unwrap();
     (case, bank, settings)
 }
 
@@ -75,7 +75,7 @@ fn last_week_looks_at_nothing_that_is_not_over() {
     for minute in case.matrix.minute_at(half_ms)..case.matrix.minutes() {
         other.matrix.row_mut(crate::matrix::Kind::Write, minute).fill(1.0);
     }
-    let bank = Bank::new(&other.matrix, other.start_ms, &settings.controller.forecast);
+    let bank = Bank::new(&other.matrix, other.start_ms, &settings.controller).unwrap();
     let changed = run(PolicyName::LastWeek, &other, &settings, &bank, &Curve::default()).unwrap();
     let before = |played: &Played| -> Vec<(i64, Vec<usize>)> {
         played.divisions.iter().filter(|(at_ms, _)| *at_ms < half_ms).cloned().collect()

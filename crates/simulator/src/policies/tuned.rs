@@ -60,7 +60,7 @@ pub struct Curve {
 
 /// Plays the whole grid.
 pub fn curve(case: &Case, settings: &PlaySettings, bank: &Bank) -> Result<Curve, SimulatorError> {
-    let initial = Case::even(case.partitions_for_mean());
+    let initial = case.initial();
     let point = |setting: usize| {
         let policy = Threshold::new("reactive-tuned", thresholds(setting));
         let report = play(case, &initial, settings, bank, Sight::Present, policy)?.run.report;

@@ -9,9 +9,10 @@ use crate::engine::DATA;
 use crate::map::may_hold;
 use crate::settings::LogKind;
 use crate::wal::{Facts, LOG, decode_rows, has_segments};
-use nodelog::{DatabaseName, Files, Inspection, Location, LogError, inspect};
+use nodelog::{DatabaseName, Disk, Files, Inspection, Location, LogError, inspect};
 use object_store::path::Path;
 use slatedb::VersionedManifest;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use types::KeyRange;
 
@@ -25,8 +26,10 @@ pub(super) struct Log {
 /// Reads the log, if the store has one. Without the store's record, if there is one.
 pub(super) async fn read(check: &mut Check, kind: Option<LogKind>) -> Option<Log> {
     let directory = check.root.join(LOG);
-    let exists = match has_segments(&directory) {
-        Ok(exists) => exists,
+    let files = Arc::new(Files::read_only(&directory));
+    let exists = match files.list() {
+        Ok(files) => has_segments(&files),
+        Err(error) if error.kind() == ErrorKind::NotFound => false,
         Err(error) => {
             check.report.damaged(LOG, error, RESTORE);
             return None;
@@ -42,7 +45,6 @@ pub(super) async fn read(check: &mut Check, kind: Option<LogKind>) -> Option<Log
         }
         return None;
     }
-    let files = Arc::new(Files::read_only(&directory));
     let log = files.clone();
     let seen = tokio::task::spawn_blocking(move || inspect(&*log)).await;
     match seen {

@@ -24,7 +24,8 @@ use slatedb::compactor::{
 use slatedb::config::CompactorOptions;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Who stands in line and has not asked for this long, and for some polls, is not counted.
 const PATIENCE: Duration = Duration::from_secs(10);

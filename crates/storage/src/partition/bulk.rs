@@ -41,6 +41,11 @@ impl Partition {
         Ok(capture)
     }
 
+    /// Whether every key that is written is noted.
+    pub(crate) fn captures(&self) -> bool {
+        self.capture.load().is_some()
+    }
+
     /// Notes nothing any more. What was noted stays where it is until the partition is replaced.
     pub(crate) async fn stop_capture(&self) {
         let _gate = self.close_gate().await;

@@ -110,6 +110,7 @@ impl Attempt {
         if table.shared.settings.rekey_grace_ms > 0 {
             table.previous.store(Some(Arc::new(previous)));
         }
+        table.watch_over(children);
         table.set_routes(Routes::new(table.id(), epoch, order, children.to_vec()));
         table.set_defined(order, definition);
         for mut gate in gates {

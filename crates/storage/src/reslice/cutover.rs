@@ -90,8 +90,7 @@ impl Making {
         parts.clone_ms = ms_since(cloning);
         self.shared.reached(FaultPoint::ResliceCloned).await?;
         let opening = Instant::now();
-        let opened =
-            open_partitions(&self.shared, self.table.id(), &self.children, Expect::Database);
+        let opened = open_partitions(&self.shared, self.table.id(), &self.children, Expect::Clone);
         let opened = opened.await?;
         parts.open_ms = ms_since(opening);
         if let Err(error) = self.shared.reached(FaultPoint::ResliceOpened).await {

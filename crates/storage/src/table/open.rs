@@ -24,7 +24,9 @@ const OPEN_CONCURRENCY: usize = 8;
 pub(crate) enum Expect {
     /// It was never made.
     Nothing,
-    /// It was made; if it is missing, data are lost.
+    /// It was just cloned from databases that are open here.
+    Clone,
+    /// It was made by a process before; if it is missing, data are lost.
     Database,
 }
 
@@ -42,9 +44,9 @@ impl Table {
             let captures = partitions.iter().map(|partition| partition.capture_from_here());
             futures::future::try_join_all(captures).await?;
         }
-        let routes = Routes::new(record.id, record.epoch, record.order, partitions);
+        let routes = Routes::new(record.id, record.epoch, record.order, partitions.clone());
         let defined = Defined { order: record.order, definition: Arc::new(record.definition) };
-        Ok(Arc::new(Self {
+        let table = Arc::new(Self {
             id: record.id,
             name: record.name,
             created_ms: record.created_ms,
@@ -63,7 +65,9 @@ impl Table {
             previous: ArcSwapOption::empty(),
             rekeying: Rekeying::new(record.rekey),
             rekeyed_ms: AtomicI64::new(record.rekeyed_ms.unwrap_or(i64::MIN)),
-        }))
+        });
+        table.watch_over(&partitions);
+        Ok(table)
     }
 }
 
@@ -96,9 +100,15 @@ async fn open_partition(
     expect: Expect,
 ) -> Result<Arc<Partition>> {
     let path = Engine::path(table, record.id);
-    if expect == Expect::Database && shared.engine.manifest(&path).await?.is_none() {
-        let reason = "the catalog names this partition, but its database is missing".to_owned();
-        return Err(StorageError::Corrupt { path: path.to_string(), reason });
+    if expect != Expect::Nothing {
+        let missing = || StorageError::Corrupt {
+            path: path.to_string(),
+            reason: "the catalog names this partition, but its database is missing".to_owned(),
+        };
+        let manifest = shared.engine.manifest(&path).await?.ok_or_else(missing)?;
+        if expect == Expect::Database {
+            shared.engine.catch_up(&path, &manifest).await?;
+        }
     }
     let db = shared.engine.open(&path).await?;
     let info =

@@ -2,6 +2,7 @@
 
 use crate::directory::DataDirectory;
 use crate::faults::{FaultPoint, Faults, Verdict};
+use futures::FutureExt;
 use nodelog::{Hooks, LogPoint};
 use std::io;
 use std::sync::Arc;
@@ -11,17 +12,15 @@ use tokio::runtime::Handle;
 #[derive(Debug)]
 pub(super) struct FaultHooks {
     faults: Arc<dyn Faults>,
-    runtime: Handle,
+    /// `None` in a simulation, where the log has no thread: then a hook cannot wait.
+    runtime: Option<Handle>,
     /// Keeps the directory locked as long as the log's thread lives.
     _directory: Arc<DataDirectory>,
 }
 
 impl FaultHooks {
-    pub(super) fn new(
-        faults: Arc<dyn Faults>,
-        runtime: Handle,
-        directory: Arc<DataDirectory>,
-    ) -> Self {
+    pub(super) fn new(faults: Arc<dyn Faults>, directory: Arc<DataDirectory>) -> Self {
+        let runtime = (!directory.is_simulated()).then(Handle::current);
         Self { faults, runtime, _directory: directory }
     }
 }
@@ -31,7 +30,12 @@ impl Hooks for FaultHooks {
         let Some(point) = fault_point(point) else {
             return Ok(());
         };
-        match self.runtime.block_on(self.faults.reached(point)) {
+        let asked = self.faults.reached(point);
+        let verdict = match &self.runtime {
+            Some(runtime) => Some(runtime.block_on(asked)),
+            None => asked.now_or_never(),
+        };
+        match verdict.unwrap_or(Verdict::Proceed) {
             Verdict::Proceed => Ok(()),
             Verdict::Fail => Err(io::Error::other(format!("injected fault at {point}"))),
         }

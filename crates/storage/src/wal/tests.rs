@@ -2,7 +2,9 @@
 
 use super::session::Session;
 use super::{NodeWal, name};
+use crate::blocking::Blocking;
 use crate::directory::DataDirectory;
+use crate::engine::EngineClock;
 use crate::error::StorageError;
 use bytes::Bytes;
 use nodelog::{
@@ -27,13 +29,18 @@ const PATH: &str = "data/t1/p1";
 
 fn wal(disk: &Arc<SimulatedDisk>, hooks: Arc<dyn Hooks>) -> NodeWal {
     let start = Start { disk: disk.clone(), hooks, seed: 1 };
-    NodeWal { log: NodeLog::open(start, LogSettings::default()).unwrap(), directory: None }
+    node_wal(start, LogSettings::default(), None)
+}
+
+fn node_wal(start: Start, settings: LogSettings, directory: Option<Arc<DataDirectory>>) -> NodeWal {
+    let log = NodeLog::open(start, settings).unwrap();
+    NodeWal { log, directory, blocking: Blocking::Elsewhere, task: Arc::default() }
 }
 
 async fn open(wal: &NodeWal, files: &Arc<dyn ObjectStore>) -> Result<Db, slatedb::Error> {
     Db::builder(PATH, files.clone())
         .with_settings(Settings { flush_interval: None, ..Settings::default() })
-        .with_wal_writer(wal.writer(&Path::from(PATH)).unwrap())
+        .with_wal_writer(wal.writer(&Path::from(PATH), Arc::new(EngineClock::new(None))).unwrap())
         .build()
         .await
 }
@@ -184,7 +191,7 @@ async fn full(directory: Option<Arc<DataDirectory>>) -> (NodeWal, nodelog::Write
         log_bytes_max: 2_000,
         ..LogSettings::default()
     };
-    let wal = NodeWal { log: NodeLog::open(start, small).unwrap(), directory };
+    let wal = node_wal(start, small, directory);
     let claim = wal.log.claim(&name(&Path::from(PATH)).unwrap(), 1).await.unwrap();
     let writer = claim.start(0, Session::new(0)).unwrap();
     for id in 1..=2 {

@@ -2,6 +2,8 @@
 
 use super::rows;
 use super::session::{Observer, Session, wal_error};
+use crate::blocking::Blocking;
+use crate::engine::EngineClock;
 use async_trait::async_trait;
 use nodelog::{Claim, DatabaseName, Location, LogError, NodeLog, Recovered};
 use slatedb::wal::{
@@ -17,14 +19,10 @@ const REPLAY_BYTES: usize = 1 << 20;
 
 /// Gives SlateDB the log of one database.
 pub(super) struct Init {
-    log: NodeLog,
-    name: DatabaseName,
-}
-
-impl Init {
-    pub(super) fn new(log: NodeLog, name: DatabaseName) -> Self {
-        Self { log, name }
-    }
+    pub(super) log: NodeLog,
+    pub(super) name: DatabaseName,
+    pub(super) blocking: Blocking,
+    pub(super) clock: Arc<EngineClock>,
 }
 
 #[async_trait]
@@ -48,7 +46,7 @@ impl WriterInit for Init {
         let session = Session::new(last_id);
         let writer = claim.start(last_id, session.clone()).map_err(wal_error)?;
         let wal_writer = Writer { writer, session, last_id };
-        let replay_iterator = Replay::new(self.log.clone(), claim, facts.stored_seq);
+        let replay_iterator = Replay::new(self, claim, facts.stored_seq);
         Ok(WriterInitResult {
             replay_iterator: Box::new(replay_iterator),
             wal_writer: Box::new(wal_writer),
@@ -165,15 +163,18 @@ impl WalWriter for Writer {
 /// Reads the rows that are in no sorted file. While it lives, the log keeps them.
 struct Replay {
     log: NodeLog,
+    blocking: Blocking,
+    clock: Arc<EngineClock>,
     left: VecDeque<Location>,
     _claim: Claim,
 }
 
 impl Replay {
-    fn new(log: NodeLog, claim: Claim, stored_seq: u64) -> Self {
+    fn new(init: &Init, claim: Claim, stored_seq: u64) -> Self {
         let records = claim.recovered.iter().flat_map(|found| &found.records);
         let left = records.filter(|record| record.id > stored_seq).copied().collect();
-        Self { log, left, _claim: claim }
+        let (log, clock) = (init.log.clone(), init.clock.clone());
+        Self { log, blocking: init.blocking, clock, left, _claim: claim }
     }
 
     fn take_some(&mut self) -> Vec<Location> {
@@ -196,9 +197,12 @@ impl WalIterator for Replay {
             return Ok(None);
         };
         let log = self.log.clone();
-        let reading = tokio::task::spawn_blocking(move || read_rows(&log, &some));
+        let reading = self.blocking.run(move || Ok(read_rows(&log, &some)));
         let rows = reading.await.map_err(|stopped| WalError::InternalError(Arc::new(stopped)))?;
         let rows = rows.map_err(wal_error)?;
+        if let Some(newest) = rows.iter().filter_map(|row| row.create_ts).max() {
+            self.clock.catch_up(newest);
+        }
         Ok(Some(WalRows { rows, last_consumed_wal_file_id: last }))
     }
 }

@@ -5,6 +5,7 @@
 mod basics;
 mod bucket;
 mod check;
+mod clock;
 mod concurrency;
 mod crash;
 mod engine_facts;
@@ -15,7 +16,9 @@ mod layout;
 mod model;
 mod node_log;
 mod outages;
+mod power_cut;
 mod rekey;
 mod reslice;
+mod revival;
 mod space;
 mod support;

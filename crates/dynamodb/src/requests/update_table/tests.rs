@@ -111,6 +111,8 @@ fn updates_that_change_nothing_or_do_not_fit_are_refused() {
     ] {
         assert_eq!(refusal(updated(&table(), changes)), message);
     }
+    let again = updated(&provisioned(), json!({"BillingMode": "PROVISIONED"})).unwrap();
+    assert_eq!(again.billing, provisioned().billing, "rates stay as they are");
     let same = refusal(updated(&provisioned(), json!({"ProvisionedThroughput": rates(5, 5)})));
     assert!(same.starts_with("The provisioned throughput for the table will not change"), "{same}");
 }

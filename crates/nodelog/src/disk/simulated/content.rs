@@ -8,6 +8,7 @@ const SECTOR_BYTES: usize = 512;
 /// The content of a file.
 #[derive(Debug, Default)]
 pub(super) struct Content {
+    pub(super) modified_ms: i64,
     seen: Vec<u8>,
     safe: Vec<u8>,
     /// What was done since the last sync, in order.
@@ -21,6 +22,10 @@ enum Pending {
 }
 
 impl Content {
+    pub(super) fn new(now_ms: i64) -> Self {
+        Self { modified_ms: now_ms, ..Self::default() }
+    }
+
     pub(super) fn seen(&self) -> &[u8] {
         &self.seen
     }

@@ -33,6 +33,8 @@ pub(crate) enum Fate {
     Done,
     /// Nothing happens, and that is said.
     Failed,
+    /// Nothing happens, and it is said that there is nothing there: an answer that nobody repeats.
+    Missing,
     /// It happens, and it is said that it failed.
     DoneButFailed,
     /// It is said that it failed, and it happens when [`Wire::deliver`] is called.
@@ -157,6 +159,10 @@ fn failure() -> object_store::Error {
     object_store::Error::Generic { store: "wire", source: "the wire is cut".into() }
 }
 
+fn missing(path: &Path) -> object_store::Error {
+    object_store::Error::NotFound { path: path.to_string(), source: "the wire lies".into() }
+}
+
 impl fmt::Debug for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Wire").finish_non_exhaustive()
@@ -198,6 +204,7 @@ impl ObjectStore for Wired {
         match self.control.fate(Request::Put, path.as_ref()).await {
             Fate::Done | Fate::Stalled => self.inner.put_opts(path, payload, options).await,
             Fate::Failed => Err(failure()),
+            Fate::Missing => Err(missing(path)),
             Fate::DoneButFailed => {
                 self.inner.put_opts(path, payload, options).await?;
                 Err(failure())
@@ -223,6 +230,7 @@ impl ObjectStore for Wired {
     async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
         match self.control.fate(Request::Get, path.as_ref()).await {
             Fate::Done | Fate::Stalled => self.inner.get_opts(path, options).await,
+            Fate::Missing => Err(missing(path)),
             _ => Err(failure()),
         }
     }
@@ -230,6 +238,7 @@ impl ObjectStore for Wired {
     async fn get_ranges(&self, path: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         match self.control.fate(Request::Get, path.as_ref()).await {
             Fate::Done | Fate::Stalled => self.inner.get_ranges(path, ranges).await,
+            Fate::Missing => Err(missing(path)),
             _ => Err(failure()),
         }
     }

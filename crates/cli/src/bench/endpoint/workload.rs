@@ -4,7 +4,7 @@
 //! requests and queries alike. Keys are chosen uniformly: `bench` measures an endpoint, it does not
 //! make hot spots (the simulator does).
 
-use super::{BenchError, Workload};
+use super::{EndpointBenchError, Workload};
 use crate::client::{ClientError, DynamoClient};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -75,7 +75,7 @@ impl Dataset {
         client: &DynamoClient,
         connections: u32,
         show_progress: bool,
-    ) -> Result<(), BenchError> {
+    ) -> Result<(), EndpointBenchError> {
         let progress = if show_progress { bar(self.items) } else { ProgressBar::hidden() };
         stream::iter((0..self.items).step_by(BATCH_ITEMS as usize))
             .map(|first| self.load_batch(client, first, &progress))
@@ -91,7 +91,7 @@ impl Dataset {
         client: &DynamoClient,
         first: u64,
         progress: &ProgressBar,
-    ) -> Result<(), BenchError> {
+    ) -> Result<(), EndpointBenchError> {
         let numbers = first..(first + BATCH_ITEMS).min(self.items);
         let count = numbers.end - numbers.start;
         let puts: Vec<_> =

@@ -1,0 +1,79 @@
+//! A whole store on a simulated disk whose power goes off: log, sorted files, manifests, catalog and blobs
+//! share one disk, which then forgets what was not forced onto it, in any combination and directory
+//! entries included.
+//!
+//! The store's own code runs, and SlateDB's, on one thread whose time is simulated, too
+//! ([`machine`]); clients write, read, reslice and keep house at random ([`life`]); the power goes
+//! at a random operation of the disk or at a fault point, or the process dies and the disk lives on.
+//! Then the store is opened again and compared with what was said ([`model`]).
+
+mod life;
+mod machine;
+mod model;
+mod world;
+
+use storage::FaultPoint;
+use world::{Report, World, sum};
+
+/// Seeds of `make test`, and of `make test-long`.
+const SEEDS: u64 = 60;
+const SEEDS_LONG: u64 = 3_000;
+
+fn long() -> bool {
+    std::env::var_os("FORESHARD_TEST_LONG").is_some()
+}
+
+/// The seeds to run: some, many, or those that were asked for (`FORESHARD_TEST_SEEDS=from..to`).
+fn seeds() -> std::ops::Range<u64> {
+    match std::env::var("FORESHARD_TEST_SEEDS") {
+        Ok(asked) => {
+            let (from, to) = asked.split_once("..").unwrap();
+            from.parse().unwrap()..to.parse().unwrap()
+        }
+        Err(_) => 0..if long() { SEEDS_LONG } else { SEEDS },
+    }
+}
+
+#[test]
+fn nothing_acknowledged_or_shown_is_lost_whenever_the_power_goes() {
+    let mut total = Report::default();
+    for seed in seeds() {
+        match World::new(seed).run() {
+            Ok(report) => sum(&mut total, &report),
+            Err(broken) => panic!("seed {seed}: {broken}"),
+        }
+        if seed % 100 == 99 {
+            println!("up to seed {seed}: {total:?}");
+        }
+    }
+    println!("{total:?}");
+    // That something was tested.
+    assert!(total.power_cuts > 0 && total.acknowledged > 0 && total.reads > 0, "{total:?}");
+    assert!(total.reslices > 0 && total.undone > 0, "{total:?}");
+}
+
+/// The same seed makes the same choices, at the same operations of the disk, and leaves the same bytes
+/// (of manifests in any order: see [`world`]).
+#[test]
+fn the_same_seed_leaves_the_same_bytes() {
+    for seed in 0..if long() { 100 } else { 10 } {
+        let [first, second] = [World::new(seed).run(), World::new(seed).run()];
+        assert_eq!(first, second, "seed {seed}");
+    }
+}
+
+/// The power goes at each point of a workflow and of the log, and the first time it is passed.
+#[test]
+fn the_power_may_go_at_every_fault_point() {
+    let mut missed: Vec<FaultPoint> = FaultPoint::ALL.to_vec();
+    for seed in 0..if long() { 60 } else { 3 } {
+        for &point in FaultPoint::ALL {
+            let report = World::new(1_000_000 + seed).cut_at(point).run();
+            let report = report.unwrap_or_else(|broken| panic!("seed {seed}, {point}: {broken}"));
+            if report.points_met > 0 {
+                missed.retain(|other| *other != point);
+            }
+        }
+    }
+    assert!(missed.is_empty(), "no run came to {missed:?}");
+}

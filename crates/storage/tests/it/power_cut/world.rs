@@ -1,0 +1,198 @@
+//! One seed: some lives of a store on one machine, and what ends each of them.
+
+use super::life::{Life, Outcome};
+use super::machine::{Machine, Planned};
+use super::model::Model;
+use nodelog::Fault;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use storage::FaultPoint;
+
+const LIVES: u64 = 4;
+/// The power goes after so many operations of the disk at the most.
+const OPERATIONS_MAX: u64 = 1_500;
+/// A process that is killed lives as long as this at the most.
+const LIFE_MS_MAX: u64 = 20_000;
+
+/// What happened in one run, or in many.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Report {
+    pub(crate) lives: u64,
+    pub(crate) power_cuts: u64,
+    pub(crate) kills: u64,
+    /// Openings and lives that ended by an error of the disk.
+    pub(crate) failures: u64,
+    pub(crate) acknowledged: u64,
+    pub(crate) reads: u64,
+    pub(crate) reslices: u64,
+    /// Reslices that failed in a process that lived on.
+    pub(crate) undone: u64,
+    pub(crate) parents_deleted: u64,
+    pub(crate) points_met: u64,
+    /// How much the disk was asked for.
+    pub(crate) operations: u64,
+    /// What was on the disk at the end of each life, as a hash.
+    pub(crate) disks: Vec<u64>,
+}
+
+/// Adds a run to many.
+pub(crate) fn sum(total: &mut Report, run: &Report) {
+    total.lives += run.lives;
+    total.power_cuts += run.power_cuts;
+    total.kills += run.kills;
+    total.failures += run.failures;
+    total.acknowledged += run.acknowledged;
+    total.reads += run.reads;
+    total.reslices += run.reslices;
+    total.undone += run.undone;
+    total.parents_deleted += run.parents_deleted;
+    total.points_met += run.points_met;
+    total.operations += run.operations;
+}
+
+/// How a life ends if it does not end by itself.
+#[derive(Clone, Copy, Debug, Default)]
+struct Plan {
+    something_fails: bool,
+    killed: Option<Duration>,
+}
+
+pub(crate) struct World {
+    machine: Arc<Machine>,
+    model: Arc<Mutex<Model>>,
+    report: Arc<Mutex<Report>>,
+    always_at: Option<FaultPoint>,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            machine: Machine::new(seed),
+            model: Arc::default(),
+            report: Arc::default(),
+            always_at: None,
+        }
+    }
+
+    /// The power goes whenever this point is reached for the first time in a life.
+    pub(crate) fn cut_at(mut self, point: FaultPoint) -> Self {
+        self.always_at = Some(point);
+        self
+    }
+
+    /// Lives through some ends; an error is a broken promise.
+    pub(crate) fn run(self) -> Result<Report, String> {
+        for number in 0..LIVES {
+            self.live(number).map_err(|broken| format!("life {number}: {broken}"))?;
+        }
+        self.machine.disk.power_cycle();
+        self.process(Life::look, &Plan::default())
+            .map_err(|broken| format!("at the end: {broken}"))?;
+        let mut report = self.report.lock().clone();
+        report.points_met = self.machine.points_met.load(Ordering::SeqCst);
+        report.operations = self.machine.disk.operations();
+        Ok(report)
+    }
+
+    fn live(&self, number: u64) -> Result<(), String> {
+        let plan = self.plan(number);
+        let outcome = self.process(Life::live, &plan)?;
+        let power = self.machine.disk.has_power();
+        let mut report = self.report.lock();
+        report.lives += 1;
+        report.power_cuts += u64::from(!power);
+        report.kills += u64::from(outcome == Outcome::Killed);
+        report.failures += u64::from(outcome == Outcome::Failed);
+        drop(report);
+        // A process may end without the machine.
+        if !power || self.machine.chance.percent(40) {
+            self.machine.disk.power_cycle();
+        }
+        let disk = hash(&self.machine.disk.snapshot());
+        self.report.lock().disks.push(disk);
+        Ok(())
+    }
+
+    /// Decides what ends this life.
+    fn plan(&self, number: u64) -> Plan {
+        let failing = Plan { something_fails: true, killed: None };
+        let Machine { disk, chance, .. } = &*self.machine;
+        if let Some(point) = self.always_at {
+            // The first life makes something to cut off; an undoing needs something to undo.
+            if matches!(point, FaultPoint::UndoStarted | FaultPoint::UndoDeleted) {
+                let point = FaultPoint::ResliceCloned;
+                self.machine.plan(Planned { point, nth: 1, cut: false });
+            }
+            self.machine.plan(Planned { point, nth: 1 + number % 2, cut: true });
+            return failing;
+        }
+        let at = disk.operations() + chance.below(1 + OPERATIONS_MAX / (1 + chance.below(10)));
+        let point = FaultPoint::ALL[chance.below(FaultPoint::ALL.len() as u64) as usize];
+        let nth = 1 + chance.below(3);
+        match chance.below(20) {
+            0..10 => disk.plan(at, Fault::PowerCut),
+            10..13 => self.machine.plan(Planned { point, nth, cut: true }),
+            13..15 => self.machine.plan(Planned { point, nth, cut: false }),
+            15..17 => disk.plan(at, Fault::Fail),
+            17 => disk.plan(at, Fault::Full),
+            18 => {
+                let killed = Some(Duration::from_millis(chance.below(LIFE_MS_MAX)));
+                return Plan { something_fails: false, killed };
+            }
+            _ => return Plan::default(),
+        }
+        failing
+    }
+
+    /// A process from its start to its end: all that it was doing ends with its runtime.
+    fn process<F>(&self, what: impl FnOnce(Life) -> F, plan: &Plan) -> Result<Outcome, String>
+    where
+        F: Future<Output = Result<Outcome, String>>,
+    {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let (machine, model) = (self.machine.clone(), self.model.clone());
+        let report = self.report.clone();
+        let something_fails = plan.something_fails;
+        let life = Life { machine: machine.clone(), model, report, something_fails };
+        let outcome = runtime.block_on(async {
+            let living = what(life);
+            let killed = tokio::time::sleep(plan.killed.unwrap_or(Duration::MAX));
+            tokio::select! {
+                biased;
+                () = machine.dark() => Ok(Outcome::Dark),
+                outcome = living => outcome,
+                () = killed => Ok(Outcome::Killed),
+            }
+        });
+        // The clock of the machine goes by the runtime's.
+        runtime.block_on(async { machine.end() });
+        drop(runtime);
+        outcome
+    }
+}
+
+/// A hash of all files. Of manifests only which bytes they have counts, not in which order: SlateDB lists
+/// what a clone borrows in the order of a hash set, which the standard library makes another one each time.
+/// So nothing is said either of one that was being written.
+fn hash(files: &BTreeMap<String, Vec<u8>>) -> u64 {
+    let mut all = Vec::new();
+    for (name, content) in files {
+        all.extend(name.as_bytes());
+        all.extend((content.len() as u64).to_le_bytes());
+        let mut content = content.clone();
+        if name.contains("/manifest/") {
+            content.sort_unstable();
+        }
+        if !name.contains(".manifest#") {
+            all.extend(content);
+        }
+    }
+    xxhash_rust::xxh3::xxh3_64(&all)
+}
