@@ -130,7 +130,8 @@ impl World {
             return failing;
         }
         let at = disk.operations() + chance.below(1 + OPERATIONS_MAX / (1 + chance.below(10)));
-        let point = FaultPoint::ALL[chance.below(FaultPoint::ALL.len() as u64) as usize];
+        let points = super::points();
+        let point = points[chance.below(points.len() as u64) as usize];
         let nth = 1 + chance.below(3);
         match chance.below(20) {
             0..10 => disk.plan(at, Fault::PowerCut),
