@@ -58,8 +58,7 @@ fn nothing_acknowledged_or_shown_is_lost_whenever_the_power_goes() {
     assert!(total.reslices > 0 && total.undone > 0, "{total:?}");
 }
 
-/// The same seed makes the same choices, at the same operations of the disk, and leaves the same bytes
-/// (of manifests in any order: see [`world`]).
+/// The same seed makes the same choices, at the same operations of the disk, and leaves the same bytes.
 #[test]
 fn the_same_seed_leaves_the_same_bytes() {
     for seed in 0..if long() { 100 } else { 10 } {

@@ -179,21 +179,13 @@ impl World {
     }
 }
 
-/// A hash of all files. Of manifests only which bytes they have counts, not in which order: SlateDB lists
-/// what a clone borrows in the order of a hash set, which the standard library makes another one each time.
-/// So nothing is said either of one that was being written.
+/// A hash of all names and all bytes.
 fn hash(files: &BTreeMap<String, Vec<u8>>) -> u64 {
     let mut all = Vec::new();
     for (name, content) in files {
         all.extend(name.as_bytes());
         all.extend((content.len() as u64).to_le_bytes());
-        let mut content = content.clone();
-        if name.contains("/manifest/") {
-            content.sort_unstable();
-        }
-        if !name.contains(".manifest#") {
-            all.extend(content);
-        }
+        all.extend(content);
     }
     xxhash_rust::xxh3::xxh3_64(&all)
 }
