@@ -106,6 +106,7 @@ async fn resliced(
     if let Err(error) = write(shared, &ended).await {
         tracing::warn!(decision = ended.decision.id, %error, "the journal misses how it ended");
     }
+    shared.counts.note(&ended);
     shared.tell(Event::Ended(Box::new(ended)));
     Ok(result?)
 }

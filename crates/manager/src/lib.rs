@@ -13,6 +13,7 @@ mod anomalies;
 mod by_hand;
 mod considered;
 mod control;
+mod counts;
 mod decisions;
 mod documents;
 mod error;
@@ -38,6 +39,9 @@ pub use anomalies::{AnomalyDocument, Peer, Suspect};
 pub use by_hand::{HandAction, HandResult};
 pub use considered::{Considered, ConsideredDocument};
 pub use control::{CancelledDocument, PausedDocument};
+pub use counts::{
+    Accuracy, ActionMetrics, Durations, ManagerMetrics, PARTITIONS_MAX, PartitionMetrics,
+};
 pub use decisions::{
     DecisionDocument, DecisionsDocument, DecisionsRequest, WorkflowDocument, WorkflowsDocument,
 };

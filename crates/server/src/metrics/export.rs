@@ -12,7 +12,8 @@ use prometheus_client::registry::{Registry, Unit};
 use storage::Storage;
 use workload::Recorder;
 
-use super::{Metrics, OperationCounts, log};
+use super::planner::Planner;
+use super::{Metrics, OperationCounts, engine, log};
 
 /// Renders what a server counts.
 #[derive(Debug)]
@@ -56,6 +57,14 @@ impl MetricsExport {
         Self { registry, metrics, recorder }
     }
 
+    /// With what the manager knows of partitions, forecasts, re-partitionings and anomalies.
+    #[must_use]
+    pub fn with_manager(mut self, manager: Arc<Manager>) -> Self {
+        self.registry.register_collector(Box::new(Planner(manager.clone())));
+        self.registry.register_collector(Box::new(Noticed(manager)));
+        self
+    }
+
     /// What the page shows of it.
     pub(crate) fn totals(&self) -> Totals {
         Totals {
@@ -63,12 +72,6 @@ impl MetricsExport {
             refused: self.metrics.refused(),
             vectors_dropped: self.recorder.dropped(),
         }
-    }
-
-    /// The same with what a manager has noticed.
-    pub fn with_manager(mut self, manager: Arc<Manager>) -> Self {
-        self.registry.register_collector(Box::new(Noticed(manager)));
-        self
     }
 
     /// The metrics as they are now.
@@ -106,6 +109,7 @@ impl Collector for Scrape {
         encode_requests(&mut encoder, &seen)?;
         encode_errors(&mut encoder, &seen)?;
         encode_latency(&mut encoder, &seen)?;
+        encode_throttles(&mut encoder, &self.metrics)?;
         let counter = |encoder: &mut DescriptorEncoder, name, help, value: u64| {
             encoder
                 .encode_descriptor(name, help, None, MetricType::Counter)?
@@ -124,10 +128,11 @@ impl Collector for Scrape {
                 MetricType::Gauge,
             )?
             .encode_gauge(&(self.recorder.waiting() as u64))?;
-        match self.storage.as_ref().and_then(|storage| storage.log_metrics()) {
-            Some(log) => log::encode(&mut encoder, &log),
-            None => Ok(()),
+        let Some(storage) = &self.storage else { return Ok(()) };
+        if let Some(log) = storage.log_metrics() {
+            log::encode(&mut encoder, &log)?;
         }
+        engine::encode(&mut encoder, &storage.engine_counters())
     }
 }
 
@@ -158,6 +163,17 @@ fn encode_errors(encoder: &mut DescriptorEncoder, seen: &Seen) -> Result<(), Err
                 .encode_family(&[("operation", *name), ("kind", kind)])?
                 .encode_counter::<NoLabelSet, u64, f64>(&count, None)?;
         }
+    }
+    Ok(())
+}
+
+fn encode_throttles(encoder: &mut DescriptorEncoder, metrics: &Metrics) -> Result<(), Error> {
+    let help = "Throttled requests, by the limit that they met";
+    let mut family = encoder.encode_descriptor("throttles", help, None, MetricType::Counter)?;
+    for (reason, count) in metrics.throttled_by_reason() {
+        family
+            .encode_family(&[("reason", reason)])?
+            .encode_counter::<NoLabelSet, u64, f64>(&count, None)?;
     }
     Ok(())
 }

@@ -35,7 +35,7 @@ impl Administered {
         Self::start_on(TestServer::start().await).await
     }
 
-    async fn start_on(server: TestServer) -> Self {
+    pub(crate) async fn start_on(server: TestServer) -> Self {
         Self::start_with(server, |_| ()).await
     }
 
@@ -104,10 +104,11 @@ impl Administered {
         self.raw.send(Method::POST, path, headers, body.to_string()).await
     }
 
-    pub(crate) async fn stop(self) {
+    /// Stops all; hands back the directory.
+    pub(crate) async fn stop(self) -> tempfile::TempDir {
         self.admin.shutdown().await;
         self.manager.stop().await.unwrap();
-        self.server.stop().await;
+        self.server.stop().await
     }
 }
 
@@ -120,7 +121,7 @@ fn components_of(server: &TestServer, manager: &Arc<Manager>) -> AdminComponents
     .with_manager(Arc::clone(manager));
     AdminComponents {
         manager: Arc::clone(manager),
-        metrics: Arc::new(metrics),
+        metrics: Arc::new(metrics.with_manager(Arc::clone(manager))),
         storage: Arc::clone(server.storage()),
     }
 }
