@@ -20,10 +20,12 @@ export function short(x: number | null | undefined): string {
 /** A share as per cent: two digits of what is small, none of what is large. */
 export function percent(share: number | null | undefined): string {
   if (share == null || !Number.isFinite(share)) return DASH;
-  if (share > 0 && share < 1e-6) return "< 0.0001 %";
   const p = share * 100;
   return number(p, p >= 10 ? 0 : p >= 1 ? 1 : p >= 0.01 || p === 0 ? 2 : 4) + " %";
 }
+
+/** A probability: what is less than one in a thousand is little, however little. */
+export const risk = (p: number | null | undefined): string => (p != null && p > 0 && p < 0.001 ? "< 0.1 %" : percent(p));
 
 export function bytes(n: number | null | undefined): string {
   if (n == null) return DASH;

@@ -105,8 +105,8 @@ impl Service {
         if let Some(measured) = server.measured_source() {
             manager.set_measured_source(measured);
         }
-        let metrics =
-            Arc::new(MetricsExport::new(server.metrics().clone(), recorder, Some(storage.clone())));
+        let metrics = MetricsExport::new(server.metrics().clone(), recorder, Some(storage.clone()));
+        let metrics = Arc::new(metrics.with_manager(manager.clone()));
         let components =
             AdminComponents { manager: manager.clone(), metrics, storage: storage.clone() };
         let admin = Admin::start(config.admin.clone(), components).await?;

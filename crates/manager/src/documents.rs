@@ -320,6 +320,12 @@ impl Manager {
         }
     }
 
+    /// How many anomalies have begun since the start: about what (`table`, `partition`, `cell` or
+    /// `client`), which way (`flash_crowd` or `drop`), how many.
+    pub fn anomaly_counts(&self) -> Vec<(&'static str, &'static str, u64)> {
+        self.shared.anomalies.lock().counts()
+    }
+
     /// Takes what another system reports, in one of Alertmanager's two formats.
     pub fn report_anomalies(&self, body: &[u8]) -> Result<ReportDocument, ManagerError> {
         let anomalies = reported::parse(body, self.shared.components.clock.now_ms())?;

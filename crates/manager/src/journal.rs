@@ -91,7 +91,7 @@ pub struct Entry {
 }
 
 /// How long a reslice took, in real milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Timing {
     /// From the intent to the last step.
     pub total_ms: f64,

@@ -12,6 +12,7 @@ mod anomalies;
 mod by_hand;
 mod considered;
 mod control;
+mod counts;
 mod decisions;
 mod documents;
 mod error;
@@ -38,10 +39,13 @@ mod training;
 mod workflow;
 mod workflows;
 
-pub use anomalies::{AnomalyDocument, Suspect};
+pub use anomalies::{AnomalyDocument, Peer, Suspect};
 pub use by_hand::{HandAction, HandBegun, HandPreview, HandResult};
 pub use considered::{Considered, ConsideredDocument};
 pub use control::{CancelledDocument, PausedDocument};
+pub use counts::{
+    Accuracy, ActionMetrics, Durations, ManagerMetrics, PARTITIONS_MAX, PartitionMetrics,
+};
 pub use decisions::{DecisionDocument, DecisionsDocument, DecisionsRequest};
 pub use documents::{
     AnomaliesDocument, ForecastDocument, PartitionDocument, PartitionsDocument, PlanDocument,

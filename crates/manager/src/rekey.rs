@@ -195,21 +195,16 @@ fn run(
         let order = Reordered { from, to };
         let request = Rekey { target: order.target(), boundaries, order: Arc::new(order) };
         let done = table.rekey(request).await;
-        let progress = table.rekey_progress();
-        shared.rekeys.lock().change(id, |rekey| end(rekey, &done, progress));
+        shared.rekeys.lock().change(id, |rekey| end(rekey, &done));
         shared.follow_catalog().await;
     });
     begun
 }
 
-fn end(
-    rekey: &mut RekeyDocument,
-    done: &Result<RekeyReport, StorageError>,
-    progress: Option<RekeyProgress>,
-) {
-    rekey.progress = progress.or(rekey.progress.take());
+fn end(rekey: &mut RekeyDocument, done: &Result<RekeyReport, StorageError>) {
     match done {
         Ok(report) => {
+            rekey.progress = Some(report.progress.clone());
             rekey.state = RekeyState::Done;
             rekey.pause_ms = Some(report.pause_ms);
         }

@@ -1,6 +1,7 @@
 //! The manager's settings: how often it looks, and how much it keeps.
 
 use forecast::anomaly::AnomalySettings;
+use forecast::anomaly::peers::PeerSettings;
 use planner::gradual::GradualSettings;
 use planner::strategy::StrategySettings;
 use planner::trough::TroughSettings;
@@ -28,6 +29,8 @@ pub struct ManagerSettings {
     pub events_max: usize,
     /// What is taken for a flash crowd or a drop.
     pub anomaly: AnomalySettings,
+    /// Which client or cell is taken for odd among its peers.
+    pub peers: PeerSettings,
     /// Anomalies kept; the oldest go first.
     pub anomalies_max: usize,
     /// The recurrent network that all series share.
@@ -114,6 +117,7 @@ impl Default for ManagerSettings {
             maps_max: 1_000,
             events_max: 4_096,
             anomaly: AnomalySettings::default(),
+            peers: PeerSettings::default(),
             anomalies_max: 1_000,
             training: TrainingSettings::default(),
             workflow: WorkflowSettings::default(),

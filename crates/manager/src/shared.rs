@@ -3,6 +3,7 @@
 use crate::anomalies::AnomalyLog;
 use crate::considered::ConsideredLog;
 use crate::control::Control;
+use crate::counts::ActionCounts;
 use crate::error::ManagerError;
 use crate::event::Event;
 use crate::hot_keys::HotKeySource;
@@ -99,6 +100,7 @@ pub(crate) struct Shared {
     pub(crate) reported: Mutex<ReportedLog>,
     pub(crate) considered: Mutex<ConsideredLog>,
     pub(crate) control: Control,
+    pub(crate) counts: ActionCounts,
     pub(crate) snapshots: ArcSwap<Snapshots>,
     /// The recurrent network that all series share, once there is one.
     pub(crate) network: ArcSwapOption<Network>,
@@ -143,6 +145,7 @@ impl Shared {
             reported: Mutex::new(ReportedLog::new(settings.anomalies_max)),
             considered: Mutex::new(ConsideredLog::new(settings.decisions_max)),
             control: Control::default(),
+            counts: ActionCounts::default(),
             snapshots: ArcSwap::default(),
             network: ArcSwapOption::from(training::restore(blobs).await?),
             events,

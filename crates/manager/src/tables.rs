@@ -56,7 +56,7 @@ impl TableState {
             table,
             strategy,
             controller,
-            watch: TableWatch::new(&settings.anomaly),
+            watch: TableWatch::new(&settings.anomaly, &settings.peers),
             maps: MapHistory::new(settings.maps_max),
             strategy_watch: StrategyWatch::default(),
             foretold: ForetoldLog::default(),

@@ -33,13 +33,17 @@ use types::{KeyRange, PartitionId, TableId};
 
 mod clock;
 mod compactions;
+mod counters;
 pub(crate) mod files;
 mod flushed_wal;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use clock::EngineClock;
+pub use counters::EngineCounter;
+
 use compactions::Compactions;
+use counters::EngineCounters;
 use flushed_wal::FlushedWal;
 
 /// Where the databases are, relative to the store's root.
@@ -84,6 +88,7 @@ pub(crate) struct Engine {
     /// Those that are open with the node log, for its [keeper](crate::wal::keeper).
     open: Mutex<HashMap<Path, Weak<Db>>>,
     bucket: bool,
+    counters: Arc<EngineCounters>,
 }
 
 /// A database to clone from, as it was at a checkpoint.
@@ -145,7 +150,13 @@ impl Engine {
             wal,
             open: Mutex::default(),
             bucket: settings.store.is_some(),
+            counters: Arc::default(),
         }
+    }
+
+    /// What all databases have counted.
+    pub(crate) fn counters(&self) -> Vec<EngineCounter> {
+        self.counters.read()
     }
 
     /// The log of all databases, if they share one.
@@ -173,7 +184,8 @@ impl Engine {
             .with_settings(self.settings.clone())
             .with_compactor_builder(compactor)
             .with_system_clock(self.clock.clone())
-            .with_db_cache(self.cache.clone(), CACHE_SCOPE);
+            .with_db_cache(self.cache.clone(), CACHE_SCOPE)
+            .with_metrics_recorder(self.counters.clone());
         if let Some(seed) = self.seed() {
             builder = builder.with_seed(seed);
         }

@@ -41,6 +41,7 @@ mod wal;
 pub use blobs::Blobs;
 pub use bucket::BucketEstimate;
 pub use check::{CheckCounts, CheckReport, Finding, Severity};
+pub use engine::EngineCounter;
 pub use error::{Result, StorageError};
 pub use faults::{FaultPoint, Faults, KillAt, NoFaults, Verdict};
 pub use layer::Layer;

@@ -4,7 +4,7 @@ use crate::blobs::Blobs;
 use crate::bucket;
 use crate::catalog::{CATALOG, Catalog, check_table_name};
 use crate::directory::DataDirectory;
-use crate::engine::Engine;
+use crate::engine::{Engine, EngineCounter};
 use crate::error::{Result, StorageError};
 use crate::faults::FaultPoint;
 use crate::map::AXIS_END;
@@ -152,6 +152,11 @@ impl Storage {
     /// is refused until a restart. `None` if each partition has a log of its own.
     pub fn log_metrics(&self) -> Option<LogMetrics> {
         self.shared.engine.wal().map(NodeWal::metrics)
+    }
+
+    /// What the engine has counted since the start, over all partitions.
+    pub fn engine_counters(&self) -> Vec<EngineCounter> {
+        self.shared.engine.counters()
     }
 
     /// Small named objects for the crates above.

@@ -48,7 +48,7 @@ export class HeatMap {
       class: "stage", tabindex: 0, role: "application", "aria-roledescription": "heat map",
       "aria-label": "Load over time and key axis, with the forecast", "aria-describedby": "heat-help",
     }, this.base, this.top, this.tip);
-    this.frame = h("div", { class: "heat-frame" }, this.stage, this.strips);
+    this.frame = h("div", { class: "heat-frame" }, this.stage, h("div", { class: "strips" }, this.strips));
     this.element = h("div", { class: "heat" }, this.frame, this.tableBox, this.keyOf, this.pinned, this.live,
       h("p", { id: "heat-help", class: "sr" },
         "Arrow keys move from cell to cell, with shift by ten. Enter pins a cell. Plus and minus zoom, Escape goes back, "

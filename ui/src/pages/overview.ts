@@ -3,7 +3,7 @@
 import type { Anomaly, Heatmap, Overview, PartitionRow, Reported } from "../api";
 import { get, name } from "../api";
 import { fill, h, say } from "../dom";
-import { bytes, clock, keys, number, percent, span, when } from "../format";
+import { bytes, clock, keys, number, percent, risk, span, when } from "../format";
 import { HeatMap } from "../heat/heatmap";
 import type { Counters, Rates } from "../live";
 import { PASTS, type View } from "../state";
@@ -139,7 +139,7 @@ export class OverviewPage {
       h("td", { class: "n" }, percent(full(p))),
       h("td", { class: (p.score ?? 0) >= p.score_threshold ? "n bad" : "n", title: p.score_reasons.join("\n") },
         p.score == null ? "–" : `${number(p.score, 0)} of ${number(p.score_threshold, 0)}`),
-      h("td", { class: "n" }, percent(p.degradation_probability)),
+      h("td", { class: "n" }, risk(p.degradation_probability)),
       h("td", { class: "n" }, bytes(p.size_bytes)),
       h("td", { class: "dim" }, p.forecast_summary))));
   }

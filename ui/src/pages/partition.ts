@@ -2,7 +2,7 @@
 
 import { get, name, type Units } from "../api";
 import { css, fill, h } from "../dom";
-import { bytes, key, keys, number, percent, short, span, when } from "../format";
+import { bytes, key, keys, number, percent, risk, short, span, when } from "../format";
 import { Chart, type Line } from "../lines";
 import type { View } from "../state";
 import { confirmAction } from "./confirm";
@@ -173,7 +173,7 @@ export class PartitionPage {
     fill(this.score, h("table", { class: "grid" }, h("tbody", {},
       row("Rate", score.rate), row("Skew", score.skew), row("Size", score.size),
       h("tr", {}, h("th", { scope: "row" }, "Sum"), h("td", { class: "n" }, number(score.total, 0)), h("td", {}, `acted on from ${number(threshold, 0)}`)))),
-      h("p", {}, `Probability that the coming hour exceeds capacity: ${percent(score.degradation_probability)}`
+      h("p", {}, `Probability that the coming hour exceeds capacity: ${risk(score.degradation_probability)}`
         + (score.crossing_ms ? `; expected from ${when(score.crossing_ms)} on.` : ".")));
   }
 

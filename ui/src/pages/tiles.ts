@@ -2,7 +2,7 @@
 
 import type { Overview, TableSummary } from "../api";
 import { h } from "../dom";
-import { DASH, clock, milliseconds, number, percent, short, span } from "../format";
+import { DASH, clock, milliseconds, number, percent, risk, short, span } from "../format";
 import { sparkline } from "../lines";
 import type { Counters, Rates } from "../live";
 
@@ -61,7 +61,7 @@ function hottest(table: TableSummary | undefined, now: number): HTMLElement {
   const hot = table?.hottest, peak = table?.peak;
   return tile({
     name: "Hottest partition", value: hot ? `p${hot.partition} ${percent(hot.share)}` : DASH,
-    more: [peak ? `forecast: p${peak.partition} ${percent(peak.share)} ${peak.at_ms <= now ? "now" : `at ${clock(peak.at_ms)}`}, risk ${percent(peak.probability)}` : "nothing forecast yet"],
+    more: [peak ? `forecast: p${peak.partition} ${percent(peak.share)} ${peak.at_ms <= now ? "now" : `at ${clock(peak.at_ms)}`}, risk ${risk(peak.probability)}` : "nothing forecast yet"],
     level: (hot?.share ?? 0) >= 1 ? "bad" : (hot?.share ?? 0) >= 0.8 || (peak?.share ?? 0) > 1 ? "watch" : "",
   });
 }

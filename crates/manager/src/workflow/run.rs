@@ -237,6 +237,7 @@ impl Run<'_> {
         if let Err(error) = write(self.shared, &self.entry).await {
             tracing::warn!(decision = self.entry.decision.id, %error, "the journal misses how it ended");
         }
+        self.shared.counts.note(&self.entry);
         self.shared.tell(Event::Ended(Box::new(self.entry.clone())));
     }
 }

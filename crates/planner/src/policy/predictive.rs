@@ -202,21 +202,22 @@ impl Predictive {
         }
         let parts =
             |run: &Range<usize>| fewest_parts(&view.partitions[run.clone()], &self.settings);
-        let mut needed = parts(&run);
-        while run.len() < most {
+        // How many partitions more there would be.
+        let more = |run: &Range<usize>| parts(run).saturating_sub(run.len());
+        let mut added = more(&run);
+        while added > 0 && run.len() < most {
             let left = run.start.checked_sub(1).filter(|&left| left >= done);
             let left = left.map(|left| (left, left..run.end));
             let right =
                 (run.end < view.partitions.len()).then(|| (run.end, run.start..run.end + 1));
             let wider = [left, right].into_iter().flatten().find_map(|(neighbour, wider)| {
                 let partition = &view.partitions[neighbour];
-                let needed_then = partition.has_forecast().then(|| parts(&wider))?;
-                let saves = needed_then <= needed;
-                let evens = needed_then == needed + 1 && self.is_filling(partition);
-                (saves || evens).then_some((wider, needed_then))
+                let added_then = partition.has_forecast().then(|| more(&wider))?;
+                let evens = added_then == added && self.is_filling(partition);
+                (added_then < added || evens).then_some((wider, added_then))
             });
             match wider {
-                Some(wider) => (run, needed) = wider,
+                Some(wider) => (run, added) = wider,
                 None => break,
             }
         }

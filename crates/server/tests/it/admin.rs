@@ -35,7 +35,7 @@ impl Administered {
         Self::start_on(TestServer::start().await).await
     }
 
-    async fn start_on(server: TestServer) -> Self {
+    pub(crate) async fn start_on(server: TestServer) -> Self {
         Self::start_with(server, |_| ()).await
     }
 
@@ -104,10 +104,11 @@ impl Administered {
         self.raw.send(Method::POST, path, headers, body.to_string()).await
     }
 
-    pub(crate) async fn stop(self) {
+    /// Stops all; hands back the directory.
+    pub(crate) async fn stop(self) -> tempfile::TempDir {
         self.admin.shutdown().await;
         self.manager.stop().await.unwrap();
-        self.server.stop().await;
+        self.server.stop().await
     }
 }
 
@@ -116,10 +117,11 @@ fn components_of(server: &TestServer, manager: &Arc<Manager>) -> AdminComponents
         Arc::clone(server.handle.metrics()),
         Arc::clone(server.handle.recorder()),
         Some(Arc::clone(server.storage())),
-    );
+    )
+    .with_manager(Arc::clone(manager));
     AdminComponents {
         manager: Arc::clone(manager),
-        metrics: Arc::new(metrics),
+        metrics: Arc::new(metrics.with_manager(Arc::clone(manager))),
         storage: Arc::clone(server.storage()),
     }
 }
@@ -164,6 +166,7 @@ async fn page_health_and_metrics_are_served() {
     for line in [
         "foreshard_requests_total{operation=\"CreateTable\"} 1",
         "foreshard_errors_total{operation=\"GetItem\",kind=\"client\"} 1",
+        "foreshard_anomalies_total{subject=\"client\",kind=\"flash_crowd\"} 0",
         "foreshard_log_segments 1",
         "foreshard_log_failed 0",
         "foreshard_log_queued_bytes 0",

@@ -1,7 +1,7 @@
 //! The dashboard in headless Chromium, before a live service under load whose planner looks ahead.
 //!
-//! A week of history has a hot spot on the key axis every morning. The clock runs about a hundred times
-//! as fast as real time and stands at ten to nine when the browser comes; the planner is paused, so that
+//! A week of history has a hot spot on the key axis every morning. The clock runs about fifty times as
+//! fast as real time and stands at ten to nine when the browser comes; the planner is paused, so that
 //! the page can show what it plans, until the browser resumes it. What is looked at is in
 //! ui/tests/browser.mjs. Skipped, with a word, without Node.js, Chromium or a built dashboard, unless
 //! `FORESHARD_NEED_CLIENTS=1` says that they must be there.
@@ -20,8 +20,8 @@ use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 use tokio::time::MissedTickBehavior;
-use types::{Clock, KeyValue, ManualClock, PrimaryKey, Strategy, Units, storage_key};
-use workload::{Outcome, RequestType, StorageKeyPrefix, Vector};
+use types::{Clock, KeyValue, ManualClock, Units, storage_key};
+use workload::{Outcome, RangeKeyPrefix, RequestType, StorageKeyPrefix, Vector};
 
 use crate::admin::{Administered, eventually};
 use crate::clients::skip;
@@ -29,17 +29,18 @@ use crate::http_client::RawClient;
 use crate::support::{START_MS, TestServer};
 
 const MINUTE_MS: i64 = 60_000;
+const BIN_MS: i64 = 5 * MINUTE_MS;
 const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 /// How long the history is before the day on which the browser comes.
 const PAST_DAYS: i64 = 8;
 /// When it comes: ten to nine.
 const COMES_MS: i64 = START_MS + (8 * 60 + 50) * MINUTE_MS;
 /// Keys that are asked for, by their place on the axis.
-const KEYS: usize = 512;
+const KEYS: usize = 256;
 /// Places on the axis that history is written for.
-const PLACES: usize = 96;
+const PLACES: usize = 128;
 /// One step of the clock, and how long it takes at least.
-const STEP_MS: i64 = 2_000;
+const STEP_MS: i64 = 1_000;
 const STEP_REAL_MS: u64 = 20;
 const CAPACITY: Units = Units { read: 4.0, write: 2.0 };
 
@@ -79,57 +80,57 @@ impl Demand {
 #[derive(Clone)]
 struct Key {
     name: String,
-    stored: bytes::Bytes,
-    hash: u64,
     place: f64,
 }
 
+/// Keys that lie evenly on the axis, more or less.
 fn keys() -> Vec<Key> {
-    let mut keys: Vec<Key> = (0..KEYS)
+    let mut all: Vec<Key> = (0..16 * KEYS)
         .map(|number| {
             let name = format!("customer-{number}");
-            let key = PrimaryKey { partition: KeyValue::S(name.clone()), sort: None };
-            let hash = storage_key::partition_hash(&key.partition);
-            let stored = storage_key::encode(Strategy::Hash, &key);
-            Key { name, stored, hash, place: hash as f64 / 2_f64.powi(64) }
+            let hash = storage_key::partition_hash(&KeyValue::S(name.clone()));
+            Key { name, place: hash as f64 / 2_f64.powi(64) }
         })
         .collect();
-    keys.sort_by(|a, b| a.place.total_cmp(&b.place));
-    keys
+    all.sort_by(|a, b| a.place.total_cmp(&b.place));
+    let nearest = |wanted: f64| all.iter().find(|key| key.place >= wanted).unwrap_or(&all[0]);
+    (0..KEYS).map(|i| nearest((i as f64 + 0.5) / KEYS as f64).clone()).collect()
 }
 
 /// A week and a morning of history.
-async fn import(admin: &Administered, keys: &[Key]) {
+async fn import(admin: &Administered) {
     let table = admin.server.storage().table("orders").unwrap();
     let map = table.partition_map();
     let import = |collector: &mut workload::Collector| {
         let mut at_ms = COMES_MS - PAST_DAYS * DAY_MS;
         let mut jitter = 0x9e37_79b9_u32;
         while at_ms < COMES_MS {
-            for key in keys.iter().step_by(KEYS / PLACES) {
+            for number in 0..PLACES {
                 jitter ^= jitter << 13;
                 jitter ^= jitter >> 17;
                 jitter ^= jitter << 5;
                 let noise = 0.85 + 0.3 * f64::from(jitter) / f64::from(u32::MAX);
-                let rate = Demand::density(at_ms, key.place) / PLACES as f64;
-                let write_units = (rate * noise * 2.5 * 60.0) as f32;
+                let place = (number as f64 + 0.5) / PLACES as f64;
+                let rate = Demand::density(at_ms, place) / PLACES as f64;
+                let hash = (place * 2_f64.powi(64)) as u64;
+                let write_units = (rate * noise * BIN_MS as f64 / 1000.0) as f32;
                 collector.ingest(&Vector {
                     table: table.id(),
-                    partition: map.partition_of(&key.stored).id,
-                    key_hash: key.hash,
-                    storage_key: StorageKeyPrefix::new(&key.stored),
-                    range_key: workload::RangeKeyPrefix::EMPTY,
+                    partition: map.partition_of(&hash.to_be_bytes()).id,
+                    key_hash: hash,
+                    storage_key: StorageKeyPrefix::new(&hash.to_be_bytes()),
+                    range_key: RangeKeyPrefix::EMPTY,
                     timestamp_ms: at_ms,
                     client: 1,
                     data_bytes: 200,
-                    read_units: write_units * 0.7,
+                    read_units: 0.0,
                     write_units,
                     request: RequestType::Store,
                     outcome: Outcome::Served,
                     demand: true,
                 });
             }
-            at_ms += MINUTE_MS * 5 / 2;
+            at_ms += BIN_MS;
         }
         collector.advance(COMES_MS);
     };
@@ -141,7 +142,8 @@ async fn load(raw: RawClient, clock: Arc<ManualClock>, keys: Vec<Key>, stop: Arc
     // This is the clock that runs fast; a step that takes longer holds it up.
     let mut step = tokio::time::interval(Duration::from_millis(STEP_REAL_MS));
     step.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut owed = vec![0.0; keys.len()];
+    // Each key begins somewhere in its own cycle, or all would ask at once.
+    let mut owed: Vec<f64> = (0..keys.len()).map(|i| (i as f64 * 0.618) % 1.0).collect();
     while !stop.load(Ordering::Relaxed) {
         step.tick().await;
         clock.advance_ms(STEP_MS);
@@ -191,8 +193,8 @@ async fn a_browser_sees_what_is_coming_and_what_is_done_about_it() {
     admin.manager.pause(true);
     admin.server.table("orders", false).await;
     admin.server.clock.advance_ms(COMES_MS - START_MS);
+    import(&admin).await;
     let keys = keys();
-    import(&admin, &keys).await;
     let stop = Arc::new(AtomicBool::new(false));
     let (raw, clock) = (admin.server.raw.clone(), Arc::clone(&admin.server.clock));
     let loading = tokio::spawn(load(raw, clock, keys, Arc::clone(&stop)));

@@ -5,6 +5,7 @@
 mod basics;
 mod bucket;
 mod check;
+mod clock;
 mod concurrency;
 mod crash;
 mod engine_facts;

@@ -42,6 +42,9 @@ fn nothing_acknowledged_or_shown_is_lost_whenever_the_power_goes() {
             Ok(report) => sum(&mut total, &report),
             Err(broken) => panic!("seed {seed}: {broken}"),
         }
+        if seed % 100 == 99 {
+            println!("up to seed {seed}: {total:?}");
+        }
     }
     println!("{total:?}");
     // That something was tested.

@@ -125,8 +125,16 @@ impl Fixture {
 }
 
 fn settings(directory: &Path) -> StorageSettings {
-    // What waits for a poll here is not what is measured: it should not wait long.
-    StorageSettings { compaction_poll_ms: 100, ..StorageSettings::at(directory) }
+    // Housekeeping waits for polls and for reads that may be under way; neither is measured, so it
+    // should not wait long.
+    StorageSettings {
+        compaction_poll_ms: 100,
+        scan_grace_ms: 500,
+        garbage_poll_ms: 200,
+        garbage_age_ms: 200,
+        prepare_ms_max: 600_000,
+        ..StorageSettings::at(directory)
+    }
 }
 
 pub(super) fn components() -> Components {
