@@ -194,6 +194,13 @@ impl Journal {
         self.next_id
     }
 
+    /// An id for a workflow that is no decision, so that a number names one thing.
+    pub(crate) fn reserve_id(&mut self) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        id
+    }
+
     /// Takes an entry in, new or changed; returns the ids that have to go to make room.
     pub(crate) fn insert(&mut self, entry: Entry) -> Vec<u64> {
         self.next_id = self.next_id.max(entry.decision.id + 1);

@@ -9,6 +9,7 @@ use crate::event::Event;
 use crate::hot_keys::HotKeySource;
 use crate::housekeeping::Housekeeping;
 use crate::journal::{Entry, Journal, State};
+use crate::maps::PastAction;
 use crate::persist;
 use crate::rekey::Rekeys;
 use crate::reported::ReportedLog;
@@ -205,6 +206,10 @@ impl Shared {
             .filter(|entry| entry.decision.is_merge() && entry.state == State::Done)
             .map(|entry| (entry.decision.action.range.clone(), entry.decision.at_ms))
             .collect();
+        let done = |entry: &&&Entry| entry.state == State::Done;
+        let past: Vec<PastAction> =
+            mine.iter().filter(done).map(|entry| past_action(entry)).collect();
+        state.maps.recall(state.table.created_ms(), &past);
         state.controller.resume(last_plan_ms, merged);
     }
 
@@ -318,5 +323,16 @@ impl Shared {
     /// Tells those who watch; that nobody does is no error.
     pub(crate) fn tell(&self, event: Event) {
         let _ = self.events.send(event);
+    }
+}
+
+/// What a map history has to know of an action.
+fn past_action(entry: &Entry) -> PastAction {
+    let decision = &entry.decision;
+    let starts = decision.inputs.iter().map(|input| input.range.start.clone());
+    PastAction {
+        done_ms: entry.finished_ms.unwrap_or(decision.at_ms),
+        boundaries: decision.action.boundaries.clone(),
+        sources: starts.filter(|start| *start != decision.action.range.start).collect(),
     }
 }

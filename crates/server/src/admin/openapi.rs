@@ -150,6 +150,12 @@ fn body(call: Call) -> Value {
                 &["sources", "boundaries"],
             ),
         ]}),
+        Call::Rekey => json!({
+            "type": "object",
+            "required": ["strategy"],
+            "properties": {"strategy": {"enum": ["hash", "range", "composite"]}},
+            "additionalProperties": false,
+        }),
         Call::ReportAnomalies => json!({
             "description": "A list of alerts, or Alertmanager's webhook format with the list under `alerts`.",
             "type": "array",

@@ -23,10 +23,10 @@ pub struct Metrics {
     operations: Vec<OperationMetrics>,
     /// Requests that named no operation we know, or came without a signature.
     refused: AtomicU64,
-    /// Requests refused because of their key alone.
-    hot_keys: AtomicU64,
     /// Throttled requests, by the place of their reason among [`REASONS`].
     reasons: [AtomicU64; REASONS.len()],
+    /// Requests refused because of their key alone.
+    hot_keys: AtomicU64,
 }
 
 /// Why requests are throttled, as DynamoDB names it.
@@ -67,8 +67,8 @@ impl Default for Metrics {
         Self {
             operations,
             refused: AtomicU64::new(0),
-            hot_keys: AtomicU64::new(0),
             reasons: Default::default(),
+            hot_keys: AtomicU64::new(0),
         }
     }
 }

@@ -121,7 +121,7 @@ fn components_of(server: &TestServer, manager: &Arc<Manager>) -> AdminComponents
     .with_manager(Arc::clone(manager));
     AdminComponents {
         manager: Arc::clone(manager),
-        metrics: Arc::new(metrics.with_manager(Arc::clone(manager))),
+        metrics: Arc::new(metrics),
         storage: Arc::clone(server.storage()),
     }
 }

@@ -18,8 +18,9 @@ fn partitions_follow_the_day() {
     let mut case = Case::generated(generator, 1);
     case.end_ms = case.start_ms + DAYS * DAY_MS;
     let settings = PlaySettings::default();
-    let bank = Bank::new(&case.matrix, case.start_ms, &settings.controller.forecast);
-    let initial = Case::even(case.partitions_for_mean());
+    let bank = Bank::new(&case.matrix, case.start_ms, &settings.controller);
+    let bank = bank.expect("the settings fit");
+    let initial = case.even(case.partitions_for_mean());
     let policy = Predictive::new(PlannerSettings::default());
     let played =
         play(&case, &initial, &settings, &bank, Sight::Forecast, policy).expect("it plays");
