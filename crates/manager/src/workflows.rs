@@ -7,7 +7,7 @@ use crate::error::ManagerError;
 use crate::heatmap::hex;
 use crate::journal::{Effect, Entry, State};
 use crate::rekey::RekeyDocument;
-use crate::workflow::{Passed, Step, Wish};
+use crate::workflow::{Compensation, Passed, RULES, Step, Wish};
 use planner::plan::Kind;
 use serde::Serialize;
 use types::PartitionId;
@@ -38,6 +38,8 @@ pub struct WorkflowDocument {
     pub state: State,
     /// At which step it is.
     pub step: Step,
+    /// When that step is finished; nothing if it is the last one.
+    pub finished_when: Option<&'static str>,
     /// Which attempt this is, from 1.
     pub attempt: u32,
     /// What it waits for.
@@ -134,6 +136,7 @@ impl Manager {
 pub(crate) fn document(entry: &Entry) -> WorkflowDocument {
     let (decision, workflow) = (&entry.decision, &entry.workflow);
     let action = &decision.action;
+    let rule = RULES.iter().find(|rule| rule.step == workflow.step);
     WorkflowDocument {
         id: decision.id,
         table: decision.table_name.clone(),
@@ -142,9 +145,10 @@ pub(crate) fn document(entry: &Entry) -> WorkflowDocument {
         started_ms: decision.at_ms,
         state: entry.state,
         step: workflow.step,
+        finished_when: rule.map(|rule| rule.finished_when),
         attempt: workflow.attempt,
         waits_for: workflow.waits_for.clone(),
-        cancellable: matches!(workflow.step, Step::Decided | Step::Waiting | Step::Paused),
+        cancellable: rule.is_some_and(|rule| rule.compensation == Compensation::Nothing),
         start: hex(&action.range.start),
         end: action.range.end.as_ref().map_or(String::new(), |end| hex(end)),
         sources: action.sources.clone(),

@@ -151,7 +151,8 @@ async fn every_call_of_the_openapi_document_answers_as_it_says() {
         let path = path
             .replace("{table}", "things")
             .replace("{partition}", &child)
-            .replace("{decision}", "1");
+            .replace("{decision}", "1")
+            .replace("{workflow}", "1");
         let reply = admin.raw.get(&path).await;
         if path == "/readyz" {
             assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "not said to be ready");
