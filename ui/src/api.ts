@@ -17,8 +17,12 @@ export interface TableSummary {
 }
 
 export interface Workflow {
-  id: number; table: string; action: string; kind: string; started_ms: number; state: string;
-  step?: string; done?: number; steps?: number;
+  id: number; table: string; action: string; kind: string; started_ms: number; state: string; step: string;
+}
+
+export interface Rekey {
+  id: number; table: string; from: string; to: string; started_ms: number; state: string; failure: string | null;
+  progress: { phase: string; items: number; bytes: number; bytes_total: number; left_s: number | null } | null;
 }
 
 export interface Overview {

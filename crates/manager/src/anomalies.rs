@@ -399,5 +399,11 @@ fn note(
     }
 }
 
+/// A view of a table for the tests of this crate.
+#[cfg(test)]
+pub(crate) fn view_for_tests() -> TableView {
+    tests::view(0)
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,9 @@
 // Every decision with its grounds and its outcome, what is being carried out, a dry run, and what an
 // operator can do by hand.
 
-import { type Overview, type Units, get, name } from "../api";
+import { type Overview, type Rekey, type Units, get, name } from "../api";
 import { fill, h } from "../dom";
-import { clock, milliseconds, number, percent, short, span, when } from "../format";
+import { bytes, clock, milliseconds, number, percent, short, span, when } from "../format";
 import type { View } from "../state";
 import { confirmAction } from "./confirm";
 import { type Decision, decisionItem } from "./decision_item";
@@ -60,9 +60,10 @@ export class DecisionsPage {
 
   async refresh(view: View, overview: Overview): Promise<void> {
     const table = name(view.table);
-    const [list, considered, plan, whole] = await Promise.all([
+    const [list, considered, workflows, plan, whole] = await Promise.all([
       get<{ decisions: Decision[] }>(`decisions?table=${table}&limit=${this.shown}&brief=true`),
       get<{ considered: Considered[] }>(`considered?table=${table}`),
+      get<{ rekeys: Rekey[] }>("workflows"),
       view.table ? get<Plan>(`tables/${table}/plan`) : null,
       view.decision == null ? null : get<Whole>(`decisions/${view.decision}`),
     ]);
@@ -70,12 +71,12 @@ export class DecisionsPage {
     if (!list.decisions.length) fill(this.list, h("li", { class: "dim" }, "Nothing was decided yet."));
     this.more.hidden = list.decisions.length < this.shown;
     this.fillConsidered(considered.considered);
-    this.fillWorkflows(overview);
+    this.fillWorkflows(overview, workflows.rekeys ?? []);
     if (plan) this.fillPlan(plan, overview.now_ms);
     if (whole) this.fillDetail(whole);
   }
 
-  private fillWorkflows(overview: Overview): void {
+  private fillWorkflows(overview: Overview, rekeys: Rekey[]): void {
     const running = overview.tables.flatMap((table) => table.running);
     fill(this.workflows,
       h("p", {}, overview.paused ? h("strong", { class: "watch" }, "The planner is paused: ") : "The planner acts by itself. ",
@@ -86,19 +87,31 @@ export class DecisionsPage {
             ? { title: "Resume the planner", text: "It will act again on what it forecasts, from its next look on.", path: "planner/resume", body: {}, done: () => this.change({}) }
             : { title: "Pause the planner", text: "No split, merge or shift is started until it is resumed; not even when a partition is overloaded. What is under way ends first.", path: "planner/pause", body: {}, done: () => this.change({}) }),
         }, overview.paused ? "Resume …" : "Pause …")),
+      ...rekeys.slice(0, 4).map((rekey) => this.rekeyBox(rekey)),
       ...(running.length ? running.map((workflow) => h("div", { class: "workflow" },
         h("strong", {}, `${workflow.action} ${workflow.id} of ${workflow.table}`),
         h("span", { class: "dim" }, `since ${clock(workflow.started_ms)}, ${workflow.state}`),
-        workflow.steps ? h("progress", { max: workflow.steps, value: workflow.done ?? 0, "aria-label": "Actions of the plan" }) : null,
-        workflow.step ? h("span", {}, workflow.step) : null,
-        h("button", {
-          type: "button", "data-key": `cancel${workflow.id}`,
-          onclick: () => confirmAction({
-            title: `Cancel workflow ${workflow.id}`,
-            text: "An action that has not begun is not begun. One that is being carried out ends by itself, within a second as a rule.",
-            path: `workflows/${workflow.id}/cancel`, body: {}, done: () => this.change({}),
-          }),
-        }, "Cancel …"))) : [h("p", { class: "dim" }, "No workflow is running.")]));
+        workflow.step ? h("span", {}, workflow.step === "waiting" ? "waits for its turn" : "new partitions are being made") : null,
+        this.cancelButton(workflow.id, "An action that has not begun is not begun. One that is being carried out ends by itself, within a second as a rule."))) : [h("p", { class: "dim" }, "No workflow is running.")]));
+  }
+
+  private rekeyBox(rekey: Rekey): HTMLElement {
+    const { progress } = rekey;
+    const under = rekey.state === "running";
+    return h("div", { class: "workflow" },
+      h("strong", {}, `rekey ${rekey.id} of ${rekey.table}: ${rekey.from} to ${rekey.to}`),
+      h("span", { class: "dim" }, `since ${when(rekey.started_ms)}, ${rekey.state}${rekey.failure ? `: ${rekey.failure}` : ""}`),
+      under && progress ? h("progress", { max: Math.max(progress.bytes_total, 1), value: Math.min(progress.bytes, progress.bytes_total), "aria-label": "Copied" }) : null,
+      under && progress ? h("span", {}, `${progress.phase}: ${number(progress.items, 0)} items, ${bytes(progress.bytes)} of ${bytes(progress.bytes_total)}`
+        + (progress.left_s == null ? "" : `, about ${span(progress.left_s * 1000)} left`)) : null,
+      under ? this.cancelButton(rekey.id, "What was copied is thrown away; the table stays as it is.") : null);
+  }
+
+  private cancelButton(id: number, text: string): HTMLElement {
+    return h("button", {
+      type: "button", "data-key": `cancel${id}`,
+      onclick: () => confirmAction({ title: `Cancel workflow ${id}`, text, path: `workflows/${id}/cancel`, body: {}, done: () => this.change({}) }),
+    }, "Cancel …");
   }
 
   private fillPlan(plan: Plan, now: number): void {

@@ -1,6 +1,6 @@
 // One partition: what it carried and will carry, what had been forecast, its score in its parts, its keys.
 
-import { get, name, type Units } from "../api";
+import { get, name, type PartitionRow, type Units } from "../api";
 import { css, fill, h } from "../dom";
 import { bytes, key, keys, number, percent, risk, short, span, when } from "../format";
 import { Chart, type Line } from "../lines";
@@ -39,6 +39,7 @@ export class PartitionPage {
   private readonly hot = h("div", {});
   private readonly manual = h("div", { class: "manual" });
   private doc: Document | null = null;
+  private neighbour: number | null = null;
 
   constructor(private view: View, private readonly change: (changes: Partial<View>) => void) {
     const chart = (kind: Kind, title: string) => h("section", { class: "card", "aria-label": title },
@@ -72,6 +73,13 @@ export class PartitionPage {
     const past = Math.min(view.past, 1440);
     this.doc = await get<Document>(`tables/${name(view.table)}/partitions/${view.partition}?past_minutes=${past}`);
     this.draw(this.doc);
+    const { partitions } = await get<{ partitions: PartitionRow[] }>(`tables/${name(view.table)}/partitions`);
+    const at = partitions.findIndex((p) => p.id === view.partition);
+    const next = at < 0 ? null : partitions[at + 1]?.id ?? null;
+    if (next !== this.neighbour) {
+      this.neighbour = next;
+      this.fillManual();
+    }
   }
 
   private draw(doc: Document): void {
@@ -204,6 +212,11 @@ export class PartitionPage {
           title: `Split partition ${partition} of ${table}`,
           text: `Into ${into.value} partitions of about the same load. Writes to it wait for some tens of milliseconds; nothing is copied.`,
           path: `tables/${name(table)}/reslice`, body: { action: "split", partition, into: Number(into.value) },
-        }) }, "Split …")));
+        }) }, "Split …"),
+        this.neighbour == null ? null : h("button", { type: "button", onclick: () => confirmAction({
+          title: `Merge partitions ${partition} and ${this.neighbour} of ${table}`,
+          text: "One partition then has to carry the load of both. Writes to them wait for some tens of milliseconds; nothing is copied.",
+          path: `tables/${name(table)}/reslice`, body: { action: "merge", partitions: [partition, this.neighbour] },
+        }) }, `Merge with p${this.neighbour} …`)));
   }
 }

@@ -47,6 +47,7 @@ pub(super) fn view(now_ms: i64) -> TableView {
         size_bytes: 0,
         forecast_size_bytes: 0,
         top_key_share: 0.0,
+        hot_keys: Vec::new(),
         created_ms: 0,
         merged_ms: None,
     };
@@ -57,6 +58,9 @@ pub(super) fn view(now_ms: i64) -> TableView {
         due: false,
         busy: false,
         limits: Limits::Off,
+        strategy: Strategy::Hash,
+        warm: Units::ZERO,
+        node: None,
         last_plan_ms: None,
         partitions: partitions().map(partition).into(),
     }

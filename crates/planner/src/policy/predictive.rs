@@ -7,12 +7,14 @@
 
 use super::Policy;
 use super::merge::merges;
+use super::presplit::presplit;
 use super::split::{Basis, Cut, action, cost, cut, fewest_parts, overload_ahead};
+use super::wording;
 use crate::load::{excess, utilisation};
 use crate::plan::{Action, Alternative, Plan, Trigger, summary};
 use crate::score::{Mark, mark, score};
 use crate::settings::{FloorSettings, PlannerSettings};
-use crate::view::{PartitionView, TableView};
+use crate::view::{NodeView, PartitionView, TableView};
 use std::ops::Range;
 use std::slice;
 
@@ -46,6 +48,13 @@ impl Policy for Predictive {
     fn decide(&mut self, view: &TableView) -> Plan {
         if view.busy {
             return Plan::hold("an earlier plan is still being carried out");
+        }
+        let wish = presplit(view, self.settings.action.partitions_max);
+        if let Some(plan) = wish.filter(|plan| !plan.is_hold()) {
+            return self.cap(plan, view);
+        }
+        if let Some(node) = view.node.filter(|node| node.at_limit) {
+            return node_limit(view, node);
         }
         if let Some(floor) = &self.settings.floor {
             let plan = self.react(view, floor);
@@ -332,10 +341,26 @@ fn names(sources: &[PartitionView]) -> String {
 }
 
 fn hopeless(sources: &[PartitionView]) -> Alternative {
-    rejected(sources, "a single key carries the load: no boundary divides it")
+    rejected(sources, &wording::hopeless(sources))
+}
+
+/// What there is to say when the node is at its limit: its partitions share what it has, however many
+/// there are.
+fn node_limit(view: &TableView, node: NodeView) -> Plan {
+    let reason = format!(
+        "the node is the limit, at {:.0} read and {:.0} write units/s: splitting will not help",
+        node.load.read, node.load.write
+    );
+    let overloaded = view.partitions.iter().filter(|p| excess(p.load_now, p.capacity) > 0.0);
+    let alternatives = overloaded.map(|p| rejected(slice::from_ref(p), &reason)).collect();
+    Plan { alternatives, ..Plan::hold(reason) }
 }
 
 fn nowhere(sources: &[PartitionView]) -> Alternative {
+    let one_key = |source: &PartitionView| source.cells.iter().all(|cell| cell.single_key);
+    if sources.iter().all(one_key) {
+        return hopeless(sources);
+    }
     rejected(sources, "there is no boundary that would relieve it")
 }
 

@@ -139,6 +139,8 @@ fn body(call: Call) -> Value {
                 &["partition", "into"],
             ),
             action("merge", json!({"partitions": ids(2)}), &["partitions"]),
+            action("shift", json!({"partitions": ids(2)}), &["partitions"]),
+            action("isolate", json!({"key": {"type": "object"}}), &["key"]),
             action(
                 "reslice",
                 json!({
@@ -148,6 +150,12 @@ fn body(call: Call) -> Value {
                 &["sources", "boundaries"],
             ),
         ]}),
+        Call::Rekey => json!({
+            "type": "object",
+            "required": ["strategy"],
+            "properties": {"strategy": {"enum": ["hash", "range", "composite"]}},
+            "additionalProperties": false,
+        }),
         Call::ReportAnomalies => json!({
             "description": "A list of alerts, or Alertmanager's webhook format with the list under `alerts`.",
             "type": "array",

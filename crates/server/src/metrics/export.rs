@@ -118,6 +118,8 @@ impl Collector for Scrape {
         let refused = self.metrics.refused();
         let help = "Requests without a known operation or without a signature";
         counter(&mut encoder, "refused_requests", help, refused)?;
+        let help = "Requests refused because a single key asks for more than its partition has";
+        counter(&mut encoder, "hot_key_refused_requests", help, self.metrics.hot_keys_refused())?;
         let help = "Workload vectors dropped because a queue was full";
         counter(&mut encoder, "workload_vectors_dropped", help, self.recorder.dropped())?;
         encoder

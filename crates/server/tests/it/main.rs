@@ -13,6 +13,7 @@ mod compatibility_samples;
 mod concurrency;
 mod dashboard;
 mod fuzzed;
+mod hot_keys;
 mod http_client;
 mod prometheus;
 mod protocol;

@@ -1,10 +1,10 @@
 //! Tables, keys, scans, and what is left of them after closing and opening again.
 
-use crate::support::wire::{Fate, Request, Wire};
+use crate::support::wire::Wire;
 use crate::support::{components, get, keys, open_synced as open, put, settings, table};
 use bytes::Bytes;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use storage::{Components, Decision, Direction, NewTable, Storage, StorageError, StorageSettings};
 use types::{KeyRange, PartitionId};
 
@@ -133,13 +133,7 @@ async fn requests_of_a_scan(root: &std::path::Path, scan_ahead_bytes: usize) -> 
     let ahead = StorageSettings { scan_ahead_bytes, ..settings(root) };
     let storage = Storage::open(ahead, wired).await.unwrap();
     let orders = storage.table("orders").unwrap();
-    let reads = Arc::new(AtomicU64::new(0));
-    let counted = reads.clone();
-    wire.rule(move |request, path| {
-        let file = request == Request::Get && path.ends_with(".sst");
-        counted.fetch_add(u64::from(file), Ordering::SeqCst);
-        Fate::Done
-    });
+    let reads = wire.count_reads_of_files();
     assert_eq!(keys(&orders, KeyRange::full(), Direction::Forward).await.len(), 100);
     storage.close().await.unwrap();
     reads.load(Ordering::SeqCst)

@@ -13,6 +13,7 @@ mod faults;
 mod hot_rows;
 mod housekeeping;
 mod layout;
+mod linearizable;
 mod model;
 mod node_log;
 mod outages;

@@ -185,6 +185,8 @@ fn carry_out(view: &mut TableView, plan: &Plan, load: f64, earlier_days: f64) {
 /// How far load rises above its mean.
 const WOBBLE_MAX: f64 = 1.15;
 
+mod actions;
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     /// Whatever the load (in partitions' worth), however it wobbles around it by 15 %, and however
