@@ -63,6 +63,7 @@ impl From<StorageError> for ManagerError {
         match error {
             StorageError::NoSuchTable(name) => Self::NoSuchTable(name),
             StorageError::Refused(why) => Self::Refused(why),
+            StorageError::Busy(name) => Self::Busy(name),
             other => Self::Storage(other),
         }
     }

@@ -217,15 +217,18 @@ impl Shared {
     pub(crate) async fn follow_catalog(&self) {
         let found = self.components.storage.tables();
         let now_ms = self.components.clock.now_ms();
-        let dropped = self.take_in(&found, now_ms);
-        for table in dropped {
+        let past = self.take_in(&found, now_ms);
+        for table in past {
             if let Err(error) = persist::forget(self.components.storage.blobs(), table).await {
-                tracing::warn!(%table, %error, "the history of a dropped table stays on disk");
+                tracing::warn!(%table, %error, "history that is about nothing any more stays on disk");
             }
         }
     }
 
+    /// Answers whose history is of no use any more: of tables that were dropped, and of those whose key
+    /// order has changed.
     fn take_in(&self, found: &[Arc<Table>], now_ms: i64) -> Vec<TableId> {
+        let mut past = Vec::new();
         let mut tables = self.tables.lock();
         let mut collector = self.collector.lock();
         for table in found {
@@ -249,6 +252,7 @@ impl Shared {
                     }
                 }
                 collector.drop_table(table.id());
+                past.push(table.id());
             }
             state.follow(&mut collector, now_ms);
         }
@@ -258,7 +262,8 @@ impl Shared {
             tables.remove(table);
             collector.drop_table(*table);
         }
-        dropped
+        past.extend(dropped);
+        past
     }
 
     fn watch(&self, table: &Arc<Table>) -> Result<TableState, planner::PlannerError> {

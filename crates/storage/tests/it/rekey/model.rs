@@ -228,7 +228,8 @@ impl Case {
     async fn finish(&mut self) {
         if let Some(running) = self.running.take() {
             match running.await.unwrap() {
-                Ok(_) | Err(StorageError::Cancelled(_)) => {}
+                // Cancelled while it was pending, it may come too early for the next attempt.
+                Ok(_) | Err(StorageError::Cancelled(_) | StorageError::Busy(_)) => {}
                 Err(error) => panic!("{error}"),
             }
         } else if self.table.pending_rekey().is_some() {
