@@ -44,7 +44,7 @@ pub(super) struct Route {
     pub(super) path: &'static str,
     pub(super) summary: &'static str,
     pub(super) query: &'static [Parameter],
-    /// What the answer has, besides more.
+    /// What the answer has, besides more; with a question mark, possibly `null`.
     pub(super) fields: &'static [(&'static str, &'static str)],
 }
 
@@ -310,7 +310,7 @@ pub(super) const ROUTES: &[Route] = &[
         "workflows/{workflow}",
         "One change of a table's strategy, with how far it is.",
         &[],
-        &[("id", "integer"), ("state", "string"), ("progress", "object")],
+        &[("id", "integer"), ("state", "string"), ("progress", "object?")],
     ),
     get(
         Call::Audit,
@@ -339,7 +339,7 @@ pub(super) const ROUTES: &[Route] = &[
         "rekey",
         "tables/{table}/rekey",
         "Begins to change a table's strategy; answers at once, with a number to look for.",
-        &[("id", "integer"), ("state", "string"), ("progress", "object")],
+        &[("id", "integer"), ("state", "string"), ("progress", "object?")],
     ),
     post(
         Call::CancelWorkflow,

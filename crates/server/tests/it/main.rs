@@ -14,6 +14,7 @@ mod concurrency;
 mod dashboard;
 mod fuzzed;
 mod http_client;
+mod openapi;
 mod prometheus;
 mod protocol;
 mod range_queries;

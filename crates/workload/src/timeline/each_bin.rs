@@ -115,5 +115,9 @@ mod tests {
         timeline().each_bin(&ranges, [Channel::ReadUnits], 1, 2 * BIN_MS, look);
         assert_eq!(seen, [(BIN_MS, false)]);
         timeline().each_bin(&ranges, [Channel::ReadUnits], 5 * BIN_MS, 0, |_, _| panic!("none"));
+        let mut all = 0;
+        let ever = (i64::MIN, i64::MAX);
+        timeline().each_bin(&ranges, [Channel::ReadUnits], ever.0, ever.1, |_, _| all += 1);
+        assert_eq!(all, 3);
     }
 }
