@@ -39,7 +39,14 @@ fuzz: need-cargo ## every fuzz target for FUZZ_S seconds (needs a nightly compil
 			-max_total_time=$(FUZZ_S) -timeout=10 -rss_limit_mb=1024 -max_len=8192 || exit 1; \
 	done
 
-bench: need-cargo ## the benchmarks
+# Timing is only worth something on a quiet machine. The stores lie in BENCH_DATA: a directory on the disk to be measured.
+BENCH_DATA ?= target
+bench: need-cargo ## the benchmarks; measured costs go to target/costs.json (BENCH_DATA=DIR: on which disk)
+	cargo build --release --locked -p cli -p storage --bins --examples
+	target/release/foreshard bench server --data $(BENCH_DATA)
+	target/release/foreshard bench costs --data $(BENCH_DATA) --out target/costs.json
+	cd $(BENCH_DATA) && $(CURDIR)/target/release/examples/pauses 100 500
+	cd $(BENCH_DATA) && $(CURDIR)/target/release/examples/reopen
 	cargo bench -p dynamodb --locked
 	cargo bench -p workload --locked
 	cargo bench -p forecast --locked
@@ -70,7 +77,7 @@ $(JAVASCRIPT)/node_modules/ready: $(JAVASCRIPT)/package.json
 	npm install --prefix $(JAVASCRIPT) --no-package-lock --no-audit --no-fund --loglevel=error
 	touch $@
 
-# boto3, the AWS CLI, and moto, a server that speaks S3: what the tests need and cargo does not bring.
+# boto3, the AWS CLI, and two servers that speak S3, moto and SeaweedFS: what the tests need and cargo does not bring.
 $(VENV)/ready: crates/server/tests/python/requirements.txt
 	@command -v python3 >/dev/null || { echo "missing: python3 (apt-get install python3 python3-venv)"; exit 1; }
 	python3 -m venv $(VENV) || { echo "missing: python3-venv (apt-get install python3-venv)"; exit 1; }

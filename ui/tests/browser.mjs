@@ -263,7 +263,7 @@ try {
   console.log("all as expected");
 } catch (error) {
   console.log(String(error.stack ?? error));
-  if (pictures) await page.screenshot({ path: join(pictures, "failure.png") });
+  if (pictures) await page.screenshot({ path: join(tmpdir(), "foreshard-dashboard-failure.png") });
   process.exitCode = 1;
 } finally {
   await context.close();

@@ -1,5 +1,6 @@
 //! A table's definition: what the catalog stores, and what DescribeTable shows of it.
 
+mod key_range;
 mod stored;
 
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! What was observed, kept once for all models of a series: nine days of values without holes.
+//! What was observed, kept once for all models of a series: eight days of values without holes.
 //!
 //! A gap is filled with the value of a day before (else with the last value), so that models can
 //! read any bin; it is marked, so that nobody learns from it or is judged by it.
@@ -7,9 +7,9 @@ use crate::buffer::{Marks, Recent};
 use crate::seasons::Seasons;
 use crate::{ForecastError, ForecastSettings, Observation};
 
-/// How many days of values stay readable: a week to look back to from every bin of two days. Methods
+/// How many days of values stay readable: a week to look back to from every bin of a day. Methods
 /// learn from each bin as it comes, so that more has no use but memory.
-pub(crate) const RETAINED_DAYS: usize = 9;
+pub(crate) const RETAINED_DAYS: usize = 8;
 
 /// The observed past of one series.
 #[derive(Clone, Debug)]

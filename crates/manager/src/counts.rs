@@ -1,7 +1,7 @@
 //! What metrics are made of: the partitions as they are, and what re-partitionings took since the start.
 
 use crate::Manager;
-use crate::decisions::action_name;
+use crate::by_hand;
 use crate::journal::{Entry, State, Timing};
 use forecast::Outlook;
 use parking_lot::Mutex;
@@ -118,7 +118,7 @@ impl ActionCounts {
     /// Counts an action that has ended.
     pub(crate) fn note(&self, entry: &Entry) {
         let action = &entry.decision.action;
-        self.add(action_name(action), trigger_name(action.trigger), entry.state, entry.timing);
+        self.add(by_hand::name(action), trigger_name(action.trigger), entry.state, entry.timing);
     }
 
     fn add(&self, action: &'static str, trigger: &'static str, state: State, took: Option<Timing>) {
@@ -147,6 +147,7 @@ fn trigger_name(trigger: Trigger) -> &'static str {
         Trigger::Observed => "observed",
         Trigger::Idle => "idle",
         Trigger::Manual => "manual",
+        Trigger::Warm => "warm",
     }
 }
 

@@ -1,12 +1,11 @@
 //! Decisions and workflows as the admin API shows them: a summary to read, and the whole entry.
 
 use crate::Manager;
-use crate::control::Control;
+use crate::by_hand;
 use crate::error::ManagerError;
 use crate::journal::{Entry, State};
-use crate::rekey::RekeyDocument;
 use planner::decision::Judgement;
-use planner::plan::{Action, Kind, Trigger};
+use planner::plan::{Kind, Trigger};
 use serde::Serialize;
 
 /// Which decisions are asked for.
@@ -59,34 +58,6 @@ pub struct DecisionDocument {
     pub entry: Option<Entry>,
 }
 
-/// `GET workflows`: decisions that are being carried out.
-#[derive(Debug, Serialize)]
-pub struct WorkflowsDocument {
-    /// Oldest first.
-    pub workflows: Vec<WorkflowDocument>,
-    /// Changes of key orders, under way or ended in this process, oldest first.
-    pub rekeys: Vec<RekeyDocument>,
-}
-
-/// One action under way.
-#[derive(Debug, Serialize)]
-pub struct WorkflowDocument {
-    /// The decision it carries out.
-    pub id: u64,
-    /// The table's name.
-    pub table: String,
-    /// `split`, `merge`, `shift` or `reslice`.
-    pub action: &'static str,
-    /// The mission's word for it.
-    pub kind: Kind,
-    /// When it began.
-    pub started_ms: i64,
-    /// How far it has come.
-    pub state: State,
-    /// `waiting` for its turn, or `reslicing`.
-    pub step: &'static str,
-}
-
 impl Manager {
     /// What was decided, about one table or all.
     pub fn decisions_document(&self, request: &DecisionsRequest<'_>) -> DecisionsDocument {
@@ -110,39 +81,6 @@ impl Manager {
         let entry = journal.entries().find(|entry| entry.decision.id == id);
         entry.map(|entry| decision_document(entry, false)).ok_or(ManagerError::NoSuchWorkflow(id))
     }
-
-    /// What is being carried out.
-    pub fn workflows_document(&self) -> WorkflowsDocument {
-        let journal = self.shared.journal.lock();
-        let running = journal.entries().filter(|entry| entry.state == State::Running);
-        let workflows =
-            running.map(|entry| workflow_document(entry, &self.shared.control)).collect();
-        drop(journal);
-        WorkflowsDocument { workflows, rekeys: self.rekey_documents() }
-    }
-}
-
-/// The verb for an action.
-pub(crate) fn action_name(action: &Action) -> &'static str {
-    match (action.sources.len(), action.children()) {
-        (1, _) => "split",
-        (_, 1) => "merge",
-        (a, b) if a == b => "shift",
-        _ => "reslice",
-    }
-}
-
-pub(crate) fn workflow_document(entry: &Entry, control: &Control) -> WorkflowDocument {
-    let decision = &entry.decision;
-    WorkflowDocument {
-        id: decision.id,
-        table: decision.table_name.clone(),
-        action: action_name(&decision.action),
-        kind: decision.action.kind,
-        started_ms: decision.at_ms,
-        state: entry.state,
-        step: if control.has_begun(decision.id) { "reslicing" } else { "waiting" },
-    }
 }
 
 fn decision_document(entry: &Entry, brief: bool) -> DecisionDocument {
@@ -152,7 +90,7 @@ fn decision_document(entry: &Entry, brief: bool) -> DecisionDocument {
         id: decision.id,
         at_ms: decision.at_ms,
         table: decision.table_name.clone(),
-        action: action_name(&decision.action),
+        action: by_hand::name(&decision.action),
         kind: decision.action.kind,
         trigger: decision.action.trigger,
         state: entry.state,

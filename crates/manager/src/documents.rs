@@ -7,12 +7,15 @@ use crate::Manager;
 use crate::anomalies::AnomalyDocument;
 use crate::error::ManagerError;
 use crate::heatmap::{Axis, hex};
+use crate::hot_keys::{self, HotKeyDocument};
 use crate::overview::DryRun;
 use crate::reported::{self, ReportDocument, ReportedAnomaly};
+use crate::strategy;
 use crate::tables::{Snapshot, strategy_of};
 use forecast::Outlook;
 use planner::hot::{HotRange, hot_ranges};
 use planner::plan::{Action, Alternative};
+use planner::strategy::Choice;
 use planner::view::PartitionView;
 use serde::Serialize;
 use std::sync::Arc;
@@ -37,6 +40,8 @@ pub struct AnomaliesDocument {
     pub anomalies: Vec<AnomalyDocument>,
     /// What other systems have reported, the newest first.
     pub reported: Vec<ReportedAnomaly>,
+    /// Keys that alone ask for much of what their partition has, the hottest first.
+    pub hot_keys: Vec<HotKeyDocument>,
 }
 
 /// One table.
@@ -137,6 +142,8 @@ pub struct PlanDocument {
     pub alternatives: Vec<Alternative>,
     /// Why this and nothing else.
     pub reason: String,
+    /// What the table's requests would cost under each key order, and whether a change would pay.
+    pub strategy: Option<Choice>,
 }
 
 /// `GET tables/{t}/vectors`.
@@ -174,7 +181,7 @@ impl Manager {
     pub fn partitions_document(&self, name: &str) -> Result<PartitionsDocument, ManagerError> {
         let table = self.shared.table(name)?;
         let snapshot = self.snapshot(&table);
-        let busy = self.shared.tables.lock().get(&table.id()).is_some_and(|t| t.is_busy());
+        let busy = self.shared.is_busy(&table);
         let map = table.partition_map();
         let partitions = map.partitions.iter().map(|partition| {
             let view = snapshot
@@ -277,6 +284,13 @@ impl Manager {
     /// If there is no such table.
     pub fn plan_document(&self, name: &str) -> Result<PlanDocument, ManagerError> {
         let DryRun { plan, held, due_ms } = self.dry_run(name)?;
+        let table = self.shared.table(name)?;
+        let snapshot = self.snapshot(&table);
+        let strategy = snapshot.map(|snapshot| {
+            let shared = &self.shared;
+            let (clients, settings) = (&shared.components.clients, &shared.settings.strategy);
+            strategy::compare(&snapshot.view, &shared.collector.lock(), clients, settings)
+        });
         Ok(PlanDocument {
             table: name.to_owned(),
             due_ms,
@@ -284,6 +298,7 @@ impl Manager {
             actions: plan.actions,
             alternatives: plan.alternatives,
             reason: plan.reason,
+            strategy,
         })
     }
 
@@ -301,7 +316,14 @@ impl Manager {
         AnomaliesDocument {
             anomalies,
             reported: log.entries().rev().filter(wanted).cloned().collect(),
+            hot_keys: hot_keys::documents(&self.shared, table),
         }
+    }
+
+    /// How many anomalies have begun since the start: about what (`table`, `partition`, `cell` or
+    /// `client`), which way (`flash_crowd` or `drop`), how many.
+    pub fn anomaly_counts(&self) -> Vec<(&'static str, &'static str, u64)> {
+        self.shared.anomalies.lock().counts()
     }
 
     /// Takes what another system reports, in one of Alertmanager's two formats.

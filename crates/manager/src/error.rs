@@ -20,6 +20,21 @@ pub enum ManagerError {
     /// The request makes no sense as it is.
     #[error("{0}")]
     Refused(String),
+    /// An operator called it off.
+    #[error("workflow {0} was cancelled before anything was changed")]
+    Cancelled(u64),
+    /// Its turn did not come.
+    #[error(
+        "workflow {id} was given up after {most_ms} ms of waiting for {waited_for}; nothing was changed"
+    )]
+    GivenUp {
+        /// Which.
+        id: u64,
+        /// How long it may wait.
+        most_ms: u64,
+        /// For what.
+        waited_for: String,
+    },
     /// Another action on the same table has not ended yet.
     #[error("table {0:?} is being re-partitioned; try again when that has ended")]
     Busy(String),

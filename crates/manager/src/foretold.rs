@@ -128,6 +128,7 @@ mod tests {
             size_bytes: 0,
             forecast_size_bytes: 0,
             top_key_share: 0.0,
+            hot_keys: Vec::new(),
             created_ms: 0,
             merged_ms: None,
         };
@@ -138,6 +139,9 @@ mod tests {
             due: true,
             busy: false,
             limits: planner::Limits::Off,
+            strategy: types::Strategy::Hash,
+            warm: Units::ZERO,
+            node: None,
             last_plan_ms: None,
             partitions: vec![partition],
         }

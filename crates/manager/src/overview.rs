@@ -2,10 +2,11 @@
 //! done about it. Made from the last tick's snapshot; nothing is worked out here that was not known.
 
 use crate::Manager;
-use crate::decisions::{WorkflowDocument, action_name, workflow_document};
+use crate::by_hand;
 use crate::error::ManagerError;
 use crate::journal::State;
 use crate::tables::{Snapshot, TableState, strategy_of};
+use crate::workflows::{self, WorkflowDocument};
 use planner::plan::{Plan, Trigger};
 use planner::view::{PartitionView, TableView};
 use serde::Serialize;
@@ -183,7 +184,7 @@ impl Manager {
         };
         let DryRun { plan, held, due_ms } = self.coming_plan(state);
         let next = plan.actions.first().map(|action| NextAction {
-            action: action_name(action),
+            action: by_hand::name(action),
             trigger: action.trigger,
             reason: action.reason.clone(),
             when_ms: due_ms,
@@ -198,7 +199,7 @@ impl Manager {
         let running = journal.entries().filter(|entry| entry.state == State::Running);
         running
             .filter(|entry| entry.decision.table == table.id())
-            .map(|entry| workflow_document(entry, &self.shared.control))
+            .map(workflows::document)
             .collect()
     }
 

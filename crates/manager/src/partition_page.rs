@@ -128,7 +128,7 @@ impl Manager {
         let (busy, (foretold_next, foretold_horizon)) = {
             let tables = self.shared.tables.lock();
             let state = tables.get(&table.id()).ok_or_else(missing)?;
-            (state.is_busy(), state.foretold.of(id))
+            (self.shared.is_busy(&state.table), state.foretold.of(id))
         };
         let collector = self.shared.collector.lock();
         let ranges: Vec<KeyRange> =

@@ -9,7 +9,6 @@ mod cuts;
 mod order;
 
 use crate::Manager;
-use crate::act::Busy;
 use crate::error::ManagerError;
 use crate::shared::Shared;
 use crate::tables::strategy_of;
@@ -49,7 +48,7 @@ pub enum RekeyState {
 /// A change of strategy, under way or ended.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RekeyDocument {
-    /// Its number; another one after a restart.
+    /// Its number among workflows; another one after a restart.
     pub id: u64,
     /// The table's name.
     pub table: String,
@@ -76,13 +75,10 @@ pub struct RekeyDocument {
 pub(crate) struct Rekeys {
     /// Oldest first.
     all: VecDeque<RekeyDocument>,
-    last_id: u64,
 }
 
 impl Rekeys {
-    fn insert(&mut self, mut rekey: RekeyDocument) -> RekeyDocument {
-        self.last_id += 1;
-        rekey.id = self.last_id;
+    fn insert(&mut self, rekey: RekeyDocument) -> RekeyDocument {
         if self.all.len() == ENDED_MAX
             && let Some(at) = self.all.iter().position(|old| old.state != RekeyState::Running)
         {
@@ -112,8 +108,9 @@ impl Manager {
         let shared = &self.shared;
         let table = shared.table(table)?;
         shared.follow_catalog().await;
-        let busy = Busy::take(shared, table.id())
-            .ok_or_else(|| ManagerError::Busy(table.name().to_owned()))?;
+        let id = shared.journal.lock().next_id();
+        let claim = shared.claims.take(id, table.id(), &types::KeyRange::full());
+        let busy = claim.map_err(|_| ManagerError::Busy(table.name().to_owned()))?;
         if table.rekey_progress().is_some() {
             return Err(ManagerError::Busy(table.name().to_owned()));
         }
@@ -195,21 +192,16 @@ fn run(
         let order = Reordered { from, to };
         let request = Rekey { target: order.target(), boundaries, order: Arc::new(order) };
         let done = table.rekey(request).await;
-        let progress = table.rekey_progress();
-        shared.rekeys.lock().change(id, |rekey| end(rekey, &done, progress));
+        shared.rekeys.lock().change(id, |rekey| end(rekey, &done));
         shared.follow_catalog().await;
     });
     begun
 }
 
-fn end(
-    rekey: &mut RekeyDocument,
-    done: &Result<RekeyReport, StorageError>,
-    progress: Option<RekeyProgress>,
-) {
-    rekey.progress = progress.or(rekey.progress.take());
+fn end(rekey: &mut RekeyDocument, done: &Result<RekeyReport, StorageError>) {
     match done {
         Ok(report) => {
+            rekey.progress = Some(report.progress.clone());
             rekey.state = RekeyState::Done;
             rekey.pause_ms = Some(report.pause_ms);
         }
@@ -229,8 +221,9 @@ impl Shared {
         to: Strategy,
         state: RekeyState,
     ) -> RekeyDocument {
+        let id = self.journal.lock().reserve_id();
         self.rekeys.lock().insert(RekeyDocument {
-            id: 0,
+            id,
             table: table.name().to_owned(),
             action: "rekey",
             from,

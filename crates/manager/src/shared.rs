@@ -6,6 +6,8 @@ use crate::control::Control;
 use crate::counts::ActionCounts;
 use crate::error::ManagerError;
 use crate::event::Event;
+use crate::hot_keys::HotKeySource;
+use crate::housekeeping::Housekeeping;
 use crate::journal::{Entry, Journal, State};
 use crate::maps::PastAction;
 use crate::persist;
@@ -14,15 +16,18 @@ use crate::reported::ReportedLog;
 use crate::settings::ManagerSettings;
 use crate::tables::{Snapshots, TableState, strategy_of};
 use crate::training;
+use crate::workflow::{Claims, Happening, Step, is_finished};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use forecast::Network;
 use parking_lot::{Mutex, RwLock};
 use planner::controller::{Controller, ControllerSettings};
+use planner::gradual::Ledger;
 use planner::policy::Policy;
-use planner::view::Limits;
+use planner::view::{Limits, NodeView};
 use std::collections::{HashMap, hash_map};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 use storage::{Storage, Table};
 use tokio::sync::{Notify, broadcast};
 use types::{Clock, KeyRange, PartitionId, TableId, Units};
@@ -32,6 +37,21 @@ use workload::{ClientNames, Collector, CollectorSettings, Recorder};
 pub type PolicyFactory = Arc<dyn Fn() -> Box<dyn Policy> + Send + Sync>;
 /// Tells the burst credit left in a partition, in unit-seconds.
 pub type CreditSource = Arc<dyn Fn(TableId, PartitionId) -> Option<Units> + Send + Sync>;
+
+/// What partitions and their node are seen to sustain.
+#[derive(Clone)]
+pub struct MeasuredSource {
+    /// What a partition sustains, in units per second, as far as plans are made on it.
+    pub capacity: Arc<dyn Fn(TableId, PartitionId) -> Option<Units> + Send + Sync>,
+    /// The node.
+    pub node: Arc<dyn Fn() -> Option<NodeView> + Send + Sync>,
+}
+
+impl fmt::Debug for MeasuredSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MeasuredSource").finish_non_exhaustive()
+    }
+}
 
 /// What a manager works with.
 #[derive(Clone)]
@@ -72,6 +92,8 @@ pub(crate) struct Shared {
     pub(crate) settings: ManagerSettings,
     pub(crate) components: Components,
     pub(crate) credit: RwLock<Option<CreditSource>>,
+    pub(crate) hot_keys: RwLock<Option<HotKeySource>>,
+    pub(crate) measured: RwLock<Option<MeasuredSource>>,
     pub(crate) tables: Mutex<HashMap<TableId, TableState>>,
     pub(crate) collector: Mutex<Collector>,
     pub(crate) journal: Mutex<Journal>,
@@ -84,10 +106,17 @@ pub(crate) struct Shared {
     /// The recurrent network that all series share, once there is one.
     pub(crate) network: ArcSwapOption<Network>,
     pub(crate) events: broadcast::Sender<Event>,
-    /// Told whenever an action ends.
-    pub(crate) ended: Notify,
     /// Changes of key orders, in this process.
     pub(crate) rekeys: Mutex<Rekeys>,
+    /// Who works on which keys.
+    pub(crate) claims: Arc<Claims>,
+    /// What storage wants to tidy up.
+    pub(crate) housekeeping: Mutex<Housekeeping>,
+    /// How much may change at once.
+    pub(crate) ledger: Mutex<Ledger>,
+    /// Told whenever the tables have been looked at.
+    pub(crate) looked: Notify,
+    started: Instant,
 }
 
 impl fmt::Debug for Shared {
@@ -108,6 +137,8 @@ impl Shared {
         let (events, _) = broadcast::channel(settings.events_max.max(1));
         let shared = Self {
             credit: RwLock::new(None),
+            hot_keys: RwLock::new(None),
+            measured: RwLock::new(None),
             tables: Mutex::new(HashMap::new()),
             collector: Mutex::new(collector),
             journal: Mutex::new(journal),
@@ -119,12 +150,17 @@ impl Shared {
             snapshots: ArcSwap::default(),
             network: ArcSwapOption::from(training::restore(blobs).await?),
             events,
-            ended: Notify::new(),
             rekeys: Mutex::default(),
+            claims: Arc::default(),
+            housekeeping: Mutex::default(),
+            ledger: Mutex::new(Ledger::new(&settings.gradual, 0)),
+            looked: Notify::new(),
+            started: Instant::now(),
             settings,
             components,
         };
         shared.follow_catalog().await;
+        shared.settle_interrupted();
         let known: Vec<TableId> = shared.tables.lock().keys().copied().collect();
         for table in known {
             persist::restore(shared.components.storage.blobs(), &shared.collector, table).await?;
@@ -133,6 +169,28 @@ impl Shared {
         let now_ms = shared.components.clock.now_ms();
         shared.collector.lock().resume(now_ms);
         Ok(shared)
+    }
+
+    /// What became of workflows that an earlier process had begun: storage has finished or undone them,
+    /// and the maps say which.
+    fn settle_interrupted(&self) {
+        let tables = self.tables.lock();
+        let mut journal = self.journal.lock();
+        let checking = |entry: &&Entry| entry.workflow.step == Step::Checking;
+        let open: Vec<Entry> = journal.entries().filter(checking).cloned().collect();
+        for mut entry in open {
+            let state = tables.get(&entry.decision.table);
+            let found = state.is_some_and(|state| is_finished(&state.table, &entry));
+            let at_ms =
+                entry.workflow.trail.last().map_or(entry.decision.at_ms, |passed| passed.at_ms);
+            let happening = if found { Happening::Found } else { Happening::NotFound };
+            entry.workflow.advance(happening, at_ms);
+            if found {
+                entry.state = State::Done;
+                entry.finished_ms = Some(at_ms);
+            }
+            journal.insert(entry);
+        }
     }
 
     /// Lets a table's controller know of plans and merges before the restart.
@@ -234,14 +292,24 @@ impl Shared {
     /// Waits until no action is being carried out.
     pub(crate) async fn actions_ended(&self) {
         loop {
-            let ended = self.ended.notified();
+            let ended = self.claims.ended.notified();
             tokio::pin!(ended);
             ended.as_mut().enable();
-            if !self.tables.lock().values().any(TableState::is_acting) {
+            if !self.claims.any() {
                 return;
             }
             ended.await;
         }
+    }
+
+    /// Whether no plan may begin on a table: somebody works on it, or its key order changes.
+    pub(crate) fn is_busy(&self, table: &Table) -> bool {
+        self.claims.is_busy(table.id()) || table.rekey_progress().is_some()
+    }
+
+    /// Real milliseconds since the start: what disks and operators go by.
+    pub(crate) fn real_ms(&self) -> i64 {
+        i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 
     /// The table of this name.

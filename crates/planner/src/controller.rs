@@ -15,6 +15,7 @@
 //! tick in which they are first seen.
 
 mod cells;
+mod hot_keys;
 mod lane;
 mod observe;
 mod recent;
@@ -29,14 +30,14 @@ use crate::error::PlannerError;
 use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::score::{Score, scores};
-use crate::view::{Limits, TableView};
+use crate::view::{Limits, NodeView, TableView};
 use cells::CellShares;
 use forecast::Network;
 use recent::RecentLoads;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tracked::Tracked;
-use types::{KeyRange, PartitionId, TableId, Units};
+use types::{KeyRange, PartitionId, Strategy, TableId, Units};
 use workload::{Channel, Collector, Timeline};
 
 /// What the controller is told about a partition at each tick.
@@ -54,6 +55,17 @@ pub struct PartitionFacts {
     pub size_bytes: u64,
     /// When it was made.
     pub created_ms: i64,
+}
+
+/// What the controller is told about the table; nothing special unless somebody does.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct TableFacts {
+    /// Where boundaries may fall.
+    pub strategy: Strategy,
+    /// The throughput that the table is to be ready for.
+    pub warm: Units,
+    /// The node that serves it.
+    pub node: Option<NodeView>,
 }
 
 /// What a tick yields.
@@ -106,6 +118,9 @@ impl<P: Policy> Controller<P> {
             due: false,
             busy: false,
             limits,
+            strategy: Strategy::default(),
+            warm: Units::ZERO,
+            node: None,
             last_plan_ms: None,
             partitions: Vec::new(),
         };
@@ -123,6 +138,12 @@ impl<P: Policy> Controller<P> {
             next_refresh_ms: i64::MIN,
             cycles: Cycles::default(),
         })
+    }
+
+    /// What is to be known of the table beside its partitions, from the next tick on.
+    pub fn describe(&mut self, facts: TableFacts) {
+        let TableFacts { strategy, warm, node } = facts;
+        (self.view.strategy, self.view.warm, self.view.node) = (strategy, warm, node);
     }
 
     /// Looks at the table at `now_ms` and decides.

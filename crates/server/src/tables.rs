@@ -12,7 +12,8 @@ use parking_lot::Mutex;
 use storage::{Defined, InOrder, Storage, Table};
 use types::{Clock, PartitionId, TableId, Units};
 
-use crate::admission::{Admission, ExpectedLoad};
+use crate::admission::measured::Measured;
+use crate::admission::{Admission, ExpectedLoad, Gate, HotKey};
 use crate::page_tokens::PageTokens;
 use crate::settings::LimitSettings;
 
@@ -66,6 +67,17 @@ impl ServedTable {
     }
 }
 
+/// A gate with how its partition is.
+#[derive(Debug)]
+pub(crate) struct SeenGate {
+    /// Of which table.
+    pub(crate) table: TableId,
+    /// The gate.
+    pub(crate) gate: Arc<Gate>,
+    /// The share of the bound on bytes that wait to be flushed.
+    pub(crate) backlog_share: f64,
+}
+
 /// All tables of a server.
 pub(crate) struct Tables {
     storage: Arc<Storage>,
@@ -74,6 +86,7 @@ pub(crate) struct Tables {
     page_tokens_max: usize,
     expected: Option<ExpectedLoad>,
     served: ArcSwap<HashMap<TableId, Arc<ServedTable>>>,
+    measured: Arc<Measured>,
     /// Held from reading a changed definition until it is served, so that the newest one wins.
     redefining: Mutex<()>,
 }
@@ -100,6 +113,7 @@ impl Tables {
             page_tokens_max,
             expected,
             served: ArcSwap::default(),
+            measured: Arc::default(),
             redefining: Mutex::new(()),
         }
     }
@@ -136,6 +150,36 @@ impl Tables {
         let served = self.served.load().get(&table).cloned()?;
         let levels = served.admission.levels(&served.table.partition_map(), self.clock.now_ms());
         levels.into_iter().find(|(id, _)| *id == partition).map(|(_, units)| units)
+    }
+
+    /// What partitions and the node are seen to sustain.
+    pub(crate) fn measured(&self) -> &Arc<Measured> {
+        &self.measured
+    }
+
+    /// The gates of all tables.
+    pub(crate) fn gates(&self) -> Vec<SeenGate> {
+        let (served, now_ms) = (self.served.load(), self.clock.now_ms());
+        let mut seen = Vec::new();
+        for (table, served) in served.iter() {
+            let backlogs: HashMap<PartitionId, f64> = served.table.backlogs().into_iter().collect();
+            for gate in served.admission.gates(&served.table.partition_map(), now_ms) {
+                let backlog_share = backlogs.get(&gate.partition()).copied().unwrap_or(0.0);
+                seen.push(SeenGate { table: *table, gate, backlog_share });
+            }
+        }
+        seen
+    }
+
+    /// The keys that ask for much of what their partitions serve, of all tables.
+    pub(crate) fn hot_keys(&self) -> Vec<(TableId, PartitionId, HotKey)> {
+        let served = self.served.load();
+        let of = |(table, served): (&TableId, &Arc<ServedTable>)| {
+            let table = *table;
+            let keys = served.admission.hot_keys().into_iter();
+            keys.map(move |(partition, key)| (table, partition, key)).collect::<Vec<_>>()
+        };
+        served.iter().flat_map(of).collect()
     }
 
     /// Serves a table by the definition that it has now.

@@ -45,7 +45,7 @@ pub use engine::EngineCounter;
 pub use error::{Result, StorageError};
 pub use faults::{FaultPoint, Faults, KillAt, NoFaults, Verdict};
 pub use layer::Layer;
-pub use maintain::MaintainReport;
+pub use maintain::{MaintainReport, MayRewrite};
 pub use map::{AXIS_END, PartitionInfo, PartitionMap};
 pub use nodelog::{LogMetrics, Powers, SimulatedDisk};
 pub use rekey::{NewOrder, Rekey, RekeyPhase, RekeyProgress, RekeyReport};

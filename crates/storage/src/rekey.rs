@@ -81,6 +81,8 @@ pub struct RekeyReport {
     pub items: u64,
     /// Their keys and values.
     pub bytes: u64,
+    /// The same as others saw it last.
+    pub progress: RekeyProgress,
     /// How long writes were held.
     pub pause_ms: f64,
     /// From the request, or the restart, to the new order.
@@ -264,6 +266,7 @@ impl Attempt {
             epoch,
             items: progress.items,
             bytes: progress.bytes,
+            progress,
             pause_ms: 0.0,
             total_ms: ms_since(begun),
         }

@@ -13,7 +13,13 @@ const POLL_MS: u64 = 500;
 #[derive(Subcommand, Debug)]
 pub(crate) enum WorkflowCommand {
     /// What is under way, and the rekeys that have ended since the service has started
-    List(Common),
+    List {
+        /// Also actions that have ended
+        #[arg(long)]
+        ended: bool,
+        #[command(flatten)]
+        common: Common,
+    },
     /// How far one is
     Show {
         /// Its id
@@ -21,7 +27,21 @@ pub(crate) enum WorkflowCommand {
         #[command(flatten)]
         common: Common,
     },
-    /// Stop one and undo it
+    /// Let an action wait before it begins
+    Pause {
+        /// Its id
+        id: u64,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Let a paused action go on
+    Resume {
+        /// Its id
+        id: u64,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Call an action off before it has begun, or stop a rekey and undo it
     Cancel {
         /// Its id
         id: u64,
@@ -33,32 +53,78 @@ pub(crate) enum WorkflowCommand {
 /// Runs `foreshard workflow …`.
 pub(crate) async fn workflow(command: WorkflowCommand) -> Result<(), AdminError> {
     match command {
-        WorkflowCommand::List(common) => {
-            let reply = get(&common, "workflows").await?;
+        WorkflowCommand::List { ended, common } => {
+            let reply = get(&common, &format!("workflows?ended={ended}")).await?;
             if common.json {
                 println!("{reply}");
                 return Ok(());
             }
             let columns =
                 [("id", "id"), ("table", "table"), ("action", "action"), ("state", "state")];
-            print(&common, &reply, "workflows", &columns);
+            let more = [("kind", "kind"), ("step", "step"), ("waits for", "waits_for")];
+            let actions: Vec<(&str, &str)> = columns.into_iter().chain(more).collect();
+            print(&common, &reply, "workflows", &actions);
             print(&common, &reply, "rekeys", &columns);
         }
         WorkflowCommand::Show { id, common } => {
             let reply = get(&common, &format!("workflows/{id}")).await?;
             match common.json {
                 true => println!("{reply}"),
+                false if reply["trail"].is_array() => steps(&reply),
                 false => println!("{}", line(&reply)),
             }
         }
+        WorkflowCommand::Pause { id, common } => tell(&common, id, "pause").await?,
+        WorkflowCommand::Resume { id, common } => tell(&common, id, "resume").await?,
         WorkflowCommand::Cancel { id, common } => {
             let path = format!("workflows/{id}/cancel");
             let reply = call(&common, "POST", &path, Some(json!({}))).await?;
             match common.json {
                 true => println!("{reply}"),
+                false if reply["cancelled"].is_number() => println!("workflow {id} is called off"),
                 false => println!("workflow {id} is being undone"),
             }
         }
+    }
+    Ok(())
+}
+
+/// An action with its steps.
+fn steps(reply: &Value) {
+    let line = |name: &str, field: &str| println!("{name:10} {}", text(&reply[field]));
+    for (name, field) in [
+        ("workflow", "id"),
+        ("table", "table"),
+        ("action", "action"),
+        ("kind", "kind"),
+        ("partitions", "sources"),
+        ("into", "children"),
+        ("because", "reason"),
+        ("step", "step"),
+        ("waits for", "waits_for"),
+        ("failure", "failure"),
+    ] {
+        line(name, field);
+    }
+    for passed in reply["trail"].as_array().into_iter().flatten() {
+        println!("{:10} {} at {}", "", text(&passed["step"]), text(&passed["at_ms"]));
+    }
+    let effect = &reply["effect"];
+    println!(
+        "{:10} fullest new partition {} predicted, {} as it came; overload avoided {} predicted, {} as it came",
+        "effect",
+        text(&effect["predicted_full"]),
+        text(&effect["actual_full"]),
+        text(&effect["predicted_avoided"]),
+        text(&effect["actual_avoided"]),
+    );
+}
+
+async fn tell(common: &Common, id: u64, what: &str) -> Result<(), AdminError> {
+    let reply = call(common, "POST", &format!("workflows/{id}/{what}"), Some(json!({}))).await?;
+    match common.json {
+        true => println!("{reply}"),
+        false => println!("workflow {id} has been told: {}", text(&reply["told"])),
     }
     Ok(())
 }

@@ -172,7 +172,7 @@ impl Live {
     async fn until_looked_at(&self, now_ms: i64) {
         for _ in 0..TRIES_MAX {
             let seen_ms = self.manager.forecast_document(TABLE).unwrap().now_ms;
-            if seen_ms == now_ms && self.manager.workflows_document().workflows.is_empty() {
+            if seen_ms == now_ms && self.manager.workflows_document(false).workflows.is_empty() {
                 return;
             }
             tokio::task::yield_now().await;

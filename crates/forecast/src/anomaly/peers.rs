@@ -3,8 +3,8 @@
 //! A table's crowd lifts all; what is looked for here is one that rises or falls alone. Each member's load
 //! of the last minutes is compared with its own of the last half hour, as a logarithm, so that large
 //! and small ones compare; the growth less the peers' median is divided by the peers' robust spread
-//! (median absolute deviation, Hampel 1974) together with what counts of requests vary by themselves
-//! (the delta method: a logarithm of n of them by 1/√n). Who is always larger than the others is not odd,
+//! (median absolute deviation, Hampel 1974) or, if that is more, by what counts of requests vary by
+//! themselves (the delta method: a logarithm of n of them by 1/√n). Who is always larger than the others is not odd,
 //! nor who does what everybody does. An oddity is over when the growth is back among its peers', or has
 //! lasted so long that it has become the level.
 
@@ -183,7 +183,7 @@ impl<K: Ord + Clone> PeerWatch<K> {
         let mut changes = Vec::new();
         for (key, member) in &mut self.members {
             let apart = member.growth(settings) - median;
-            let z = apart / (spread * spread + member.variance()).sqrt();
+            let z = apart / spread.max(member.variance().sqrt());
             let change = match member.present {
                 Some(present) => go_on(member, present, apart, z, start_ms, settings),
                 None if enough => begin(member, apart, z, start_ms, settings),

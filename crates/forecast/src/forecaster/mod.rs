@@ -126,7 +126,7 @@ impl SeriesForecaster {
     }
 
     /// Takes the bin that starts at `start_ms`; bins that were skipped are gaps. A start inside a
-    /// bin counts as that bin's. After more than nine days of gaps the forecaster starts anew.
+    /// bin counts as that bin's. After more than eight days of gaps the forecaster starts anew.
     pub fn push_at(
         &mut self,
         start_ms: i64,

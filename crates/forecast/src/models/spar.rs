@@ -56,7 +56,7 @@ impl Sums {
 pub(crate) struct SparState {
     seasons: Seasons,
     steps: Vec<Sums>,
-    weights: Option<Vec<[f64; FEATURES]>>,
+    weights: Option<Vec<[f32; FEATURES]>>,
     /// How the last bins departed, as of each of the latest origins; the present one is last.
     departures: VecDeque<Option<[f64; DEPARTURES]>>,
     stride: u64,
@@ -178,20 +178,20 @@ impl SparState {
             let Some(row) = self.row(history.values(), step, 0) else {
                 return false;
             };
-            *point = dot(weights, &row).clamp(0.0, self.ceiling);
+            *point = dot(&weights.map(f64::from), &row).clamp(0.0, self.ceiling);
         }
         true
     }
 
     pub(crate) fn state_bytes(&self) -> usize {
         let per_step = size_of::<Sums>()
-            + size_of::<[f64; FEATURES]>()
+            + size_of::<[f32; FEATURES]>()
             + size_of::<Option<[f64; DEPARTURES]>>();
         self.steps.len() * per_step
     }
 }
 
-fn solve(sums: &Sums) -> Option<[f64; FEATURES]> {
+fn solve(sums: &Sums) -> Option<[f32; FEATURES]> {
     let mut triangle: Vec<f64> = sums.products.iter().map(|&sum| f64::from(sum)).collect();
     let largest = (0..FEATURES).map(|i| triangle[row_start(i) + i]).fold(0.0, f64::max);
     for i in 0..FEATURES {
@@ -202,7 +202,7 @@ fn solve(sums: &Sums) -> Option<[f64; FEATURES]> {
     let mut weights = sums.targets.map(f64::from);
     factor.forward(&mut weights);
     factor.backward(&mut weights);
-    weights.iter().all(|weight| weight.is_finite()).then_some(weights)
+    weights.iter().all(|weight| weight.is_finite()).then(|| weights.map(|weight| weight as f32))
 }
 
 #[cfg(test)]

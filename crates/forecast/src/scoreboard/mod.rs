@@ -133,7 +133,7 @@ impl Scoreboard {
         let window_bins = window_bins(seasons, settings);
         let judged = (seasons.day_bins() / 3).clamp(JUDGED_BINS_MIN, JUDGED_BINS_ENOUGH) as u32;
         Self {
-            blocks: VecDeque::new(),
+            blocks: VecDeque::with_capacity(window_bins.div_ceil(BLOCK_BINS as usize)),
             blocks_max: window_bins.div_ceil(BLOCK_BINS as usize),
             current: vec![Tally::default(); kinds.len()],
             current_bins: 0,

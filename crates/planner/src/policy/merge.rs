@@ -7,6 +7,7 @@
 //! Quantiles of neighbours are added up, which overstates the quantile of their sum. What is idle need
 //! not become one: seven partitions that are half full become five that are 70 % full.
 
+use super::presplit::needed;
 use super::split::{capacity, cost, range};
 use crate::load::{larger, scale, utilisation};
 use crate::plan::{Action, Alternative, Kind, Trigger};
@@ -33,7 +34,8 @@ pub(crate) struct Merges {
 /// The merges a table should have now.
 pub(crate) fn merges(view: &TableView, settings: &PlannerSettings) -> Merges {
     let mut found = Merges { actions: Vec::new(), rejected: Vec::new() };
-    let least = settings.merge.partitions_min.max(1);
+    let warm = needed(view, settings.action.partitions_max);
+    let least = settings.merge.partitions_min.max(warm).max(1);
     let mut count = view.partitions.len();
     for run in candidates(view, &settings.merge) {
         for run in run.chunks(settings.merge.sources_max.max(2)) {
@@ -145,6 +147,7 @@ fn expected_cells(partition: &PartitionView, settings: &MergeSettings) -> Vec<Lo
             write: part(load.write, cell.recent.write, recent.write),
         }],
         single_key: cell.single_key,
+        alone: false,
     };
     partition.cells.iter().map(cell).collect()
 }

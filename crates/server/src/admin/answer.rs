@@ -102,7 +102,10 @@ impl From<ManagerError> for Refusal {
             | ManagerError::NoSuchPartition(..)
             | ManagerError::NoSuchWorkflow(_) => StatusCode::NOT_FOUND,
             ManagerError::Refused(_) => StatusCode::BAD_REQUEST,
-            ManagerError::Busy(_) | ManagerError::Conflict(_) => StatusCode::CONFLICT,
+            ManagerError::Busy(_)
+            | ManagerError::Conflict(_)
+            | ManagerError::Cancelled(_)
+            | ManagerError::GivenUp { .. } => StatusCode::CONFLICT,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self::new(status, error.to_string())

@@ -6,6 +6,7 @@
 mod access;
 mod answer;
 mod audit;
+mod hand;
 mod openapi;
 mod overview;
 mod pages;

@@ -139,6 +139,8 @@ fn body(call: Call) -> Value {
                 &["partition", "into"],
             ),
             action("merge", json!({"partitions": ids(2)}), &["partitions"]),
+            action("shift", json!({"partitions": ids(2)}), &["partitions"]),
+            action("isolate", json!({"key": {"type": "object"}}), &["key"]),
             action(
                 "reslice",
                 json!({

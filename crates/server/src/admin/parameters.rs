@@ -13,6 +13,15 @@ pub(super) fn one<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     query.split('&').filter_map(|pair| pair.split_once('=')).find(|(n, _)| *n == name).map(|p| p.1)
 }
 
+/// A parameter that says yes or no; no if it is missing.
+pub(super) fn flag(query: &str, name: &str) -> Result<bool, Refusal> {
+    match one(query, name) {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => Err(refused(format!("{name}={other:?} is neither true nor false"))),
+    }
+}
+
 /// A parameter that is a number.
 pub(super) fn number<T: FromStr>(query: &str, name: &str) -> Result<Option<T>, Refusal> {
     let Some(text) = one(query, name) else { return Ok(None) };

@@ -14,13 +14,14 @@ use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use manager::{HandAction, Manager, RekeyWish};
+use manager::{Manager, RekeyWish};
 use types::PartitionId;
 
 use super::AdminComponents;
 use super::access::{Role, Tokens, says_json};
 use super::answer::{Answer, Document, Refusal, TEXT, response};
 use super::audit::AuditLog;
+use super::hand;
 use super::table::{Call, ROUTES, Route};
 use super::{openapi, overview, pages, parameters};
 use crate::metrics::MetricsExport;
@@ -78,7 +79,8 @@ impl Routes {
                 "the audit log cannot be written, so nothing was changed; see the log",
             )
         })?;
-        let answer = self.change(route.call, path, &found, &body.bytes).await;
+        let query = head.uri.query().unwrap_or_default();
+        let answer = self.change(route.call, path, &found, query, &body.bytes).await;
         let (status, why) = match &answer {
             Ok(_) => (StatusCode::OK, None),
             Err(refusal) => (refusal.status(), Some(refusal.reason.clone())),
@@ -145,16 +147,18 @@ impl Routes {
     }
 
     /// What changes something.
-    async fn change(&self, call: Call, path: &str, found: &[&str], body: &[u8]) -> Answer {
+    async fn change(
+        &self,
+        call: Call,
+        path: &str,
+        found: &[&str],
+        query: &str,
+        body: &[u8],
+    ) -> Answer {
         let manager = &self.components.manager;
         match (call, found) {
             (Call::ReportAnomalies, _) => Document::json(&manager.report_anomalies(body)?),
-            (Call::Reslice, [table]) => {
-                let action: HandAction = serde_json::from_slice(body).map_err(|error| {
-                    Refusal::new(StatusCode::BAD_REQUEST, format!("not an action: {error}"))
-                })?;
-                Document::json(&manager.reslice_by_hand(table, action).await?)
-            }
+            (Call::Reslice, [table]) => self.reslice(table, query, body).await,
             (Call::Rekey, [table]) => {
                 let wish: RekeyWish = serde_json::from_slice(body).map_err(|error| {
                     Refusal::new(StatusCode::BAD_REQUEST, format!("not a rekey: {error}"))
@@ -168,9 +172,30 @@ impl Routes {
                     Err(_) => Document::json(&manager.cancel_workflow(id)?),
                 }
             }
+            (Call::PauseWorkflow, [id]) => {
+                Document::json(&manager.pause_workflow(number(id, path)?)?)
+            }
+            (Call::ResumeWorkflow, [id]) => {
+                Document::json(&manager.resume_workflow(number(id, path)?)?)
+            }
             (Call::PausePlanner, _) => Document::json(&manager.pause(true)),
             (Call::ResumePlanner, _) => Document::json(&manager.pause(false)),
             _ => Err(Refusal::not_found(path)),
+        }
+    }
+}
+
+impl Routes {
+    /// An action by hand: carried out, begun, or only shown.
+    async fn reslice(&self, table: &str, query: &str, body: &[u8]) -> Answer {
+        let manager = &self.components.manager;
+        let action = hand::action(&self.components.storage, table, body)?;
+        if parameters::flag(query, "dry_run")? {
+            return Document::json(&manager.preview_by_hand(table, action).await?);
+        }
+        match parameters::flag(query, "no_wait")? {
+            true => Document::json(&manager.begin_reslice_by_hand(table, action).await?),
+            false => Document::json(&manager.reslice_by_hand(table, action).await?),
         }
     }
 }
@@ -226,8 +251,16 @@ fn document(manager: &Manager, call: Call, path: &str, found: &[String], query: 
         Call::Decision => Document::json(&manager.decision_document(number(table, path)?)?),
         Call::Considered => Document::json(&manager.considered_document(about)),
         Call::Anomalies => Document::json(&manager.anomalies_document(about)),
-        Call::Workflows => Document::json(&manager.workflows_document()),
-        Call::Workflow => Document::json(&manager.rekey_document(number(table, path)?)?),
+        Call::Workflows => {
+            Document::json(&manager.workflows_document(parameters::flag(query, "ended")?))
+        }
+        Call::Workflow => {
+            let id = number(table, path)?;
+            match manager.rekey_document(id) {
+                Ok(rekey) => Document::json(&rekey),
+                Err(_) => Document::json(&manager.workflow_document(id)?),
+            }
+        }
         _ => Err(Refusal::not_found(path)),
     }
 }

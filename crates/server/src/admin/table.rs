@@ -29,6 +29,8 @@ pub(super) enum Call {
     Reslice,
     Rekey,
     CancelWorkflow,
+    PauseWorkflow,
+    ResumeWorkflow,
     PausePlanner,
     ResumePlanner,
 }
@@ -90,6 +92,16 @@ impl Route {
 
 const TABLE: Parameter =
     Parameter { name: "table", about: "Only about this table.", values: Values::Text };
+const YES_OR_NO: Values = Values::OneOf(&["true", "false"]);
+const ENDED: Parameter =
+    Parameter { name: "ended", about: "Also what has ended.", values: YES_OR_NO };
+const DRY_RUN: Parameter =
+    Parameter { name: "dry_run", about: "Only tells what would be done.", values: YES_OR_NO };
+const NO_WAIT: Parameter = Parameter {
+    name: "no_wait",
+    about: "Answers with the number of the workflow when it has begun.",
+    values: YES_OR_NO,
+};
 const PAST: Parameter = Parameter {
     name: "past_minutes",
     about: "How much of the past, in minutes.",
@@ -300,17 +312,17 @@ pub(super) const ROUTES: &[Route] = &[
         Call::Workflows,
         "workflows",
         "workflows",
-        "The decisions being carried out.",
-        &[],
+        "The decisions being carried out; with `ended`, also those that have been.",
+        &[ENDED],
         &[("workflows", "array")],
     ),
     get(
         Call::Workflow,
         "workflow",
         "workflows/{workflow}",
-        "One change of a table's strategy, with how far it is.",
+        "One action or one change of a table's strategy, with how far it is.",
         &[],
-        &[("id", "integer"), ("state", "string"), ("progress", "object?")],
+        &[("id", "integer"), ("state", "string")],
     ),
     get(
         Call::Audit,
@@ -327,13 +339,15 @@ pub(super) const ROUTES: &[Route] = &[
         "Takes what other systems report, in either of Alertmanager's formats.",
         &[("taken", "integer")],
     ),
-    post(
-        Call::Reslice,
-        "reslice",
-        "tables/{table}/reslice",
-        "Splits, merges or re-divides partitions by hand; answers when that has ended.",
-        &[("decision", "integer"), ("children", "array"), ("epoch", "integer")],
-    ),
+    Route {
+        call: Call::Reslice,
+        name: "reslice",
+        method: Method::POST,
+        path: "tables/{table}/reslice",
+        summary: "Splits, merges, shifts, isolates or re-divides partitions by hand; answers when that has ended.",
+        query: &[DRY_RUN, NO_WAIT],
+        fields: &[("decision", "integer"), ("children", "array"), ("epoch", "integer")],
+    },
     post(
         Call::Rekey,
         "rekey",
@@ -347,6 +361,20 @@ pub(super) const ROUTES: &[Route] = &[
         "workflows/{workflow}/cancel",
         "Sees to it that an action that waits for its turn is not begun.",
         &[("cancelled", "integer")],
+    ),
+    post(
+        Call::PauseWorkflow,
+        "pauseWorkflow",
+        "workflows/{workflow}/pause",
+        "An action that waits for its turn waits on until it is resumed.",
+        &[("id", "integer"), ("told", "string")],
+    ),
+    post(
+        Call::ResumeWorkflow,
+        "resumeWorkflow",
+        "workflows/{workflow}/resume",
+        "A paused action goes on.",
+        &[("id", "integer"), ("told", "string")],
     ),
     post(
         Call::PausePlanner,

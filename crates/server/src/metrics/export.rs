@@ -57,10 +57,11 @@ impl MetricsExport {
         Self { registry, metrics, recorder }
     }
 
-    /// With what the manager knows of partitions, forecasts and re-partitionings.
+    /// With what the manager knows of partitions, forecasts, re-partitionings and anomalies.
     #[must_use]
     pub fn with_manager(mut self, manager: Arc<Manager>) -> Self {
-        self.registry.register_collector(Box::new(Planner(manager)));
+        self.registry.register_collector(Box::new(Planner(manager.clone())));
+        self.registry.register_collector(Box::new(Noticed(manager)));
         self
     }
 
@@ -84,6 +85,23 @@ impl MetricsExport {
     }
 }
 
+/// Collects what the manager has noticed.
+#[derive(Debug)]
+struct Noticed(Arc<Manager>);
+
+impl Collector for Noticed {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), Error> {
+        let help = "Anomalies that have begun, by what they are about and which way they go";
+        let mut family = encoder.encode_descriptor("anomalies", help, None, MetricType::Counter)?;
+        for (subject, kind, count) in self.0.anomaly_counts() {
+            family
+                .encode_family(&[("subject", subject), ("kind", kind)])?
+                .encode_counter::<NoLabelSet, u64, f64>(&count, None)?;
+        }
+        Ok(())
+    }
+}
+
 impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), Error> {
         let all = Operation::ALL.iter().map(|o| (o.name(), self.metrics.operation(*o)));
@@ -100,6 +118,8 @@ impl Collector for Scrape {
         let refused = self.metrics.refused();
         let help = "Requests without a known operation or without a signature";
         counter(&mut encoder, "refused_requests", help, refused)?;
+        let help = "Requests refused because a single key asks for more than its partition has";
+        counter(&mut encoder, "hot_key_refused_requests", help, self.metrics.hot_keys_refused())?;
         let help = "Workload vectors dropped because a queue was full";
         counter(&mut encoder, "workload_vectors_dropped", help, self.recorder.dropped())?;
         encoder

@@ -25,6 +25,8 @@ pub struct Metrics {
     refused: AtomicU64,
     /// Throttled requests, by the place of their reason among [`REASONS`].
     reasons: [AtomicU64; REASONS.len()],
+    /// Requests refused because of their key alone.
+    hot_keys: AtomicU64,
 }
 
 /// Why requests are throttled, as DynamoDB names it.
@@ -62,7 +64,12 @@ pub struct OperationCounts {
 impl Default for Metrics {
     fn default() -> Self {
         let operations = Operation::ALL.iter().map(|_| OperationMetrics::default()).collect();
-        Self { operations, refused: AtomicU64::new(0), reasons: Default::default() }
+        Self {
+            operations,
+            refused: AtomicU64::new(0),
+            reasons: Default::default(),
+            hot_keys: AtomicU64::new(0),
+        }
     }
 }
 
@@ -112,6 +119,16 @@ impl Metrics {
             throttled: counted.throttled.load(Ordering::Relaxed),
             latency,
         }
+    }
+
+    /// Counts a request that was refused because its key alone asks for too much.
+    pub(crate) fn count_hot_key(&self) {
+        self.hot_keys.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Requests that were refused because their key alone asks for too much.
+    pub fn hot_keys_refused(&self) -> u64 {
+        self.hot_keys.load(Ordering::Relaxed)
     }
 
     /// All operations together.

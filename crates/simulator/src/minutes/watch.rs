@@ -12,7 +12,7 @@ use super::table::{Partition, Table};
 use crate::matrix::{CELLS, Kind, LoadMatrix, MINUTE_MS, cell_ranges, cells_of_range};
 use planner::{CellView, ControllerSettings, Cycles, Limits, PartitionView, TableView};
 use std::ops::Range;
-use types::{KeyRange, PartitionId, TableId, Units};
+use types::{KeyRange, PartitionId, Strategy, TableId, Units};
 
 /// How long a "recently" is, in minutes.
 const RECENT_MINUTES: usize = 5;
@@ -68,6 +68,9 @@ impl<'a> Watch<'a> {
                 due: false,
                 busy: false,
                 limits: Limits::Dynamodb,
+                strategy: Strategy::Hash,
+                warm: Units::ZERO,
+                node: None,
                 last_plan_ms: None,
                 partitions: Vec::new(),
             },
@@ -171,6 +174,7 @@ impl<'a> Watch<'a> {
             size_bytes: 0,
             forecast_size_bytes: 0,
             top_key_share: 0.0,
+            hot_keys: Vec::new(),
             created_ms: partition.made_ms,
             merged_ms: None,
         }

@@ -143,10 +143,14 @@ impl TableRecord {
 
     /// The partitions whose databases belong to this table, for whatever reason.
     pub(crate) fn databases(&self) -> impl Iterator<Item = PartitionId> + '_ {
+        self.opened().chain(self.retired.iter().map(|retired| retired.id))
+    }
+
+    /// Those that serve or may do so one day; no other is ever opened again.
+    pub(crate) fn opened(&self) -> impl Iterator<Item = PartitionId> + '_ {
         let reslice = self.reslice.iter().flat_map(|reslice| &reslice.children);
         let making = reslice.chain(self.rekey.iter().flat_map(|rekey| &rekey.children));
-        let serving = self.partitions.iter();
-        serving.chain(making).map(|p| p.id).chain(self.retired.iter().map(|retired| retired.id))
+        self.partitions.iter().chain(making).map(|partition| partition.id)
     }
 }
 

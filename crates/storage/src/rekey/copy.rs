@@ -142,7 +142,7 @@ impl Attempt {
         }
         let now = together.copied.lock().clone();
         self.save(&now).await?;
-        done.sort_by(|(a, _), (b, _): &(usize, Copy)| a.cmp(b));
+        done.sort_by_key(|(at, _): &(usize, Copy)| *at);
         Ok(done.into_iter().map(|(_, copy)| copy).collect())
     }
 

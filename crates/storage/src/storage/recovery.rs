@@ -77,17 +77,20 @@ async fn sweep_orphans(shared: &Shared, records: &[&TableRecord], next_table: u6
             shared.directory.remove_empty(table.as_ref())?;
         }
     }
-    forget_orphans(shared, &named).await
+    let opened = records.iter().flat_map(|record| record.opened().map(|id| (record.id, id)));
+    let opened = opened.map(|(table, id)| Engine::path(table, id)).collect();
+    forget_others(shared, &opened).await
 }
 
-/// Lets the log forget databases that belong to nobody: their files may be gone already, but what
-/// it has of them would hold it for ever.
-async fn forget_orphans(shared: &Shared, named: &HashSet<Path>) -> Result<()> {
+/// Lets the log forget databases that are never opened again: those that belong to nobody, whose files
+/// may be gone already, and those that were replaced. What others borrow from these is in files, and
+/// nobody reads anything else of them; but what the log has of them would hold it for ever.
+async fn forget_others(shared: &Shared, named: &HashSet<Path>) -> Result<()> {
     let Some(wal) = shared.engine.wal() else {
         return Ok(());
     };
     for database in wal.databases().iter().filter(|database| !named.contains(database)) {
-        tracing::info!(%database, "the log forgets a database that belongs to no table");
+        tracing::info!(%database, "the log forgets a database that is not opened any more");
         wal.drop_database(database).await?;
     }
     Ok(())

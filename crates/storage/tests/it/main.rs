@@ -5,6 +5,7 @@
 mod basics;
 mod bucket;
 mod check;
+mod clock;
 mod concurrency;
 mod crash;
 mod engine_facts;
@@ -12,6 +13,7 @@ mod faults;
 mod hot_rows;
 mod housekeeping;
 mod layout;
+mod linearizable;
 mod model;
 mod node_log;
 mod outages;

@@ -130,7 +130,8 @@ impl World {
             return failing;
         }
         let at = disk.operations() + chance.below(1 + OPERATIONS_MAX / (1 + chance.below(10)));
-        let point = FaultPoint::ALL[chance.below(FaultPoint::ALL.len() as u64) as usize];
+        let points = super::points();
+        let point = points[chance.below(points.len() as u64) as usize];
         let nth = 1 + chance.below(3);
         match chance.below(20) {
             0..10 => disk.plan(at, Fault::PowerCut),
@@ -178,21 +179,13 @@ impl World {
     }
 }
 
-/// A hash of all files. Of manifests only which bytes they have counts, not in which order: SlateDB lists
-/// what a clone borrows in the order of a hash set, which the standard library makes another one each time.
-/// So nothing is said either of one that was being written.
+/// A hash of all names and all bytes.
 fn hash(files: &BTreeMap<String, Vec<u8>>) -> u64 {
     let mut all = Vec::new();
     for (name, content) in files {
         all.extend(name.as_bytes());
         all.extend((content.len() as u64).to_le_bytes());
-        let mut content = content.clone();
-        if name.contains("/manifest/") {
-            content.sort_unstable();
-        }
-        if !name.contains(".manifest#") {
-            all.extend(content);
-        }
+        all.extend(content);
     }
     xxhash_rust::xxh3::xxh3_64(&all)
 }

@@ -212,7 +212,7 @@ impl Case {
 
     fn request(&self) -> Rekey {
         let to = self.table.order() + 1;
-        Text { to }.request(if to % 2 == 0 { &["b"] } else { &["ab", "c"] })
+        Text { to }.request(if to.is_multiple_of(2) { &["b"] } else { &["ab", "c"] })
     }
 
     fn rekey(&mut self) {

@@ -91,6 +91,18 @@ impl Wire {
         *self.0.rule.lock() = Box::new(rule);
     }
 
+    /// Counts the requests for sorted files from now on.
+    pub(crate) fn count_reads_of_files(&self) -> Arc<AtomicU64> {
+        let reads = Arc::new(AtomicU64::new(0));
+        let counted = reads.clone();
+        self.rule(move |request, path| {
+            let file = request == Request::Get && path.ends_with(".sst");
+            counted.fetch_add(u64::from(file), Ordering::SeqCst);
+            Fate::Done
+        });
+        reads
+    }
+
     /// Everything is well again.
     pub(crate) fn mend(&self) {
         *self.0.rule.lock() = Box::new(|_, _| Fate::Done);
