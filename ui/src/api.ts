@@ -17,7 +17,8 @@ export interface TableSummary {
 }
 
 export interface Workflow {
-  id: number; table: string; action: string; kind: string; started_ms: number; state: string; step: string;
+  id: number; table: string; action: string; kind: string; started_ms: number; state: string;
+  step: string; attempt: number; waits_for: string | null; cancellable: boolean; reason: string;
 }
 
 export interface Rekey {

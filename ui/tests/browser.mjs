@@ -203,6 +203,9 @@ async function theSplit() {
   assert.ok(latest.maps.length >= 2 && latest.maps.at(-1).boundaries.length > latest.maps[0].boundaries.length, `${before}: a fork to draw`);
   await page.waitForTimeout(pictures ? 8_000 : 0);
   await picture("after-split-dark");
+  // From here on the partitions stay as they are: a page about one must not lose it.
+  const paused = await fetch(`${base}/api/v1/planner/pause`, { method: "POST", headers: { "content-type": "application/json" }, body: "{}" });
+  assert.deepEqual(await paused.json(), { paused: true });
 }
 
 async function otherPages() {
@@ -221,7 +224,7 @@ async function otherPages() {
   assert.equal(await parameter("keys"), "hidden");
   await page.locator('nav [data-key="results"]').click();
   await page.setInputFiles("#file", { name: "runs.json", mimeType: "application/json", buffer: Buffer.from(JSON.stringify({ runs: [{ policy: "predictive", throttled: 3 }, { policy: "static", throttled: 90 }] })) });
-  assert.equal(await page.locator("main tbody tr").count(), 2);
+  await page.locator("main tbody tr").nth(1).waitFor();
   await accessible("the results");
   await page.locator('nav [data-key="overview"]').click();
 }
@@ -260,7 +263,7 @@ try {
   console.log("all as expected");
 } catch (error) {
   console.log(String(error.stack ?? error));
-  if (pictures) await page.screenshot({ path: join(pictures, "failure.png") });
+  if (pictures) await page.screenshot({ path: join(tmpdir(), "foreshard-dashboard-failure.png") });
   process.exitCode = 1;
 } finally {
   await context.close();

@@ -187,7 +187,7 @@ impl<P: Policy> Controller<P> {
         }
         let later = self.policy.decide(&TableView { busy: false, last_plan_ms: None, ..due });
         match later.is_hold() {
-            true => (plan, None),
+            true => (later, None),
             false => (later, Some(plan.reason)),
         }
     }

@@ -85,7 +85,8 @@ impl Timeline {
         let mut all = self.raw(ranges, channel, first..self.rows.len());
         if all.first().is_some_and(|series| series.known.contains(&false)) {
             // Gaps are filled from what was a week before them.
-            let earlier = first - self.bin_at_or_after(from_ms - RateSeries::LOOK_BACK_MS);
+            let earlier =
+                first - self.bin_at_or_after(from_ms.saturating_sub(RateSeries::LOOK_BACK_MS));
             let longer = self.raw(ranges, channel, first - earlier..self.rows.len());
             all = longer.into_iter().map(|series| filled(series, channel, earlier)).collect();
         }
@@ -106,7 +107,8 @@ impl Timeline {
 
     /// Index of the first bin that begins at or after `from_ms`; the number of bins if none does.
     fn bin_at_or_after(&self, from_ms: i64) -> usize {
-        let bins = (from_ms - self.start_ms() + self.bin_ms - 1).div_euclid(self.bin_ms);
+        let ahead_ms = from_ms.saturating_sub(self.start_ms());
+        let bins = ahead_ms.saturating_add(self.bin_ms - 1).div_euclid(self.bin_ms);
         (bins.max(0) as usize).min(self.rows.len())
     }
 

@@ -91,8 +91,14 @@ export class DecisionsPage {
       ...(running.length ? running.map((workflow) => h("div", { class: "workflow" },
         h("strong", {}, `${workflow.action} ${workflow.id} of ${workflow.table}`),
         h("span", { class: "dim" }, `since ${clock(workflow.started_ms)}, ${workflow.state}`),
-        workflow.step ? h("span", {}, workflow.step === "waiting" ? "waits for its turn" : "new partitions are being made") : null,
-        this.cancelButton(workflow.id, "An action that has not begun is not begun. One that is being carried out ends by itself, within a second as a rule."))) : [h("p", { class: "dim" }, "No workflow is running.")]));
+        h("span", {}, `${workflow.step}${workflow.waits_for ? `: waits for ${workflow.waits_for}` : ""}${workflow.attempt > 1 ? `, attempt ${workflow.attempt}` : ""}`),
+        h("span", { class: "dim" }, workflow.reason),
+        workflow.cancellable ? h("span", { class: "buttons" },
+          ...([["Pause …", "pause", "It waits until it is resumed."], ["Resume …", "resume", "It goes on where it waits."]] as const).map(([label, verb, text]) => h("button", {
+            type: "button", "data-key": verb + workflow.id,
+            onclick: () => confirmAction({ title: `${label.slice(0, -2)} workflow ${workflow.id}`, text, path: `workflows/${workflow.id}/${verb}`, body: {}, done: () => this.change({}) }),
+          }, label)),
+          this.cancelButton(workflow.id, "It has not begun to make partitions, and will not.")) : null)) : [h("p", { class: "dim" }, "No workflow is running.")]));
   }
 
   private rekeyBox(rekey: Rekey): HTMLElement {

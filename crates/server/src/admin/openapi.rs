@@ -179,9 +179,19 @@ fn body(call: Call) -> Value {
     }
 }
 
+/// What a field may be; with a question mark, nothing as well.
+fn types(kind: &str) -> Value {
+    match kind.strip_suffix('?') {
+        Some(kind) => json!([kind, "null"]),
+        None => json!(kind),
+    }
+}
+
 fn object(fields: &[(&str, &str)]) -> Value {
-    let properties: Map<String, Value> =
-        fields.iter().map(|(name, kind)| ((*name).to_owned(), json!({"type": kind}))).collect();
+    let properties: Map<String, Value> = fields
+        .iter()
+        .map(|(name, kind)| ((*name).to_owned(), json!({"type": types(kind)})))
+        .collect();
     let required: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
     json!({"type": "object", "properties": properties, "required": required})
 }

@@ -46,7 +46,7 @@ pub(super) struct Route {
     pub(super) path: &'static str,
     pub(super) summary: &'static str,
     pub(super) query: &'static [Parameter],
-    /// What the answer has, besides more.
+    /// What the answer has, besides more; with a question mark, possibly `null`.
     pub(super) fields: &'static [(&'static str, &'static str)],
 }
 
@@ -353,7 +353,7 @@ pub(super) const ROUTES: &[Route] = &[
         "rekey",
         "tables/{table}/rekey",
         "Begins to change a table's strategy; answers at once, with a number to look for.",
-        &[("id", "integer"), ("state", "string"), ("progress", "object")],
+        &[("id", "integer"), ("state", "string"), ("progress", "object?")],
     ),
     post(
         Call::CancelWorkflow,

@@ -114,6 +114,9 @@ fn by_load(
     Ok(())
 }
 
+/// Which durations of an action.
+type Choice = fn(&ActionMetrics) -> &Durations;
+
 fn actions(encoder: &mut DescriptorEncoder, actions: &[ActionMetrics]) -> Result<(), Error> {
     let labels = |action: &ActionMetrics| [("action", action.action), ("trigger", action.trigger)];
     let help = "Re-partitionings that failed and were undone";
@@ -124,7 +127,7 @@ fn actions(encoder: &mut DescriptorEncoder, actions: &[ActionMetrics]) -> Result
             .encode_family(&labels(action))?
             .encode_counter::<NoLabelSet, u64, f64>(&action.failed, None)?;
     }
-    let kinds: [(&str, &str, fn(&ActionMetrics) -> &Durations); 2] = [
+    let kinds: [(&str, &str, Choice); 2] = [
         ("workflow_duration", "From the intent to the last step", |action| &action.total),
         ("write_pause", "How long writes waited for a re-partitioning", |action| &action.pause),
     ];

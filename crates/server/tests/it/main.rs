@@ -15,6 +15,7 @@ mod dashboard;
 mod fuzzed;
 mod hot_keys;
 mod http_client;
+mod openapi;
 mod prometheus;
 mod protocol;
 mod range_queries;

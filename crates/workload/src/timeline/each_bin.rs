@@ -12,6 +12,14 @@ use crate::row::Row;
 use std::sync::Arc;
 use types::KeyRange;
 
+/// How the ranges lie over the cells of the row before; rows come in long runs with the same cells.
+struct Seen<'a> {
+    map: &'a Arc<CellMap>,
+    overlaps: Vec<Option<Overlap>>,
+    /// Whether the ranges are the cells.
+    same: bool,
+}
+
 impl Timeline {
     /// Shows `look` every bin that begins in `[from_ms, until_ms)`: when it begins, and per range the
     /// summed channels per second; `None` if the bin was not counted. A peak ratio counts as nothing.
@@ -24,7 +32,7 @@ impl Timeline {
         mut look: impl FnMut(i64, Option<&[[f64; N]]>),
     ) {
         let (first, end) = (self.bin_at_or_after(from_ms), self.bin_at_or_after(until_ms));
-        let mut seen: Option<(&Arc<CellMap>, Vec<Option<Overlap>>, bool)> = None;
+        let mut seen: Option<Seen<'_>> = None;
         let mut values = vec![[0.0; N]; ranges.len()];
         for (bin, row) in (first..end).zip(self.rows.range(first..end.max(first))) {
             let start_ms = self.start_ms() + bin as i64 * self.bin_ms;
@@ -32,13 +40,13 @@ impl Timeline {
                 look(start_ms, None);
                 continue;
             }
-            if seen.as_ref().is_none_or(|(map, ..)| !Arc::ptr_eq(map, &row.map)) {
+            if seen.as_ref().is_none_or(|seen| !Arc::ptr_eq(seen.map, &row.map)) {
                 let overlaps = self.overlaps(&row.map, ranges);
                 let same =
                     row.map.len() == ranges.len() && overlaps.iter().enumerate().all(is_cell);
-                seen = Some((&row.map, overlaps, same));
+                seen = Some(Seen { map: &row.map, overlaps, same });
             }
-            let Some((_, overlaps, same)) = &seen else { continue };
+            let Some(Seen { overlaps, same, .. }) = &seen else { continue };
             for (at, channel) in channels.into_iter().enumerate() {
                 let Some(stored) = stored_channel(channel) else { continue };
                 match same {
@@ -115,5 +123,9 @@ mod tests {
         timeline().each_bin(&ranges, [Channel::ReadUnits], 1, 2 * BIN_MS, look);
         assert_eq!(seen, [(BIN_MS, false)]);
         timeline().each_bin(&ranges, [Channel::ReadUnits], 5 * BIN_MS, 0, |_, _| panic!("none"));
+        let mut all = 0;
+        let ever = (i64::MIN, i64::MAX);
+        timeline().each_bin(&ranges, [Channel::ReadUnits], ever.0, ever.1, |_, _| all += 1);
+        assert_eq!(all, 3);
     }
 }
