@@ -144,6 +144,10 @@ async fn every_call_of_the_openapi_document_answers_as_it_says() {
         second["score"].is_number().then(|| second["id"].to_string())
     };
     let child = eventually(children).await;
+    let wish = json!({"strategy": "composite"});
+    let rekey = admin.post("/api/v1/tables/things/rekey", &[JSON], wish).await;
+    assert_eq!(rekey.status, StatusCode::OK, "{:?}", rekey.body);
+    let workflow = rekey.json()["id"].to_string();
     let document = admin.raw.get("/openapi.json").await.json();
     let mut looked_at = 0;
     for (path, methods) in document["paths"].as_object().unwrap() {
@@ -151,6 +155,7 @@ async fn every_call_of_the_openapi_document_answers_as_it_says() {
         let path = path
             .replace("{table}", "things")
             .replace("{partition}", &child)
+            .replace("{workflow}", &workflow)
             .replace("{decision}", "1");
         let reply = admin.raw.get(&path).await;
         if path == "/readyz" {
