@@ -58,7 +58,7 @@ pub(crate) async fn run(
     entry: Entry,
 ) -> Result<ResliceReport, ManagerError> {
     let mut run = Run { shared, table, claim, entry, told: false };
-    let result = run.to_the_end().await;
+    let result = run.carry_out().await;
     run.end(&result).await;
     result
 }
@@ -83,7 +83,7 @@ impl Drop for Admitted {
 }
 
 impl Run<'_> {
-    async fn to_the_end(&mut self) -> Result<ResliceReport, ManagerError> {
+    async fn carry_out(&mut self) -> Result<ResliceReport, ManagerError> {
         self.advance(Happening::Journaled);
         loop {
             let admitted = self.turn().await?;

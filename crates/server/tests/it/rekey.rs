@@ -321,7 +321,7 @@ async fn nonsense_is_refused_and_a_rekey_can_be_cancelled() {
     }
     for id in ["1", "x"] {
         let path = format!("/api/v1/workflows/{id}/cancel");
-        refusal(&admin.post(&path, &[JSON], json!({})).await, StatusCode::BAD_REQUEST);
+        refusal(&admin.post(&path, &[JSON], json!({})).await, StatusCode::NOT_FOUND);
     }
     // It may be over before it can be cancelled; then it is simply done.
     let begun = ask(&admin, "things", "range").await;
