@@ -3,12 +3,17 @@
 //! They print what the API answers, as a table for people or, with `--json`, as the document itself.
 //! They decide nothing.
 
+pub(crate) mod workflow;
+
 use bytes::Bytes;
 use clap::Subcommand;
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
+
+/// The token that the admin API asks for, if it has any.
+const TOKEN_VARIABLE: &str = "FORESHARD_ADMIN_TOKEN";
 
 /// Where the admin API is, and how to print.
 #[derive(clap::Args, Debug)]
@@ -18,7 +23,7 @@ pub(crate) struct Common {
     admin: String,
     /// Print one JSON document
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
 impl Common {
@@ -33,6 +38,19 @@ impl Common {
 pub(crate) enum TableCommand {
     /// All tables
     List(Common),
+    /// Give a table another strategy; waits until it has it
+    Rekey {
+        /// The table
+        table: String,
+        /// hash, range or composite
+        #[arg(long)]
+        strategy: types::Strategy,
+        /// Do not wait: `workflow list` shows how far it is
+        #[arg(long)]
+        no_wait: bool,
+        #[command(flatten)]
+        common: Common,
+    },
 }
 
 /// `foreshard partition …`
@@ -55,6 +73,8 @@ pub(crate) enum PartitionCommand {
         #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(2..=64))]
         into: u32,
         #[command(flatten)]
+        how: How,
+        #[command(flatten)]
         common: Common,
     },
     /// Merge two neighbours
@@ -66,8 +86,53 @@ pub(crate) enum PartitionCommand {
         /// Its neighbour's id
         right: u64,
         #[command(flatten)]
+        how: How,
+        #[command(flatten)]
         common: Common,
     },
+    /// Move the boundary between two neighbours to where it divides their load best
+    Shift {
+        /// The table
+        table: String,
+        /// The first partition's id
+        left: u64,
+        /// Its neighbour's id
+        right: u64,
+        #[command(flatten)]
+        how: How,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Give an item collection, or one item, a partition of its own
+    Isolate {
+        /// The table
+        table: String,
+        /// Its key as DynamoDB writes it, e.g. '{"pk": {"S": "a"}}'; with the sort key, one item
+        #[arg(long, value_name = "JSON", value_parser = key)]
+        key: Value,
+        #[command(flatten)]
+        how: How,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+/// Whether and how an action is carried out.
+#[derive(clap::Args, Debug)]
+pub(crate) struct How {
+    /// Show what would be done, and change nothing
+    #[arg(long, conflicts_with = "no_wait")]
+    dry_run: bool,
+    /// Begin it and do not wait for its end
+    #[arg(long)]
+    no_wait: bool,
+}
+
+/// A key as JSON.
+fn key(text: &str) -> Result<Value, String> {
+    let parsed: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let example = r#"write a key such as {"pk": {"S": "a"}}"#;
+    parsed.is_object().then_some(parsed).ok_or_else(|| example.to_owned())
 }
 
 /// `foreshard plan …`
@@ -98,7 +163,12 @@ pub(crate) enum AdminError {
 
 /// Runs `foreshard table …`.
 pub(crate) async fn table(command: TableCommand) -> Result<(), AdminError> {
-    let TableCommand::List(common) = command;
+    let common = match command {
+        TableCommand::List(common) => common,
+        TableCommand::Rekey { table, strategy, no_wait, common } => {
+            return workflow::rekey(&common, &table, strategy, no_wait).await;
+        }
+    };
     let reply = get(&common, "tables").await?;
     let columns = [
         ("table", "name"),
@@ -128,13 +198,21 @@ pub(crate) async fn partition(command: PartitionCommand) -> Result<(), AdminErro
             ];
             print(&common, &reply, "partitions", &columns);
         }
-        PartitionCommand::Split { table, id, into, common } => {
+        PartitionCommand::Split { table, id, into, how, common } => {
             let request = json!({ "action": "split", "partition": id, "into": into });
-            reslice(&common, &table, request).await?;
+            reslice(&common, &how, &table, request).await?;
         }
-        PartitionCommand::Merge { table, left, right, common } => {
+        PartitionCommand::Merge { table, left, right, how, common } => {
             let request = json!({ "action": "merge", "partitions": [left, right] });
-            reslice(&common, &table, request).await?;
+            reslice(&common, &how, &table, request).await?;
+        }
+        PartitionCommand::Shift { table, left, right, how, common } => {
+            let request = json!({ "action": "shift", "partitions": [left, right] });
+            reslice(&common, &how, &table, request).await?;
+        }
+        PartitionCommand::Isolate { table, key, how, common } => {
+            let request = json!({ "action": "isolate", "key": key });
+            reslice(&common, &how, &table, request).await?;
         }
     }
     Ok(())
@@ -154,21 +232,45 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<(), AdminError> {
     for action in actions {
         println!("{}: {}", text(&action["kind"]), text(&action["reason"]));
     }
+    println!("strategy: {}", text(&reply["strategy"]["reason"]));
     Ok(())
 }
 
-async fn reslice(common: &Common, table: &str, request: Value) -> Result<(), AdminError> {
-    let reply = call(common, "POST", &format!("tables/{table}/reslice"), Some(request)).await?;
+async fn reslice(
+    common: &Common,
+    how: &How,
+    table: &str,
+    request: Value,
+) -> Result<(), AdminError> {
+    let query = match (how.dry_run, how.no_wait) {
+        (true, _) => "?dry_run=true",
+        (_, true) => "?no_wait=true",
+        _ => "",
+    };
+    let path = format!("tables/{table}/reslice{query}");
+    let reply = call(common, "POST", &path, Some(request)).await?;
     if common.json {
         println!("{reply}");
-        return Ok(());
+    } else if how.dry_run {
+        println!(
+            "would {} partitions {} at {} ({}): {}; {} bytes to write anew in time",
+            text(&reply["action"]),
+            text(&reply["sources"]),
+            text(&reply["boundaries"]),
+            text(&reply["kind"]),
+            text(&reply["reason"]),
+            text(&reply["moved_bytes"]),
+        );
+    } else if how.no_wait {
+        println!("workflow {} has begun", text(&reply["workflow"]));
+    } else {
+        println!(
+            "done in {} ms, writes waited {} ms; new partitions: {}",
+            text(&reply["total_ms"]),
+            text(&reply["pause_ms"]),
+            text(&reply["children"])
+        );
     }
-    println!(
-        "done in {} ms, writes waited {} ms; new partitions: {}",
-        text(&reply["total_ms"]),
-        text(&reply["pause_ms"]),
-        text(&reply["children"])
-    );
     Ok(())
 }
 
@@ -186,10 +288,14 @@ pub(crate) async fn call(
     let url = format!("{}/api/v1/{path}", common.admin.trim_end_matches('/'));
     let unreachable = |why: String| AdminError::Unreachable { url: common.admin.clone(), why };
     let body = body.map(|body| body.to_string()).unwrap_or_default();
-    let request = http::Request::builder()
+    let mut request = http::Request::builder()
         .method(method)
         .uri(&url)
-        .header("content-type", "application/json")
+        .header("content-type", "application/json");
+    if let Ok(token) = std::env::var(TOKEN_VARIABLE) {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    let request = request
         .body(Full::new(Bytes::from(body)))
         .map_err(|error| unreachable(error.to_string()))?;
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
@@ -210,7 +316,7 @@ pub(crate) async fn call(
     }
 }
 
-fn print(common: &Common, reply: &Value, list: &str, columns: &[(&str, &str)]) {
+pub(crate) fn print(common: &Common, reply: &Value, list: &str, columns: &[(&str, &str)]) {
     if common.json {
         println!("{reply}");
         return;
@@ -229,7 +335,7 @@ fn print(common: &Common, reply: &Value, list: &str, columns: &[(&str, &str)]) {
 }
 
 /// A JSON value as a person would write it.
-fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => match number.as_f64() {

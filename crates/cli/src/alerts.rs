@@ -12,7 +12,7 @@ use forecast::anomaly::AnomalyKind;
 use http_body_util::Full;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
-use manager::{AnomalyDocument, Event, Suspect};
+use manager::{AnomalyDocument, Event, Peer, Suspect};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -97,9 +97,11 @@ impl Alerts {
 /// One anomaly as an alert.
 fn alert(entry: &AnomalyDocument) -> Value {
     let anomaly = &entry.anomaly;
-    let (name, what) = match anomaly.kind {
-        AnomalyKind::FlashCrowd => ("ForeshardFlashCrowd", "far more load than before"),
-        AnomalyKind::Drop => ("ForeshardDrop", "far less load than before"),
+    let (name, what) = match (&entry.peer, anomaly.kind) {
+        (None, AnomalyKind::FlashCrowd) => ("ForeshardFlashCrowd", "far more load than before"),
+        (None, AnomalyKind::Drop) => ("ForeshardDrop", "far less load than before"),
+        (Some(Peer::Client(_)), _) => ("ForeshardOddClient", "a client unlike the others"),
+        (Some(Peer::Cell { .. }), _) => ("ForeshardOddCell", "keys unlike the others"),
     };
     let partition = entry.partition.map_or("all".to_owned(), |id| id.to_string());
     let shares = |suspects: &[Suspect]| {
@@ -124,6 +126,13 @@ fn alert(entry: &AnomalyDocument) -> Value {
             "clients": shares(&entry.clients),
         },
     });
+    match &entry.peer {
+        Some(Peer::Client(name)) => alert["labels"]["client"] = name.as_str().into(),
+        Some(Peer::Cell { start, end }) => {
+            alert["labels"]["cell"] = format!("{start}..{end}").into();
+        }
+        None => {}
+    }
     for (field, ms) in [("startsAt", Some(anomaly.start_ms)), ("endsAt", anomaly.end_ms)] {
         if let Some(time) = ms.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok()) {
             alert[field] = time.to_string().into();
@@ -168,6 +177,7 @@ mod tests {
             id: 7,
             table: "orders".into(),
             partition: Some(PartitionId(3)),
+            peer: None,
             load: "write_units",
             anomaly: Anomaly { kind, start_ms, end_ms, level: 10.0, extreme: 80.0, z: 12.0 },
             keys: vec![Suspect { name: "cc".into(), share: 0.8 }],
@@ -187,6 +197,23 @@ mod tests {
         assert_eq!(alerts.body()[0]["endsAt"], "2026-01-31T12:10:00Z");
         alerts.told();
         assert_eq!(alerts.body(), json!([]));
+    }
+
+    #[test]
+    fn an_odd_client_and_an_odd_cell_are_named() {
+        let mut odd = crowd(None);
+        odd.peer = Some(Peer::Client("crawler".into()));
+        let labels = &alert(&odd)["labels"];
+        assert_eq!(
+            (&labels["alertname"], &labels["client"]),
+            (&json!("ForeshardOddClient"), &json!("crawler"))
+        );
+        odd.peer = Some(Peer::Cell { start: "80".into(), end: String::new() });
+        let labels = &alert(&odd)["labels"];
+        assert_eq!(
+            (&labels["alertname"], &labels["cell"]),
+            (&json!("ForeshardOddCell"), &json!("80.."))
+        );
     }
 
     /// One service tells another, which shows what it was told.

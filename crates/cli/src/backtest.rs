@@ -9,10 +9,12 @@ mod table;
 
 use clap::ArgGroup;
 use forecast::anomaly::AnomalySettings;
-use forecast::backtest::{BacktestSettings, Backtested, crowds, run as backtest, training_part};
+use forecast::backtest::{
+    BacktestSettings, Backtested, crowds, labelled, run as backtest, training_part,
+};
 use forecast::{ForecastError, ForecastSettings, Network, Series, Trainer};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use workload::WorkloadError;
@@ -63,6 +65,10 @@ pub(crate) struct Args {
     /// Instead, put flash crowds into series of one-minute steps and see how soon they are noticed
     #[arg(long, conflicts_with_all = ["bin", "horizon", "rivals", "html", "every", "test_days"])]
     crowds: bool,
+    /// Instead, see which labelled anomalies are noticed: file,start_unix_s,end_unix_s,kind; lines whose kind
+    /// ends in "window" count, for the rates file of that name
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["crowds", "horizon", "rivals", "html", "every", "test_days"])]
+    labels: Option<PathBuf>,
     /// Also write a page with forecasts against what came
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -117,6 +123,9 @@ pub(crate) fn run(args: &Args) -> Result<(), BacktestError> {
     if args.crowds {
         return watch(args);
     }
+    if let Some(labels) = &args.labels {
+        return compare(args, labels);
+    }
     let settings = ForecastSettings {
         bin_ms: args.bin,
         horizon_steps: usize::try_from(args.horizon / args.bin.max(1)).unwrap_or(0),
@@ -152,6 +161,25 @@ fn watch(args: &Args) -> Result<(), BacktestError> {
     match args.json {
         true => println!("{}", serde_json::to_string(&reports)?),
         false => print!("{}", table::crowds(&reports)),
+    }
+    Ok(())
+}
+
+/// Prints which labelled anomalies of every series are noticed, and by whom.
+fn compare(args: &Args, path: &Path) -> Result<(), BacktestError> {
+    let labels = input::labels(path)?;
+    let forecast = ForecastSettings { bin_ms: args.bin, ..ForecastSettings::default() };
+    let anomaly = AnomalySettings { load_min: 0.0, ..AnomalySettings::default() };
+    let mut reports = Vec::new();
+    for Named { name, series } in input::read(args, args.bin)? {
+        let its: Vec<_> = labels.iter().filter(|(file, _)| *file == name).map(|it| it.1).collect();
+        let found = labelled(&series, &its, &anomaly, &forecast)
+            .map_err(|source| BacktestError::Forecast { series: name.clone(), source })?;
+        reports.push((name, found));
+    }
+    match args.json {
+        true => println!("{}", serde_json::to_string(&reports)?),
+        false => print!("{}", table::labels(&reports)),
     }
     Ok(())
 }

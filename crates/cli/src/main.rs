@@ -55,6 +55,9 @@ enum Command {
     /// Partitions, through the admin API
     #[command(subcommand)]
     Partition(admin::PartitionCommand),
+    /// Workflows, through the admin API
+    #[command(subcommand)]
+    Workflow(admin::workflow::WorkflowCommand),
     /// What the manager would do now, through the admin API
     Plan(admin::PlanArgs),
     /// How a table's thresholds are tuned, through the admin API
@@ -119,6 +122,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             Command::Check(args) => return Ok(check::run(args).await),
             Command::Table(command) => admin::table(command).await?,
             Command::Partition(command) => admin::partition(command).await?,
+            Command::Workflow(command) => admin::workflow::workflow(command).await?,
             Command::Plan(args) => admin::plan(args).await?,
             Command::Tuning(command) => tuning::run(command).await?,
             Command::Workload(command) => export::run(command).await?,
@@ -141,4 +145,15 @@ fn init_logging(command: &Command) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_command_is_well_formed() {
+        Cli::command().debug_assert();
+    }
 }

@@ -73,6 +73,7 @@ impl Service {
                 capacity: capacity(config),
                 limits: match config.server.limits.mode {
                     LimitMode::Dynamodb => Limits::Dynamodb,
+                    LimitMode::Measured => Limits::Measured,
                     LimitMode::Off => Limits::Off,
                 },
                 collector: config.workload.collector.clone(),
@@ -100,8 +101,12 @@ impl Service {
         )
         .await?;
         manager.set_credit_source(server.credit_source());
-        let metrics =
-            Arc::new(MetricsExport::new(server.metrics().clone(), recorder, Some(storage.clone())));
+        manager.set_hot_key_source(server.hot_key_source());
+        if let Some(measured) = server.measured_source() {
+            manager.set_measured_source(measured);
+        }
+        let metrics = MetricsExport::new(server.metrics().clone(), recorder, Some(storage.clone()));
+        let metrics = Arc::new(metrics.with_manager(manager.clone()));
         let components =
             AdminComponents { manager: manager.clone(), metrics, storage: storage.clone() };
         let admin = Admin::start(config.admin.clone(), components).await?;

@@ -76,7 +76,7 @@ pub(crate) struct Args {
     /// weeks if not given
     #[arg(long, value_name = "DAYS")]
     history_days: Option<f64>,
-    /// What actions cost, as `foreshard bench costs` writes it [default: measured on our machine]
+    /// What actions cost, as `foreshard bench costs` writes it [default: the copy that comes with the program]
     #[arg(long, value_name = "FILE")]
     costs: Option<PathBuf>,
     /// Every action takes so long, whatever was measured

@@ -179,6 +179,11 @@ impl ApiError {
         &self.message
     }
 
+    /// Why it was throttled, if it was: one of DynamoDB's names for that.
+    pub fn throttle_reason(&self) -> Option<&'static str> {
+        self.throttle.as_ref().map(Throttle::name)
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> u16 {
         self.kind.status()

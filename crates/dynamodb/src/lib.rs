@@ -54,4 +54,5 @@ pub use requests::write::{Change, Write, WriteOutcome};
 pub use table::{
     Billing, BillingMode, Changes, FAN_OUT, RANGE_QUERIES_TAG, RangeQueries, STRATEGY_TAG,
     TableClass, TableDefinition, TableSize, TableStatus, Tag, UnreadableDefinition, WarmThroughput,
+    with_strategy,
 };

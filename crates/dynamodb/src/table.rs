@@ -1,12 +1,13 @@
 //! A table's definition: what the catalog stores, and what DescribeTable shows of it.
 
+mod key_range;
 mod stored;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use types::{KeyAttribute, KeySchema, Strategy};
 
-pub use stored::UnreadableDefinition;
+pub use stored::{UnreadableDefinition, with_strategy};
 
 /// The tag that chooses the strategy.
 pub const STRATEGY_TAG: &str = "foreshard:strategy";

@@ -36,6 +36,27 @@ fn costs(criterion: &mut Criterion) {
             BatchSize::SmallInput,
         );
     });
+    // A refit comes with every twelfth push.
+    let mut refitting = start();
+    (28 * DAY..28 * DAY + 11).for_each(|bin| refitting.push(value(bin)));
+    criterion.bench_function("push with a refit", |bencher| {
+        bencher.iter_batched(
+            || refitting.clone(),
+            |mut forecaster| {
+                forecaster.push(value(28 * DAY + 11));
+                forecaster
+            },
+            BatchSize::SmallInput,
+        );
+    });
+    let thousand = vec![refitting; 1_000];
+    criterion.bench_function("forecast, 1,000 series of 12 steps", |bencher| {
+        bencher.iter(|| {
+            let forecasts = thousand.iter().map(|forecaster| forecaster.forecast(12));
+            forecasts.filter(|outlook| outlook.forecast().is_some()).count()
+        });
+    });
+    drop(thousand);
     let forecaster = start();
     criterion.bench_function("forecast, 12 steps", |bencher| {
         bencher.iter(|| black_box(&forecaster).forecast(12));

@@ -42,6 +42,37 @@ impl<T: Copy> Recent<T> {
     }
 }
 
+/// One bit for each of the latest bins, by the bin's number.
+#[derive(Clone, Debug)]
+pub(crate) struct Marks {
+    words: Vec<u64>,
+}
+
+impl Marks {
+    /// Remembers the latest `keep` bins.
+    pub(crate) fn new(keep: usize) -> Self {
+        Self { words: vec![0; keep.div_ceil(64) + 1] }
+    }
+
+    pub(crate) fn set(&mut self, bin: u64, marked: bool) {
+        let (word, bit) = self.place(bin);
+        self.words[word] = self.words[word] & !bit | if marked { bit } else { 0 };
+    }
+
+    pub(crate) fn get(&self, bin: u64) -> bool {
+        let (word, bit) = self.place(bin);
+        self.words[word] & bit != 0
+    }
+
+    fn place(&self, bin: u64) -> (usize, u64) {
+        ((bin / 64) as usize % self.words.len(), 1 << (bin % 64))
+    }
+
+    pub(crate) fn state_bytes(&self) -> usize {
+        self.words.len() * size_of::<u64>()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,5 +88,16 @@ mod tests {
             assert!(recent.len() >= 10.min(value as usize + 1) && recent.len() <= 13);
             assert!(recent.state_bytes() <= 13 * size_of::<u32>());
         }
+    }
+
+    #[test]
+    fn the_latest_marks_stay() {
+        let mut marks = Marks::new(100);
+        for bin in 0..1_000 {
+            marks.set(bin, bin % 3 == 0);
+            let kept = bin.saturating_sub(99)..=bin;
+            assert!(kept.into_iter().all(|bin| marks.get(bin) == (bin % 3 == 0)), "{bin}");
+        }
+        assert_eq!(marks.state_bytes(), 24);
     }
 }

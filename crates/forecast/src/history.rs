@@ -1,14 +1,15 @@
-//! What was observed, kept once for all models of a series: two weeks of values without holes.
+//! What was observed, kept once for all models of a series: eight days of values without holes.
 //!
 //! A gap is filled with the value of a day before (else with the last value), so that models can
 //! read any bin; it is marked, so that nobody learns from it or is judged by it.
 
-use crate::buffer::Recent;
+use crate::buffer::{Marks, Recent};
 use crate::seasons::Seasons;
 use crate::{ForecastError, ForecastSettings, Observation};
 
-/// How many days of values stay readable: a week to look back to from every bin of a week.
-pub(crate) const RETAINED_DAYS: usize = 14;
+/// How many days of values stay readable: a week to look back to from every bin of a day. Methods
+/// learn from each bin as it comes, so that more has no use but memory.
+pub(crate) const RETAINED_DAYS: usize = 8;
 
 /// The observed past of one series.
 #[derive(Clone, Debug)]
@@ -17,8 +18,8 @@ pub(crate) struct History {
     bin_ms: i64,
     next_start_ms: i64,
     values: Recent<f32>,
-    /// Beside `values`: whether the value was seen, not filled in.
-    seen: Recent<bool>,
+    /// By bin: whether the value was seen, not filled in.
+    seen: Marks,
     bins_total: u64,
 }
 
@@ -26,12 +27,13 @@ impl History {
     pub(crate) fn new(start_ms: i64, settings: &ForecastSettings) -> Result<Self, ForecastError> {
         let seasons = Seasons::new(settings.bin_ms)?;
         let keep = seasons.day_bins() * RETAINED_DAYS;
+        let slack = seasons.day_bins() / 4;
         Ok(Self {
             seasons,
             bin_ms: settings.bin_ms,
             next_start_ms: start_ms,
-            values: Recent::new(keep, seasons.day_bins()),
-            seen: Recent::new(keep, seasons.day_bins()),
+            values: Recent::new(keep, slack),
+            seen: Marks::new(keep + slack),
             bins_total: 0,
         })
     }
@@ -48,7 +50,7 @@ impl History {
             },
         };
         self.values.push(value);
-        self.seen.push(seen);
+        self.seen.set(self.bins_total, seen);
         self.bins_total += 1;
         true
     }
@@ -78,13 +80,14 @@ impl History {
     }
 
     /// For each of `values()`, whether it was seen.
-    pub(crate) fn seen(&self) -> &[bool] {
-        self.seen.as_slice()
+    pub(crate) fn seen(&self) -> impl DoubleEndedIterator<Item = bool> + '_ {
+        let first = self.bins_total - self.values.len() as u64;
+        (first..self.bins_total).map(|bin| self.seen.get(bin))
     }
 
     /// The last value and whether it was seen.
     pub(crate) fn last(&self) -> Option<(f64, bool)> {
-        Some((f64::from(*self.values().last()?), *self.seen().last()?))
+        Some((f64::from(*self.values().last()?), self.seen().next_back()?))
     }
 
     /// How many bins there have been since the first value, also those no longer readable.
@@ -94,8 +97,7 @@ impl History {
 
     /// How many of the last `bins` were seen.
     pub(crate) fn seen_of_last(&self, bins: usize) -> usize {
-        let seen = self.seen();
-        seen[seen.len().saturating_sub(bins)..].iter().filter(|&&seen| seen).count()
+        self.seen().rev().take(bins).filter(|&seen| seen).count()
     }
 
     /// The mean of the last `bins` values, holes filled; `None` without values.

@@ -4,22 +4,28 @@
 //! each minute that closes (`forecast::anomaly`); a new partition's are fed with the last day of
 //! its keys first, so that a split does not blind them. What a forecast had announced is not odd.
 //! When something begins, the hottest keys and the busiest clients of the last five minutes are
-//! noted beside it: suspects, not culprits.
+//! noted beside it: suspects, not culprits. [`peers`] compares the table's clients, and its cells, with
+//! each other.
 //!
 //! Nothing is decided here, and nothing is stored: after a restart the list begins empty, and the
 //! detectors with what the windows kept.
 
+mod peers;
+
+pub use peers::Peer;
+
+use forecast::anomaly::peers::PeerSettings;
 use forecast::anomaly::{Anomaly, AnomalyKind, AnomalySettings, Change, Detector};
 use forecast::{Outlook, Step};
+use peers::{Look, Peers};
 use planner::view::{PartitionView, TableView};
 use serde::Serialize;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use types::{KeyRange, PartitionId, TableId};
 use workload::{Channel, ClientNames, Collector, Timeline, Window};
 
 /// Suspects that are noted.
-const KEYS_MAX: usize = 5;
-const CLIENTS_MAX: usize = 5;
+const SUSPECTS_MAX: usize = 5;
 /// Load below this part of the forecast median is less than was announced.
 const EXPECTED_LOW: f64 = 1.0 / 3.0;
 
@@ -30,9 +36,12 @@ pub struct AnomalyDocument {
     pub id: u64,
     /// The table's name.
     pub table: String,
-    /// The partition; `None` if it is the table as a whole.
+    /// The partition; `None` if it is the table as a whole, or a client.
     pub partition: Option<PartitionId>,
-    /// `read_units` or `write_units`: what `level` and `extreme` count, per second.
+    /// Who is odd among its peers; `None` if a load is odd against its own past.
+    pub peer: Option<Peer>,
+    /// What `level` and `extreme` count, per second: `read_units` or `write_units`, of a cell `units`
+    /// (both), of a client `requests`.
     pub load: &'static str,
     /// What happened when, and how far it went.
     #[serde(flatten)]
@@ -41,6 +50,26 @@ pub struct AnomalyDocument {
     pub keys: Vec<Suspect>,
     /// The busiest clients in the sample of the same minutes.
     pub clients: Vec<Suspect>,
+}
+
+/// What an anomaly is about, and which way it goes, as the metrics name it.
+const SUBJECTS: [&str; 4] = ["table", "partition", "cell", "client"];
+const KINDS: [&str; 2] = ["flash_crowd", "drop"];
+
+impl AnomalyDocument {
+    fn class(&self) -> (&'static str, &'static str) {
+        let subject = match (&self.peer, self.partition) {
+            (Some(Peer::Client(_)), _) => "client",
+            (Some(Peer::Cell { .. }), _) => "cell",
+            (None, Some(_)) => "partition",
+            (None, None) => "table",
+        };
+        let kind = match self.anomaly.kind {
+            AnomalyKind::FlashCrowd => "flash_crowd",
+            AnomalyKind::Drop => "drop",
+        };
+        (subject, kind)
+    }
 }
 
 /// Somebody with a large share of the load.
@@ -60,15 +89,30 @@ pub(crate) struct AnomalyLog {
     next_id: u64,
     /// What has begun or ended since this was asked for.
     changed: Vec<AnomalyDocument>,
+    /// How many have begun since the start, by whom they were about and which way they went.
+    counts: BTreeMap<(&'static str, &'static str), u64>,
 }
 
 impl AnomalyLog {
     pub(crate) fn new(kept_max: usize) -> Self {
-        Self { kept: VecDeque::new(), kept_max: kept_max.max(1), next_id: 1, changed: Vec::new() }
+        Self {
+            kept: VecDeque::new(),
+            kept_max: kept_max.max(1),
+            next_id: 1,
+            changed: Vec::new(),
+            counts: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn entries(&self) -> impl DoubleEndedIterator<Item = &AnomalyDocument> {
         self.kept.iter()
+    }
+
+    /// How many have begun since the start, of every class.
+    pub(crate) fn counts(&self) -> Vec<(&'static str, &'static str, u64)> {
+        let classes = SUBJECTS.into_iter().flat_map(|subject| KINDS.map(|kind| (subject, kind)));
+        let count = |class| self.counts.get(&class).copied().unwrap_or(0);
+        classes.map(|class| (class.0, class.1, count(class))).collect()
     }
 
     /// What has begun or ended since the last call.
@@ -80,6 +124,7 @@ impl AnomalyLog {
         let id = self.next_id;
         self.next_id += 1;
         let made = make(id);
+        *self.counts.entry(made.class()).or_default() += 1;
         self.changed.push(made.clone());
         self.kept.push_back(made);
         if self.kept.len() > self.kept_max {
@@ -102,6 +147,7 @@ pub(crate) struct TableWatch {
     settings: AnomalySettings,
     /// By partition; `None` is the table as a whole.
     scopes: HashMap<Option<PartitionId>, Scope>,
+    peers: Peers,
     seen_until_ms: Option<i64>,
 }
 
@@ -121,8 +167,13 @@ struct Lane {
 }
 
 impl TableWatch {
-    pub(crate) fn new(settings: &AnomalySettings) -> Self {
-        Self { settings: settings.clone(), scopes: HashMap::new(), seen_until_ms: None }
+    pub(crate) fn new(settings: &AnomalySettings, peers: &PeerSettings) -> Self {
+        Self {
+            settings: settings.clone(),
+            scopes: HashMap::new(),
+            peers: Peers::new(peers),
+            seen_until_ms: None,
+        }
     }
 
     /// Looks at the minutes that have closed since.
@@ -149,6 +200,8 @@ impl TableWatch {
                 note(&mut scope.lanes[change.lane], change, *partition, view, suspects, log);
             }
         }
+        let look = Look { table, view, collector, minutes, names: clients };
+        self.peers.follow(&look, from_ms, log);
         self.seen_until_ms = Some(until_ms);
     }
 
@@ -264,27 +317,38 @@ fn suspects(
     range: &KeyRange,
     names: &ClientNames,
 ) -> (Vec<Suspect>, Vec<Suspect>) {
-    let hot = collector.hot_keys(table, Window::FiveMinutes, 4 * KEYS_MAX);
+    let hot = collector.hot_keys(table, Window::FiveMinutes, 4 * SUSPECTS_MAX);
     let keys =
-        hot.iter().filter(|key| range.contains(key.storage_key.as_bytes())).take(KEYS_MAX).map(
+        hot.iter().filter(|key| range.contains(key.storage_key.as_bytes())).take(SUSPECTS_MAX).map(
             |key| Suspect {
                 name: crate::heatmap::hex(key.storage_key.as_bytes()),
                 share: key.share,
             },
         );
     let sample = collector.sampled_vectors(table, Window::FiveMinutes, names);
+    let inside = sample.iter().filter(|vector| hex_within(range, &vector.storage_key));
+    (keys.collect(), ranked(inside.map(|vector| vector.client.as_str())))
+}
+
+/// Whether a key, or the beginning of one, lies in a range; in hexadecimal the order is the same.
+fn hex_within(range: &KeyRange, key: &str) -> bool {
+    let hex = |key: &[u8]| crate::heatmap::hex(key);
+    *key >= *hex(&range.start) && range.end.as_ref().is_none_or(|end| *key < *hex(end))
+}
+
+/// The most frequent names with their shares.
+fn ranked<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Suspect> {
     let mut counts: HashMap<&str, u32> = HashMap::new();
-    for vector in &sample {
-        *counts.entry(&vector.client).or_default() += 1;
-    }
-    let share = |count: u32| f64::from(count) / sample.len().max(1) as f64;
-    let mut clients: Vec<Suspect> = counts
-        .into_iter()
-        .map(|(name, count)| Suspect { name: name.to_owned(), share: share(count) })
-        .collect();
-    clients.sort_by(|a, b| b.share.total_cmp(&a.share).then_with(|| a.name.cmp(&b.name)));
-    clients.truncate(CLIENTS_MAX);
-    (keys.collect(), clients)
+    names.for_each(|name| *counts.entry(name).or_default() += 1);
+    let total = f64::from(counts.values().sum::<u32>());
+    let suspect = |(name, count): (&str, u32)| Suspect {
+        name: name.to_owned(),
+        share: f64::from(count) / total,
+    };
+    let mut ranked: Vec<Suspect> = counts.into_iter().map(suspect).collect();
+    ranked.sort_by(|a, b| b.share.total_cmp(&a.share).then_with(|| a.name.cmp(&b.name)));
+    ranked.truncate(SUSPECTS_MAX);
+    ranked
 }
 
 /// Writes a change into the log, for people and for the API.
@@ -319,6 +383,7 @@ fn note(
                 id,
                 table,
                 partition,
+                peer: None,
                 load,
                 anomaly,
                 keys,
@@ -332,6 +397,12 @@ fn note(
             }
         }
     }
+}
+
+/// A view of a table for the tests of this crate.
+#[cfg(test)]
+pub(crate) fn view_for_tests() -> TableView {
+    tests::view(0)
 }
 
 #[cfg(test)]

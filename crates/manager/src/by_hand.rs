@@ -1,14 +1,20 @@
 //! Actions that an operator asks for, through the same journal and the same reslice as the planner's.
 
 use crate::Manager;
-use crate::act::{self, Busy};
 use crate::error::ManagerError;
+use crate::heatmap::hex;
 use crate::journal::Entry;
 use crate::tables::{Snapshot, strategy_of};
+use crate::workflow::{self, Claim};
 use bytes::Bytes;
 use planner::decision::Decision;
 use planner::plan::{Action, Kind, Plan, Trigger};
+use planner::settings::PlannerSettings;
+use planner::view::{TableView, is_single_key};
+use planner::{adjust, even, layout};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
 use storage::{PartitionInfo, PartitionMap, Table};
 use types::{KeyRange, PartitionId, Strategy, Units};
 
@@ -28,6 +34,18 @@ pub enum HandAction {
         /// Which, in any order.
         partitions: Vec<PartitionId>,
     },
+    /// Move the boundary between two neighbours to where it divides their load best.
+    Shift {
+        /// Which two, in any order.
+        partitions: Vec<PartitionId>,
+    },
+    /// Give an item collection, or one item, a partition of its own.
+    Isolate {
+        /// Its first key, in hexadecimal.
+        start: String,
+        /// The first key behind it, in hexadecimal; the end of the axis without it.
+        end: Option<String>,
+    },
     /// New boundaries for neighbours.
     Reslice {
         /// Which, in any order.
@@ -35,6 +53,27 @@ pub enum HandAction {
         /// Keys in hexadecimal, rising.
         boundaries: Vec<String>,
     },
+}
+
+/// An action as it would be carried out.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct HandPreview {
+    /// The table's name.
+    pub table: String,
+    /// `split`, `merge`, `shift`, `isolate` or `reslice`.
+    pub action: &'static str,
+    /// The mission's word for it.
+    pub kind: Kind,
+    /// The partitions that would go.
+    pub sources: Vec<PartitionId>,
+    /// The boundaries of what would replace them, in hexadecimal.
+    pub boundaries: Vec<String>,
+    /// The load expected of each new partition, in units per second.
+    pub shares: Vec<Units>,
+    /// Bytes that would have to be written anew in time.
+    pub moved_bytes: u64,
+    /// Why.
+    pub reason: String,
 }
 
 /// What came of it.
@@ -52,28 +91,31 @@ pub struct HandResult {
     pub pause_ms: f64,
 }
 
+/// A workflow that has begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct HandBegun {
+    /// Its number, and that of its decision.
+    pub workflow: u64,
+}
+
+/// How long an action waits until the table has been looked at.
+const LOOKED_AT_WITHIN: Duration = Duration::from_secs(5);
+
 impl Manager {
     /// Carries out an action by hand and waits for its end.
     ///
     /// # Errors
-    /// If the table is unknown or busy, the action makes no sense, or the reslice failed (and was
-    /// undone).
+    /// If the table is unknown, somebody else works on these keys, the action makes no sense, or the
+    /// reslice failed (and was undone).
     pub async fn reslice_by_hand(
         &self,
         table: &str,
         action: HandAction,
     ) -> Result<HandResult, ManagerError> {
-        let shared = &self.shared;
-        let table = shared.table(table)?;
-        shared.follow_catalog().await;
-        let _busy = Busy::take(shared, table.id())
-            .ok_or_else(|| ManagerError::Busy(table.name().to_owned()))?;
-        let snapshot = shared.snapshots.load().get(&table.id()).cloned();
-        let action = plan(&table, snapshot.as_deref(), &action)?;
-        let decision = self.decision(&table, snapshot.as_deref(), action);
-        let id = decision.id;
-        let report = act::carry_out(shared, &table, Entry::running(decision)).await?;
-        shared.follow_catalog().await;
+        let (table, claim, entry) = self.begin_by_hand(table, &action).await?;
+        let id = entry.decision.id;
+        let report = workflow::run(&self.shared, &table, claim, entry).await?;
+        self.shared.follow_catalog().await;
         Ok(HandResult {
             decision: id,
             children: report.children.iter().map(|child| child.id).collect(),
@@ -83,14 +125,109 @@ impl Manager {
         })
     }
 
-    fn decision(&self, table: &Table, snapshot: Option<&Snapshot>, action: Action) -> Decision {
-        let mut journal = self.shared.journal.lock();
+    /// Begins an action by hand and does not wait; answers with the number of its workflow.
+    ///
+    /// # Errors
+    /// As [`reslice_by_hand`](Self::reslice_by_hand), as far as that is known at once.
+    pub async fn begin_reslice_by_hand(
+        &self,
+        table: &str,
+        action: HandAction,
+    ) -> Result<HandBegun, ManagerError> {
+        let (table, claim, entry) = self.begin_by_hand(table, &action).await?;
+        let workflow = entry.decision.id;
+        let shared = self.shared.clone();
+        tokio::spawn(async move {
+            if let Err(error) = workflow::run(&shared, &table, claim, entry).await {
+                tracing::warn!(table = table.name(), %error, "an action by hand failed");
+            }
+        });
+        Ok(HandBegun { workflow })
+    }
+
+    /// What an action by hand would do. Changes nothing.
+    ///
+    /// # Errors
+    /// If it would be refused.
+    pub async fn preview_by_hand(
+        &self,
+        table: &str,
+        action: HandAction,
+    ) -> Result<HandPreview, ManagerError> {
+        let table = self.shared.table(table)?;
+        let snapshot = self.fresh(&table, &action).await;
+        let planned = plan(&table, snapshot.as_deref(), &action)?;
+        let tables = self.shared.tables.lock();
+        let sizes = tables.get(&table.id()).map(|state| &state.sizes);
+        let bytes = |id| sizes.and_then(|sizes| sizes.get(id)).copied().unwrap_or(0);
+        Ok(HandPreview {
+            table: table.name().to_owned(),
+            action: name(&planned),
+            kind: planned.kind,
+            moved_bytes: planned.sources.iter().map(bytes).sum(),
+            boundaries: planned.boundaries.iter().map(|key| hex(key)).collect(),
+            sources: planned.sources,
+            shares: planned.shares,
+            reason: planned.reason,
+        })
+    }
+
+    /// Plans the action, claims its keys, and makes its decision.
+    async fn begin_by_hand(
+        &self,
+        table: &str,
+        action: &HandAction,
+    ) -> Result<(Arc<Table>, Claim, Entry), ManagerError> {
+        let shared = &self.shared;
+        let table = shared.table(table)?;
+        shared.follow_catalog().await;
+        let snapshot = self.fresh(&table, action).await;
+        let planned = plan(&table, snapshot.as_deref(), action)?;
+        let mut journal = shared.journal.lock();
         let id = journal.next_id();
+        let claim = shared.claims.take(id, table.id(), &planned.range);
+        let claim = claim.map_err(|_| ManagerError::Busy(table.name().to_owned()))?;
+        // Before the keys were claimed somebody else may have changed them.
+        sources(&table.partition_map(), &planned.sources)?;
+        let entry = Entry::running(self.decision(id, &table, snapshot.as_deref(), planned));
+        journal.insert(entry.clone());
+        Ok((table, claim, entry))
+    }
+
+    /// The table as it was last looked at; for what needs to know where load is, not before it was
+    /// looked at with the partitions that it has now.
+    async fn fresh(&self, table: &Table, action: &HandAction) -> Option<Arc<Snapshot>> {
+        let snapshot = || self.shared.snapshots.load().get(&table.id()).cloned();
+        if !matches!(action, HandAction::Shift { .. } | HandAction::Isolate { .. }) {
+            return snapshot();
+        }
+        let wait = async {
+            loop {
+                let looked = self.shared.looked.notified();
+                let map = table.partition_map();
+                let ids = || map.partitions.iter().map(|partition| partition.id);
+                let seen = snapshot().filter(|s| s.view.partitions.iter().map(|p| p.id).eq(ids()));
+                if seen.is_some() {
+                    return seen;
+                }
+                looked.await;
+            }
+        };
+        tokio::time::timeout(LOOKED_AT_WITHIN, wait).await.unwrap_or_else(|_| snapshot())
+    }
+
+    fn decision(
+        &self,
+        id: u64,
+        table: &Table,
+        snapshot: Option<&Snapshot>,
+        action: Action,
+    ) -> Decision {
         let plan = Plan { actions: vec![action.clone()], ..Plan::default() };
         let seen = snapshot
             .and_then(|s| Decision::of_plan(id, "operator", &s.view, &s.scores, &plan).pop());
         let at_ms = self.shared.components.clock.now_ms();
-        let decision = match seen {
+        match seen {
             Some(decision) => Decision { at_ms, ..decision },
             None => Decision {
                 id,
@@ -104,10 +241,31 @@ impl Manager {
                 scores: Vec::new(),
                 alternatives: Vec::new(),
             },
-        };
-        journal.insert(Entry::running(decision.clone()));
-        decision
+        }
     }
+}
+
+/// The verb for an action.
+pub(crate) fn name(action: &Action) -> &'static str {
+    match (action.sources.len(), action.children()) {
+        (1, 2 | 3) if is_isolation(action) => "isolate",
+        (1, _) => "split",
+        (_, 1) => "merge",
+        (a, b) if a == b => "shift",
+        _ => "reslice",
+    }
+}
+
+/// Whether one of the new partitions is one item collection or one key: no split for load makes that.
+fn is_isolation(action: &Action) -> bool {
+    // In the order of keys a collection is everything that begins alike.
+    let alike = |range: &KeyRange| {
+        let ends =
+            range.start.split_last().zip(range.end.as_ref().and_then(|end| end.split_last()));
+        ends.is_some_and(|((a, start), (b, end))| start == end && *b == a.wrapping_add(1))
+    };
+    let mut ranges = action.ranges().unwrap_or_default().into_iter();
+    ranges.any(|range| is_single_key(&range) || (range.start.len() > 8 && alike(&range)))
 }
 
 /// Turns a wish into an action on today's partition map, or says what is wrong with it.
@@ -117,21 +275,43 @@ fn plan(
     wish: &HandAction,
 ) -> Result<Action, ManagerError> {
     let map = table.partition_map();
+    let strategy = strategy_of(table);
     let (sources, boundaries) = match wish {
         HandAction::Split { partition, into } => {
             let source = sources(&map, &[*partition])?;
-            let cuts = even_cuts(strategy_of(table), snapshot, &source[0], *into)?;
+            let cuts = even_cuts(strategy, snapshot, &source[0], *into)?;
             (source, cuts)
         }
         HandAction::Merge { partitions } if partitions.len() < 2 => {
             return Err(ManagerError::Refused("a merge takes at least two partitions".into()));
         }
         HandAction::Merge { partitions } => (sources(&map, partitions)?, Vec::new()),
+        HandAction::Shift { partitions } => {
+            let [left, right] = partitions[..] else {
+                return Err(ManagerError::Refused("a shift takes two neighbours".into()));
+            };
+            sources(&map, partitions)?;
+            let settings = PlannerSettings::default();
+            return adjust::shift(&known(snapshot)?.view, left, right, &settings)
+                .map_err(ManagerError::Refused);
+        }
+        HandAction::Isolate { start, end } => {
+            let end = end.as_ref().map(|end| unhex(end)).transpose()?;
+            let part = KeyRange { start: unhex(start)?, end };
+            let view = TableView { strategy, ..known(snapshot)?.view.clone() };
+            return adjust::isolate(&view, &part).map_err(ManagerError::Refused);
+        }
         HandAction::Reslice { sources: ids, boundaries } => {
             let cuts = boundaries.iter().map(|key| unhex(key)).collect::<Result<_, _>>()?;
             (sources(&map, ids)?, cuts)
         }
     };
+    if let Some(inside) = boundaries.iter().find(|cut| !layout::allows(strategy, cut)) {
+        let cut = hex(inside);
+        let why =
+            format!("boundary {cut} lies inside an item collection, which {strategy} keeps whole");
+        return Err(ManagerError::Refused(why));
+    }
     let range = KeyRange {
         start: sources[0].range.start.clone(),
         end: sources[sources.len() - 1].range.end.clone(),
@@ -155,6 +335,12 @@ fn plan(
     })
 }
 
+/// The table as it was looked at.
+fn known(snapshot: Option<&Snapshot>) -> Result<&Snapshot, ManagerError> {
+    let why = "the table has not been looked at yet; try again in a moment";
+    snapshot.ok_or_else(|| ManagerError::Refused(why.into()))
+}
+
 /// The named partitions in key order; they must be neighbours.
 fn sources(map: &PartitionMap, ids: &[PartitionId]) -> Result<Vec<PartitionInfo>, ManagerError> {
     let found: Vec<PartitionInfo> =
@@ -171,8 +357,7 @@ fn sources(map: &PartitionMap, ids: &[PartitionId]) -> Result<Vec<PartitionInfo>
     Ok(found)
 }
 
-/// Boundaries between cells that divide a partition's recent load evenly, or its cells where there
-/// is no load. A partition with too few cells is cut evenly by hash, if it is in hash order.
+/// Boundaries that divide a partition's recent load evenly.
 fn even_cuts(
     strategy: Strategy,
     snapshot: Option<&Snapshot>,
@@ -180,53 +365,13 @@ fn even_cuts(
     into: usize,
 ) -> Result<Vec<Bytes>, ManagerError> {
     let view = snapshot.and_then(|s| s.view.partitions.iter().find(|p| p.id == source.id));
-    let cells = view.map(|view| view.cells.as_slice()).unwrap_or_default();
-    if into >= 2
-        && cells.len() < into
-        && strategy.is_hash_order()
-        && let Some(cuts) = even_hashes(&source.range, into)
-    {
-        return Ok(cuts);
-    }
-    if into < 2 || cells.len() < into {
-        return Err(ManagerError::Refused(format!(
+    even::cuts(strategy, &source.range, view, into).ok_or_else(|| {
+        ManagerError::Refused(format!(
             "{} can be split into 2 to {} parts for now (the number of its cells), not {into}",
             source.id,
-            cells.len()
-        )));
-    }
-    let loads: Vec<f64> = cells.iter().map(|cell| cell.recent.total()).collect();
-    let total: f64 = loads.iter().sum();
-    let weight = |load: f64| if total > 0.0 { load / total } else { 1.0 / cells.len() as f64 };
-    let mut cuts = Vec::with_capacity(into - 1);
-    let mut passed = 0.0;
-    for (i, cell) in cells.iter().enumerate().skip(1) {
-        passed += weight(loads[i - 1]);
-        let wanted = (cuts.len() + 1) as f64 / into as f64;
-        // The last cells are kept for the cuts that are still missing.
-        let left = cells.len() - i;
-        let missing = into - 1 - cuts.len();
-        if missing > 0 && (passed + 1e-9 >= wanted || left == missing) {
-            cuts.push(cell.range.start.clone());
-        }
-    }
-    Ok(cuts)
-}
-
-/// Hashes that divide a range of hash order evenly; `None` if it is too narrow for that.
-fn even_hashes(range: &KeyRange, into: usize) -> Option<Vec<Bytes>> {
-    let hash = |key: &Bytes| {
-        let mut first = [0; 8];
-        let length = key.len().min(8);
-        first[..length].copy_from_slice(&key[..length]);
-        u128::from(u64::from_be_bytes(first))
-    };
-    let start = hash(&range.start);
-    let width = range.end.as_ref().map_or(1 << 64, hash) - start;
-    let cut = |part: usize| start + width * part as u128 / into as u128;
-    let cuts: Vec<Bytes> =
-        (1..into).map(|part| Bytes::from((cut(part) as u64).to_be_bytes().to_vec())).collect();
-    range.cut(&cuts).map(|_| cuts)
+            view.map_or(0, |view| view.cells.len())
+        ))
+    })
 }
 
 fn unhex(text: &str) -> Result<Bytes, ManagerError> {
@@ -251,15 +396,6 @@ mod tests {
         for bad in ["0", "0g", "é0"] {
             assert!(unhex(bad).unwrap_err().to_string().contains("hexadecimal"), "{bad}");
         }
-    }
-
-    #[test]
-    fn a_range_of_hashes_is_cut_evenly_or_not_at_all() {
-        let cuts = even_hashes(&KeyRange::full(), 4).unwrap();
-        assert_eq!(cuts[0].as_ref(), 0x4000_0000_0000_0000_u64.to_be_bytes());
-        assert_eq!(cuts[2].as_ref(), 0xc000_0000_0000_0000_u64.to_be_bytes());
-        let narrow = KeyRange::new(vec![0; 8], Some(vec![0, 0, 0, 0, 0, 0, 0, 1].into()));
-        assert_eq!(even_hashes(&narrow, 2), None);
     }
 
     #[test]

@@ -6,15 +6,16 @@
 use crate::Manager;
 use crate::anomalies::AnomalyDocument;
 use crate::error::ManagerError;
-use crate::heatmap::{self, HeatmapDocument, hex};
-use crate::journal::{Entry, State};
-use crate::maps::MapHistory;
+use crate::heatmap::{Axis, hex};
+use crate::hot_keys::{self, HotKeyDocument};
+use crate::overview::DryRun;
 use crate::reported::{self, ReportDocument, ReportedAnomaly};
+use crate::strategy;
 use crate::tables::{Snapshot, strategy_of};
 use forecast::Outlook;
-use planner::decision::Judgement;
 use planner::hot::{HotRange, hot_ranges};
-use planner::plan::{Alternative, Kind, Trigger};
+use planner::plan::{Action, Alternative};
+use planner::strategy::Choice;
 use planner::view::PartitionView;
 use serde::Serialize;
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub struct AnomaliesDocument {
     pub anomalies: Vec<AnomalyDocument>,
     /// What other systems have reported, the newest first.
     pub reported: Vec<ReportedAnomaly>,
+    /// Keys that alone ask for much of what their partition has, the hottest first.
+    pub hot_keys: Vec<HotKeyDocument>,
 }
 
 /// One table.
@@ -129,12 +132,18 @@ pub struct ForecastDocument {
 pub struct PlanDocument {
     /// The table's name.
     pub table: String,
+    /// When the planner decides next.
+    pub due_ms: i64,
+    /// What holds it up besides: a pause, a cooldown, an action under way.
+    pub held: Option<String>,
     /// Most urgent first; empty to leave the table as it is.
-    pub actions: Vec<planner::plan::Action>,
+    pub actions: Vec<Action>,
     /// What was considered and not chosen.
     pub alternatives: Vec<Alternative>,
     /// Why this and nothing else.
     pub reason: String,
+    /// What the table's requests would cost under each key order, and whether a change would pay.
+    pub strategy: Option<Choice>,
 }
 
 /// `GET tables/{t}/vectors`.
@@ -146,68 +155,6 @@ pub struct VectorsDocument {
     pub window: Window,
     /// A sample of the workload vectors of the window.
     pub vectors: Vec<VectorView>,
-}
-
-/// `GET decisions`.
-#[derive(Debug, Serialize)]
-pub struct DecisionsDocument {
-    /// Oldest first.
-    pub decisions: Vec<DecisionDocument>,
-}
-
-/// One decision: a summary to read, and the whole entry.
-#[derive(Debug, Serialize)]
-pub struct DecisionDocument {
-    /// Its number.
-    pub id: u64,
-    /// When it was made.
-    pub at_ms: i64,
-    /// The table's name.
-    pub table: String,
-    /// `split`, `merge`, `shift` or `reslice`.
-    pub action: &'static str,
-    /// The mission's word for it.
-    pub kind: Kind,
-    /// What made the policy act.
-    pub trigger: Trigger,
-    /// How far it has come.
-    pub state: State,
-    /// Why, in one line.
-    pub reason: String,
-    /// What was done, in one line.
-    pub result: Option<String>,
-    /// How it turned out, in one line.
-    pub outcome: Option<String>,
-    /// Whether it finished before the first throttle that would have come without it.
-    pub in_time: bool,
-    /// Whether it would not have been needed.
-    pub needless: bool,
-    /// Everything: inputs, forecast, scores, alternatives, timing, outcome.
-    pub entry: Entry,
-}
-
-/// `GET workflows`: decisions that are being carried out.
-#[derive(Debug, Serialize)]
-pub struct WorkflowsDocument {
-    /// Oldest first.
-    pub workflows: Vec<WorkflowDocument>,
-}
-
-/// One action under way.
-#[derive(Debug, Serialize)]
-pub struct WorkflowDocument {
-    /// The decision it carries out.
-    pub id: u64,
-    /// The table's name.
-    pub table: String,
-    /// `split`, `merge`, `shift` or `reslice`.
-    pub action: &'static str,
-    /// The mission's word for it.
-    pub kind: Kind,
-    /// When it began.
-    pub started_ms: i64,
-    /// How far it has come.
-    pub state: State,
 }
 
 impl Manager {
@@ -234,7 +181,7 @@ impl Manager {
     pub fn partitions_document(&self, name: &str) -> Result<PartitionsDocument, ManagerError> {
         let table = self.shared.table(name)?;
         let snapshot = self.snapshot(&table);
-        let busy = self.shared.tables.lock().get(&table.id()).is_some_and(|t| t.is_busy());
+        let busy = self.shared.is_busy(&table);
         let map = table.partition_map();
         let partitions = map.partitions.iter().map(|partition| {
             let view = snapshot
@@ -278,11 +225,18 @@ impl Manager {
     ///
     /// # Errors
     /// If there is no such table, or the manager has not seen it yet.
-    pub fn window_document(&self, name: &str, window: Window) -> Result<WindowView, ManagerError> {
+    pub fn window_document(
+        &self,
+        name: &str,
+        window: Window,
+        cells_max: Option<usize>,
+    ) -> Result<WindowView, ManagerError> {
         let table = self.shared.table(name)?;
+        let cells_max = cells_max.unwrap_or(WINDOW_SIZE.cells_max).clamp(1, WINDOW_SIZE.cells_max);
+        let size = ViewSize { cells_max, ..WINDOW_SIZE };
         let collector = self.shared.collector.lock();
         collector
-            .window_view(table.id(), window, WINDOW_SIZE)
+            .window_view(table.id(), window, size)
             .ok_or_else(|| ManagerError::NoSuchTable(name.to_owned()))
     }
 
@@ -305,34 +259,6 @@ impl Manager {
         })
     }
 
-    /// The heat map with the forecast.
-    ///
-    /// # Errors
-    /// If there is no such table.
-    pub fn heatmap_document(
-        &self,
-        name: &str,
-        past_minutes: u32,
-    ) -> Result<HeatmapDocument, ManagerError> {
-        let table = self.shared.table(name)?;
-        let snapshot = self.snapshot(&table);
-        let tables = self.shared.tables.lock();
-        let none = MapHistory::new(1);
-        let components = &self.shared.components;
-        let inputs = heatmap::Inputs {
-            name,
-            table: table.id(),
-            strategy: strategy_of(&table),
-            capacity: components.capacity,
-            now_ms: components.clock.now_ms(),
-            past_ms: i64::from(past_minutes) * 60_000,
-            quantile: components.controller.score.quantile.level(),
-            view: snapshot.as_ref().map(|s| &s.view),
-            maps: tables.get(&table.id()).map_or(&none, |state| &state.maps),
-        };
-        Ok(heatmap::document(&self.shared.collector.lock(), &inputs))
-    }
-
     /// The forecasts as the planner sees them.
     ///
     /// # Errors
@@ -342,7 +268,7 @@ impl Manager {
         let snapshot = self.snapshot(&table);
         let ranges = self.shared.collector.lock().cells(table.id()).map(|c| c.ranges().collect());
         let ranges: Vec<KeyRange> = ranges.unwrap_or_default();
-        let axis = heatmap::Axis { strategy: strategy_of(&table), ranges: &ranges };
+        let axis = Axis { strategy: strategy_of(&table), ranges: &ranges };
         let hot = snapshot.as_ref().map(|s| hot_ranges(&s.view, |key| axis.position(key)));
         Ok(ForecastDocument {
             table: name.to_owned(),
@@ -357,42 +283,23 @@ impl Manager {
     /// # Errors
     /// If there is no such table.
     pub fn plan_document(&self, name: &str) -> Result<PlanDocument, ManagerError> {
+        let DryRun { plan, held, due_ms } = self.dry_run(name)?;
         let table = self.shared.table(name)?;
-        let mut tables = self.shared.tables.lock();
-        let state = tables
-            .get_mut(&table.id())
-            .ok_or_else(|| ManagerError::NoSuchTable(name.to_owned()))?;
-        let plan = state.controller.dry_run();
+        let snapshot = self.snapshot(&table);
+        let strategy = snapshot.map(|snapshot| {
+            let shared = &self.shared;
+            let (clients, settings) = (&shared.components.clients, &shared.settings.strategy);
+            strategy::compare(&snapshot.view, &shared.collector.lock(), clients, settings)
+        });
         Ok(PlanDocument {
             table: name.to_owned(),
+            due_ms,
+            held,
             actions: plan.actions,
             alternatives: plan.alternatives,
             reason: plan.reason,
+            strategy,
         })
-    }
-
-    /// What was decided, about one table or all.
-    pub fn decisions_document(&self, table: Option<&str>) -> DecisionsDocument {
-        let journal = self.shared.journal.lock();
-        let wanted = |entry: &&Entry| table.is_none_or(|name| entry.decision.table_name == name);
-        DecisionsDocument {
-            decisions: journal.entries().filter(wanted).map(decision_document).collect(),
-        }
-    }
-
-    /// What is being carried out.
-    pub fn workflows_document(&self) -> WorkflowsDocument {
-        let journal = self.shared.journal.lock();
-        let running = journal.entries().filter(|entry| entry.state == State::Running);
-        let workflows = running.map(|entry| WorkflowDocument {
-            id: entry.decision.id,
-            table: entry.decision.table_name.clone(),
-            action: action_name(entry),
-            kind: entry.decision.action.kind,
-            started_ms: entry.decision.at_ms,
-            state: entry.state,
-        });
-        WorkflowsDocument { workflows: workflows.collect() }
     }
 
     /// What was odd, about one table or all, the newest first.
@@ -409,7 +316,14 @@ impl Manager {
         AnomaliesDocument {
             anomalies,
             reported: log.entries().rev().filter(wanted).cloned().collect(),
+            hot_keys: hot_keys::documents(&self.shared, table),
         }
+    }
+
+    /// How many anomalies have begun since the start: about what (`table`, `partition`, `cell` or
+    /// `client`), which way (`flash_crowd` or `drop`), how many.
+    pub fn anomaly_counts(&self) -> Vec<(&'static str, &'static str, u64)> {
+        self.shared.anomalies.lock().counts()
     }
 
     /// Takes what another system reports, in one of Alertmanager's two formats.
@@ -420,73 +334,9 @@ impl Manager {
         Ok(ReportDocument { taken })
     }
 
-    fn snapshot(&self, table: &Table) -> Option<Arc<Snapshot>> {
+    pub(crate) fn snapshot(&self, table: &Table) -> Option<Arc<Snapshot>> {
         self.shared.snapshots.load().get(&table.id()).cloned()
     }
-}
-
-/// The verb for an entry's action.
-fn action_name(entry: &Entry) -> &'static str {
-    let action = &entry.decision.action;
-    match (action.sources.len(), action.children()) {
-        (1, _) => "split",
-        (_, 1) => "merge",
-        (a, b) if a == b => "shift",
-        _ => "reslice",
-    }
-}
-
-fn decision_document(entry: &Entry) -> DecisionDocument {
-    let decision = &entry.decision;
-    let judgement = entry.outcome.as_ref().map(|outcome| outcome.judgement);
-    DecisionDocument {
-        id: decision.id,
-        at_ms: decision.at_ms,
-        table: decision.table_name.clone(),
-        action: action_name(entry),
-        kind: decision.action.kind,
-        trigger: decision.action.trigger,
-        state: entry.state,
-        reason: decision.action.reason.clone(),
-        result: result_line(entry),
-        outcome: outcome_line(entry),
-        in_time: judgement == Some(Judgement::InTime),
-        needless: judgement == Some(Judgement::Needless),
-        entry: entry.clone(),
-    }
-}
-
-fn result_line(entry: &Entry) -> Option<String> {
-    if let Some(failure) = &entry.failure {
-        return Some(format!("undone: {failure}"));
-    }
-    let timing = entry.timing?;
-    Some(format!(
-        "{} partitions of {} in {:.0} ms; writes waited {:.0} ms",
-        entry.decision.action.children(),
-        entry.decision.action.sources.len(),
-        timing.total_ms,
-        timing.pause_ms
-    ))
-}
-
-fn outcome_line(entry: &Entry) -> Option<String> {
-    let outcome = entry.outcome.as_ref()?;
-    let minutes = |ms: i64| ms as f64 / 60_000.0;
-    let peak = outcome.peak * 100.0;
-    let what = match (outcome.judgement, outcome.lead_ms) {
-        (Judgement::InTime, Some(lead)) => {
-            format!("in time: the load crossed the old capacity {:.0} min later", minutes(lead))
-        }
-        (Judgement::InTime, None) => "in time".to_owned(),
-        (Judgement::Late, _) => "late: throttling would have begun before it finished".to_owned(),
-        (Judgement::Absorbed, _) => "burst credit alone would just have carried the load".into(),
-        (Judgement::Needless, _) => "needless: the load stayed under the old capacity".to_owned(),
-        (Judgement::Held, _) => "the merge held".to_owned(),
-        (Judgement::Regretted, _) => "regretted: the load exceeded the merged partition".to_owned(),
-        (Judgement::Open, _) => "too early to tell".to_owned(),
-    };
-    Some(format!("{what} (fullest five minutes: {peak:.0} % of it)"))
 }
 
 /// What is forecast for a partition, in one line.

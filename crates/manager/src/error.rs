@@ -5,12 +5,36 @@ use storage::StorageError;
 /// The manager's errors; each says in one line what, where, and what to change.
 #[derive(Debug, thiserror::Error)]
 pub enum ManagerError {
+    /// No partition of this id in the table's map now.
+    #[error("table {0} has no partition {1} now")]
+    NoSuchPartition(String, types::PartitionId),
     /// No table has this name.
     #[error("there is no table {0:?}")]
     NoSuchTable(String),
+    /// No decision has this number.
+    #[error("there is no workflow {0}")]
+    NoSuchWorkflow(u64),
+    /// It makes sense, but not now.
+    #[error("{0}")]
+    Conflict(String),
     /// The request makes no sense as it is.
     #[error("{0}")]
     Refused(String),
+    /// An operator called it off.
+    #[error("workflow {0} was cancelled before anything was changed")]
+    Cancelled(u64),
+    /// Its turn did not come.
+    #[error(
+        "workflow {id} was given up after {most_ms} ms of waiting for {waited_for}; nothing was changed"
+    )]
+    GivenUp {
+        /// Which.
+        id: u64,
+        /// How long it may wait.
+        most_ms: u64,
+        /// For what.
+        waited_for: String,
+    },
     /// Another action on the same table has not ended yet.
     #[error("table {0:?} is being re-partitioned; try again when that has ended")]
     Busy(String),
@@ -42,6 +66,7 @@ impl From<StorageError> for ManagerError {
         match error {
             StorageError::NoSuchTable(name) => Self::NoSuchTable(name),
             StorageError::Refused(why) => Self::Refused(why),
+            StorageError::Busy(name) => Self::Busy(name),
             other => Self::Storage(other),
         }
     }

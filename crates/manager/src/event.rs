@@ -2,6 +2,7 @@
 
 use crate::anomalies::AnomalyDocument;
 use crate::journal::Entry;
+use crate::strategy::ProposalDocument;
 
 /// Something the manager has done or learnt. Slow subscribers miss the oldest.
 #[derive(Clone, Debug)]
@@ -12,6 +13,8 @@ pub enum Event {
     Ended(Box<Entry>),
     /// The load a decision spoke of has come, and its verdict is known.
     Judged(Box<Entry>),
+    /// Another strategy would pay, and has for long enough: for somebody to carry out.
+    Proposed(Box<ProposalDocument>),
     /// Something odd has begun, or is over.
     Anomaly(Box<AnomalyDocument>),
 }

@@ -1,14 +1,87 @@
 //! The heat map: load by time and cell of the key axis, past and forecast in one picture.
 //!
-//! Load is given as a share of one partition's capacity (the larger of the read and the write
-//! share), so that a column's sum over one partition says how full that partition was or will be.
-//! Past and future use the history's bins; the forecast begins with the bin that is not over yet.
+//! Past columns hold the highest bin of the history (five minutes) that begins in them, so that a
+//! short peak stays visible in a view of weeks; the forecast's are its steps, and begin with the bin
+//! that is not over yet. `share` is load as a share of one partition's capacity, the larger of the read
+//! and the write share; the other metrics are rates per second. How far the picture goes is bounded:
+//! longer views have longer columns, and what is asked for in too many cells comes in groups.
 
+mod ahead;
+mod axis;
+mod past;
+
+pub(crate) use axis::{Axis, hex};
+
+use crate::Manager;
+use crate::error::ManagerError;
 use crate::maps::MapHistory;
+use crate::tables::strategy_of;
+use ahead::AheadDocument;
+use forecast::Quantile;
 use planner::TableView;
 use serde::Serialize;
-use types::{KeyRange, Strategy, TableId, Units};
-use workload::{Channel, Collector};
+use types::{KeyRange, PartitionId, Units};
+use workload::Channel;
+
+/// How long the bins of the history are kept.
+const PAST_MS_MAX: i64 = 28 * 24 * 3_600_000;
+/// Columns of the past in one document: enough for a screen, little enough for a browser.
+const COLUMNS_MAX: i64 = 1_008;
+/// Rows of one document.
+const ROWS_MAX: usize = 1_024;
+/// In how many bins of the history a column may be counted: five minutes to a day.
+const BINS_PER_COLUMN: [i64; 9] = [1, 2, 3, 6, 12, 24, 48, 144, 288];
+
+/// What a heat map shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Load as a share of one partition's capacity.
+    #[default]
+    Share,
+    /// Read units per second.
+    ReadUnits,
+    /// Write units per second.
+    WriteUnits,
+    /// Bytes per second; not forecast.
+    Bytes,
+    /// Throttled requests per second; not forecast.
+    Throttles,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HeatmapRequest {
+    /// What to show.
+    pub metric: Metric,
+    /// Where the forecast is read; the planner's own without it.
+    pub quantile: Option<Quantile>,
+    /// How much of the past.
+    pub past_ms: i64,
+    /// Since when, in the place of `past_ms`.
+    pub from_ms: Option<i64>,
+    /// Up to when; without it, as far as the forecast goes.
+    pub until_ms: Option<i64>,
+    /// The most columns of the past.
+    pub columns_max: usize,
+    /// The most rows.
+    pub rows_max: usize,
+}
+
+impl Default for HeatmapRequest {
+    /// Half a day and what comes.
+    fn default() -> Self {
+        Self {
+            metric: Metric::default(),
+            quantile: None,
+            past_ms: 12 * 3_600_000,
+            from_ms: None,
+            until_ms: None,
+            columns_max: COLUMNS_MAX as usize,
+            rows_max: ROWS_MAX,
+        }
+    }
+}
 
 /// `GET tables/{t}/heatmap`.
 #[derive(Debug, Serialize)]
@@ -17,18 +90,32 @@ pub struct HeatmapDocument {
     pub table: String,
     /// The moment between past and forecast.
     pub now_ms: i64,
-    /// How long one column is.
+    /// How long one column of the past is.
     pub bin_ms: i64,
     /// Where each column begins, oldest first.
     pub times_ms: Vec<i64>,
+    /// How many of the columns are past.
+    pub past_columns: usize,
+    /// How long one column of the forecast is.
+    pub forecast_bin_ms: i64,
     /// Where each row lies on the key axis.
     pub cells: Vec<CellDocument>,
-    /// Per column and row: the share of one partition's capacity; `null` where nothing is known.
-    pub share: Vec<Vec<Option<f32>>>,
+    /// What the values are.
+    pub metric: Metric,
+    /// What one partition can serve, per second.
+    pub capacity: Units,
+    /// Per column and row, for the metric `share`; `null` where nothing is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub share: Option<Vec<Vec<Option<f32>>>>,
+    /// The same for the other metrics, per second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub values: Option<Vec<Vec<Option<f32>>>>,
     /// Partition boundaries, and since when.
     pub maps: Vec<MapDocument>,
     /// The quantile of the forecast columns.
     pub quantile: f64,
+    /// What the partitions will have to carry, as it is planned and if nothing were done.
+    pub ahead: AheadDocument,
 }
 
 /// One row.
@@ -42,6 +129,8 @@ pub struct CellDocument {
     pub start: String,
     /// The first key behind it; empty for the end of the axis.
     pub end: String,
+    /// The partition that owns its first key now.
+    pub partition: Option<PartitionId>,
 }
 
 /// The boundaries of one partition map.
@@ -53,148 +142,179 @@ pub struct MapDocument {
     pub boundaries: Vec<f64>,
 }
 
-/// What a heat map is made of, besides the collector.
-pub(crate) struct Inputs<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) table: TableId,
-    pub(crate) strategy: Strategy,
-    pub(crate) capacity: Units,
-    pub(crate) now_ms: i64,
-    pub(crate) past_ms: i64,
-    pub(crate) quantile: f64,
-    pub(crate) view: Option<&'a TableView>,
-    pub(crate) maps: &'a MapHistory,
-}
+/// One column on its way into a document.
+type Column = Vec<Option<f32>>;
 
-/// Draws it up.
-pub(crate) fn document(collector: &Collector, inputs: &Inputs<'_>) -> HeatmapDocument {
-    let ranges: Vec<KeyRange> =
-        collector.cells(inputs.table).map(|cells| cells.ranges().collect()).unwrap_or_default();
-    let axis = Axis { strategy: inputs.strategy, ranges: &ranges };
-    let mut document = HeatmapDocument {
-        table: inputs.name.to_owned(),
-        now_ms: inputs.now_ms,
-        bin_ms: 0,
-        times_ms: Vec::new(),
-        cells: axis.cells(),
-        share: Vec::new(),
-        maps: axis.maps(inputs.maps),
-        quantile: inputs.quantile,
-    };
-    if let Some(history) = collector.history(inputs.table) {
-        add_past(&mut document, history, &ranges, inputs);
+impl Metric {
+    /// The metric of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "share" => Self::Share,
+            "read_units" => Self::ReadUnits,
+            "write_units" => Self::WriteUnits,
+            "bytes" => Self::Bytes,
+            "throttles" => Self::Throttles,
+            _ => return None,
+        })
     }
-    if let Some(view) = inputs.view {
-        add_forecast(&mut document, view, &ranges, inputs.capacity);
-    }
-    document
-}
 
-fn add_past(
-    document: &mut HeatmapDocument,
-    history: &workload::Timeline,
-    ranges: &[KeyRange],
-    inputs: &Inputs<'_>,
-) {
-    let from_ms = inputs.now_ms - inputs.past_ms;
-    let reads = history.matrix(ranges, Channel::ReadUnits, from_ms);
-    let writes = history.matrix(ranges, Channel::WriteUnits, from_ms);
-    let Some(first) = reads.first() else { return };
-    document.bin_ms = first.bin_ms;
-    for bin in 0..first.values.len() {
-        document.times_ms.push(first.start_ms + first.bin_ms * bin as i64);
-        let column = reads.iter().zip(&writes).map(|(read, write)| {
-            let load = Units { read: read.values[bin], write: write.values[bin] };
-            (read.known[bin] || write.known[bin]).then(|| share(load, inputs.capacity))
-        });
-        document.share.push(column.collect());
+    /// What it is counted from; the second is only looked at for a share.
+    fn channels(self) -> [Channel; 2] {
+        match self {
+            Self::Share | Self::ReadUnits => [Channel::ReadUnits, Channel::WriteUnits],
+            Self::WriteUnits => [Channel::WriteUnits, Channel::ReadUnits],
+            Self::Bytes => [Channel::Bytes, Channel::Requests],
+            Self::Throttles => [Channel::Throttles, Channel::Requests],
+        }
+    }
+
+    /// The value of what was counted in a cell.
+    fn of_counted(self, counted: [f64; 2], capacity: Units) -> f64 {
+        match self {
+            Self::Share => share(Units { read: counted[0], write: counted[1] }, capacity),
+            _ => counted[0],
+        }
+    }
+
+    /// The value of a load that is forecast; `None` of what is not.
+    fn of_forecast(self, load: Units, capacity: Units) -> Option<f64> {
+        match self {
+            Self::Share => Some(share(load, capacity)),
+            Self::ReadUnits => Some(load.read),
+            Self::WriteUnits => Some(load.write),
+            Self::Bytes | Self::Throttles => None,
+        }
     }
 }
 
-fn add_forecast(
-    document: &mut HeatmapDocument,
-    view: &TableView,
-    ranges: &[KeyRange],
+impl Manager {
+    /// The heat map with the forecast.
+    ///
+    /// # Errors
+    /// If there is no such table.
+    pub fn heatmap_document(
+        &self,
+        name: &str,
+        request: &HeatmapRequest,
+    ) -> Result<HeatmapDocument, ManagerError> {
+        let table = self.shared.table(name)?;
+        let components = &self.shared.components;
+        let (now_ms, capacity) = (components.clock.now_ms(), components.capacity);
+        let snapshot = self.snapshot(&table);
+        let view = snapshot.as_ref().map(|snapshot| &snapshot.view);
+        let ranges: Vec<KeyRange> = {
+            let collector = self.shared.collector.lock();
+            collector.cells(table.id()).map(|cells| cells.ranges().collect()).unwrap_or_default()
+        };
+        let axis = Axis { strategy: strategy_of(&table), ranges: &ranges };
+        let rows = axis::grouped(&ranges, request.rows_max.clamp(1, ROWS_MAX));
+        let quantile = request.quantile.unwrap_or(components.controller.score.quantile);
+        let decided_at = components.controller.score.quantile;
+        let ahead = self.ahead(&table, view, &axis, decided_at, quantile);
+        let maps = {
+            let tables = self.shared.tables.lock();
+            let none = MapHistory::new(1);
+            axis.maps(tables.get(&table.id()).map_or(&none, |state| &state.maps))
+        };
+        let past = past::Span::new(request, now_ms);
+        let mut columns = self.past(table.id(), &rows, request.metric, &past);
+        let past_columns = columns.len();
+        let forecast = Forecast { view, rows: &rows, decided_at, quantile, capacity };
+        let first_ms = columns.last().map_or(i64::MIN, |(start_ms, _)| start_ms + past.column_ms);
+        columns.extend(forecast.columns(request, first_ms));
+        let (times_ms, values) = columns.into_iter().unzip();
+        let is_share = request.metric == Metric::Share;
+        let (share, values) = if is_share { (Some(values), None) } else { (None, Some(values)) };
+        Ok(HeatmapDocument {
+            table: name.to_owned(),
+            now_ms,
+            bin_ms: past.column_ms,
+            times_ms,
+            past_columns,
+            forecast_bin_ms: ahead.step_ms,
+            cells: axis.cells(&rows, view),
+            metric: request.metric,
+            capacity,
+            share,
+            values,
+            maps,
+            quantile: quantile.level(),
+            ahead,
+        })
+    }
+}
+
+/// What the forecast columns are made of.
+struct Forecast<'a> {
+    view: Option<&'a TableView>,
+    rows: &'a [KeyRange],
+    decided_at: Quantile,
+    quantile: Quantile,
     capacity: Units,
-) {
-    let steps = view.partitions.iter().map(|p| p.steps()).max().unwrap_or(0);
-    let Some(forecaster) = view.partitions.iter().find(|p| p.steps() == steps && steps > 0) else {
-        return;
-    };
-    let step_ms = (forecaster.step_seconds() * 1e3) as i64;
-    if document.bin_ms == 0 {
-        document.bin_ms = step_ms;
-    }
-    for step in 0..steps {
-        let Some(start_ms) = forecaster.step_start_ms(step) else { continue };
-        if document.times_ms.last().is_some_and(|last| *last >= start_ms) {
-            continue;
-        }
-        document.times_ms.push(start_ms);
-        document.share.push(
-            ranges
-                .iter()
-                .map(|range| Some(share(cell_load(view, range, step)?, capacity)))
-                .collect(),
-        );
+}
+
+impl Forecast<'_> {
+    fn columns(&self, request: &HeatmapRequest, first_ms: i64) -> Vec<(i64, Column)> {
+        let Some(view) = self.view else { return Vec::new() };
+        let steps = ahead::steps(view);
+        let wanted = |(_, start_ms): &(usize, i64)| {
+            *start_ms >= first_ms && request.until_ms.is_none_or(|until_ms| *start_ms < until_ms)
+        };
+        let column = |(step, start_ms)| {
+            let loads = self.rows.iter().map(|row| {
+                let load = ahead::load(view, row, step, self.decided_at, self.quantile)?;
+                request.metric.of_forecast(load, self.capacity).map(rounded)
+            });
+            (start_ms, loads.collect())
+        };
+        steps.into_iter().enumerate().filter(wanted).map(column).collect()
     }
 }
 
-/// The forecast of the view's cell that begins where `range` does.
-fn cell_load(view: &TableView, range: &KeyRange, step: usize) -> Option<Units> {
-    let partition = view.partitions.iter().find(|p| p.range.contains(&range.start))?;
-    let cell = partition.cells.iter().find(|cell| cell.range == *range)?;
-    cell.forecast.get(step).copied()
-}
-
-fn share(load: Units, capacity: Units) -> f32 {
+/// Load as a share of capacity: the larger of the read and the write share.
+fn share(load: Units, capacity: Units) -> f64 {
     let of = |load: f64, capacity: f64| if capacity > 0.0 { load / capacity } else { 0.0 };
-    let share = of(load.read, capacity.read).max(of(load.write, capacity.write));
-    // Four digits are more than a colour can show, and keep the document small.
-    ((share * 1e4).round() / 1e4) as f32
+    of(load.read, capacity.read).max(of(load.write, capacity.write))
 }
 
-/// Places keys between 0 and 1: by hash in hash order, by cell where keys have no measure.
-pub(crate) struct Axis<'a> {
-    pub(crate) strategy: Strategy,
-    pub(crate) ranges: &'a [KeyRange],
+/// Four significant digits: more than a colour can show, few enough for a small document, and what
+/// is not zero stays so.
+fn rounded(value: f64) -> f32 {
+    if value <= 0.0 || !value.is_finite() {
+        return 0.0;
+    }
+    let scale = 10_f64.powi(3 - value.log10().floor() as i32);
+    ((value * scale).round() / scale) as f32
 }
 
-impl Axis<'_> {
-    fn cells(&self) -> Vec<CellDocument> {
-        self.ranges
-            .iter()
-            .map(|range| CellDocument {
-                from: self.position(&range.start),
-                to: range.end.as_ref().map_or(1.0, |end| self.position(end)),
-                start: hex(&range.start),
-                end: range.end.as_ref().map(|end| hex(end)).unwrap_or_default(),
-            })
-            .collect()
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn maps(&self, maps: &MapHistory) -> Vec<MapDocument> {
-        maps.iter()
-            .map(|(at_ms, boundaries)| MapDocument {
-                at_ms,
-                boundaries: boundaries.iter().map(|key| self.position(key)).collect(),
-            })
-            .collect()
-    }
-
-    pub(crate) fn position(&self, key: &[u8]) -> f64 {
-        if self.strategy.is_hash_order() {
-            let mut first = [0; 8];
-            let length = key.len().min(8);
-            first[..length].copy_from_slice(&key[..length]);
-            return u64::from_be_bytes(first) as f64 / 2f64.powi(64);
+    #[test]
+    fn four_digits_are_kept_and_little_is_not_nothing() {
+        for (value, kept) in [(0.0, 0.0), (1.23456, 1.235), (0.000_012_344, 0.000_012_34)] {
+            assert!((f64::from(rounded(value)) - kept).abs() < kept * 1e-6 + 1e-30, "{value}");
         }
-        let before = self.ranges.iter().filter(|range| range.start.as_ref() < key).count();
-        before as f64 / self.ranges.len().max(1) as f64
+        assert_eq!(rounded(98_765.4), 98_770.0);
+        assert_eq!(rounded(f64::NAN), 0.0);
     }
-}
 
-/// Bytes as hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    #[test]
+    fn a_share_is_the_larger_one() {
+        let capacity = Units { read: 100.0, write: 10.0 };
+        assert_eq!(share(Units { read: 50.0, write: 1.0 }, capacity), 0.5);
+        assert_eq!(Metric::Share.of_counted([50.0, 9.0], capacity), 0.9);
+        assert_eq!(Metric::WriteUnits.of_counted([9.0, 50.0], capacity), 9.0);
+        assert_eq!(Metric::Bytes.of_forecast(Units::ZERO, capacity), None);
+    }
+
+    #[test]
+    fn metrics_have_the_names_that_they_are_written_with() {
+        for name in ["share", "read_units", "write_units", "bytes", "throttles"] {
+            let metric = Metric::named(name).unwrap();
+            assert_eq!(serde_json::to_value(metric).unwrap(), name);
+        }
+        assert_eq!(Metric::named("nonsense"), None);
+    }
 }

@@ -4,19 +4,21 @@
 //! |---|---|
 //! | `decisions/<id>` (20 digits) | one [`Entry`] as JSON with its `version` |
 //!
-//! An entry is written before its action starts, again when it has ended, and again when the load
+//! Version 1 had no workflow and no effect. An entry is written before its action starts, again when it has ended, and again when the load
 //! it spoke of has come. A process that dies in between leaves an entry that says "running": at the
 //! next start it is closed as interrupted, and storage's own workflow journal has finished or undone
 //! the reslice by then. Entries beyond the bound are deleted, oldest first.
 
 use crate::error::ManagerError;
+use crate::workflow::{Happening, Workflow};
 use bytes::Bytes;
 use planner::decision::{Decision, Judgement, Outcome};
+use planner::load::utilisation;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use storage::{Blobs, ResliceReport};
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const DIRECTORY: &str = "decisions";
 
 /// How far an action has come.
@@ -31,6 +33,37 @@ pub enum State {
     Failed,
     /// The process ended before it did; storage finished or undid it at the next start.
     Interrupted,
+    /// Somebody called it off before anything had begun.
+    Cancelled,
+}
+
+/// What an action was expected to do, and what it did, as shares of one partition's capacity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Effect {
+    /// The fullest new partition at its fullest step, as planned.
+    pub predicted_full: Option<f64>,
+    /// The fullest new partition in its fullest five minutes, as it came.
+    pub actual_full: Option<f64>,
+    /// The overload that the plan was to avoid, in unit-seconds.
+    pub predicted_avoided: f64,
+    /// The overload of the old partitions that the new ones did not have, in unit-seconds.
+    pub actual_avoided: Option<f64>,
+}
+
+impl Effect {
+    /// What a decision expects.
+    fn predicted(decision: &Decision) -> Self {
+        let capacity = decision.inputs.first().map(|input| input.capacity);
+        let full = |capacity| {
+            decision.action.shares.iter().map(|load| utilisation(*load, capacity)).reduce(f64::max)
+        };
+        Self {
+            predicted_full: capacity.and_then(full),
+            predicted_avoided: decision.action.benefit,
+            ..Self::default()
+        }
+    }
 }
 
 /// A decision and what became of it.
@@ -49,20 +82,53 @@ pub struct Entry {
     pub failure: Option<String>,
     /// How it turned out, as far as that is known.
     pub outcome: Option<Outcome>,
+    /// The steps of carrying it out.
+    #[serde(default)]
+    pub workflow: Workflow,
+    /// What it was expected to do, and did.
+    #[serde(default)]
+    pub effect: Effect,
 }
 
 /// How long a reslice took, in real milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Timing {
     /// From the intent to the last step.
     pub total_ms: f64,
     /// How long writes waited.
     pub pause_ms: f64,
+    /// The preparation, while traffic ran; zero in entries from before it was noted, like the rest.
+    #[serde(default)]
+    pub prepare_ms: f64,
+    /// Of the pause: waiting for writes that had begun.
+    #[serde(default)]
+    pub drain_ms: f64,
+    /// Of the pause: writing out what was in memory.
+    #[serde(default)]
+    pub flush_ms: f64,
+    /// Of the pause: cloning, which copies no data.
+    #[serde(default)]
+    pub clone_ms: f64,
+    /// Of the pause: opening the new partitions.
+    #[serde(default)]
+    pub open_ms: f64,
+    /// Of the pause: publishing the new map.
+    #[serde(default)]
+    pub publish_ms: f64,
 }
 
 impl From<&ResliceReport> for Timing {
     fn from(report: &ResliceReport) -> Self {
-        Self { total_ms: report.total_ms, pause_ms: report.pause_ms }
+        Self {
+            total_ms: report.total_ms,
+            pause_ms: report.pause_ms,
+            prepare_ms: report.prepare_ms,
+            drain_ms: report.pause.drain_ms,
+            flush_ms: report.pause.flush_ms,
+            clone_ms: report.pause.clone_ms,
+            open_ms: report.pause.open_ms,
+            publish_ms: report.pause.publish_ms,
+        }
     }
 }
 
@@ -71,6 +137,8 @@ impl Entry {
     pub(crate) fn running(decision: Decision) -> Self {
         Self {
             version: VERSION,
+            workflow: Workflow::decided(decision.at_ms),
+            effect: Effect::predicted(&decision),
             decision,
             state: State::Running,
             finished_ms: None,
@@ -109,6 +177,8 @@ impl Journal {
                 Ok(mut entry) => {
                     if entry.state == State::Running {
                         entry.state = State::Interrupted;
+                        let last_ms = entry.workflow.trail.last().map_or(0, |passed| passed.at_ms);
+                        entry.workflow.advance(Happening::Restarted, last_ms);
                     }
                     entries.insert(entry.decision.id, entry);
                 }
@@ -122,6 +192,13 @@ impl Journal {
     /// An id that no entry has had.
     pub(crate) fn next_id(&self) -> u64 {
         self.next_id
+    }
+
+    /// An id for a workflow that is no decision, so that a number names one thing.
+    pub(crate) fn reserve_id(&mut self) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        id
     }
 
     /// Takes an entry in, new or changed; returns the ids that have to go to make room.

@@ -3,47 +3,76 @@
 //! A loop that drains the recorder into the collector, asks `planner`'s controller of each table what
 //! to do, writes the answer into the journal, and has `storage` carry it out. It decides nothing
 //! itself: everything that can be replayed in the simulator lives in `planner`. In reading order:
-//! [`Manager`] is the loop and its handle, `tables` follows the catalog, `act` carries out,
-//! `journal` remembers, `judge` looks back, `persist` keeps history across restarts, `training`
-//! trains the recurrent network in the background, `tuning` a table's thresholds, `anomalies` notes what was odd, and `documents`,
-//! `heatmap` and `matrix` are what the admin API shows.
+//! [`Manager`] is the loop and its handle, `tables` follows the catalog, `workflow` carries out,
+//! `rekey` changes key orders, `journal` remembers, `judge` looks back, `persist` keeps history across
+//! restarts, `training` trains the recurrent network in the background, `tuning` a table's thresholds, `anomalies` notes what was odd,
+//! and `documents`, `workflows`, `heatmap` and `matrix` are what the admin API shows.
 
-mod act;
 mod anomalies;
 mod by_hand;
+mod considered;
+mod control;
+mod counts;
+mod decisions;
 mod documents;
 mod error;
 mod event;
+mod foretold;
 mod heatmap;
+mod hot_keys;
+mod housekeeping;
 mod journal;
 mod judge;
 mod maps;
 mod matrix;
 mod observe;
+mod overview;
+mod partition_page;
 mod persist;
+mod rekey;
 mod reported;
 mod settings;
 mod shared;
+mod strategy;
 mod tables;
 mod training;
 mod tuning;
+mod workflow;
+mod workflows;
 
-pub use anomalies::{AnomalyDocument, Suspect};
-pub use by_hand::{HandAction, HandResult};
+pub use anomalies::{AnomalyDocument, Peer, Suspect};
+pub use by_hand::{HandAction, HandBegun, HandPreview, HandResult};
+pub use considered::{Considered, ConsideredDocument};
+pub use control::{CancelledDocument, PausedDocument};
+pub use counts::{
+    Accuracy, ActionMetrics, Durations, ManagerMetrics, PARTITIONS_MAX, PartitionMetrics,
+};
+pub use decisions::{DecisionDocument, DecisionsDocument, DecisionsRequest};
 pub use documents::{
-    AnomaliesDocument, DecisionDocument, DecisionsDocument, ForecastDocument, PartitionDocument,
-    PartitionsDocument, PlanDocument, TableDocument, TablesDocument, VectorsDocument,
-    WorkflowDocument, WorkflowsDocument,
+    AnomaliesDocument, ForecastDocument, PartitionDocument, PartitionsDocument, PlanDocument,
+    TableDocument, TablesDocument, VectorsDocument,
 };
 pub use error::ManagerError;
 pub use event::Event;
-pub use heatmap::{CellDocument, HeatmapDocument, MapDocument};
-pub use journal::{Entry, State, Timing};
+pub use forecast::Quantile;
+pub use foretold::Foretold;
+pub use heatmap::{CellDocument, HeatmapDocument, HeatmapRequest, MapDocument, Metric};
+pub use hot_keys::{HotKeyDocument, HotKeyReport, HotKeySource};
+pub use journal::{Effect, Entry, State, Timing};
 pub use matrix::{BoundariesDocument, MatrixDocument};
+pub use overview::{Hottest, NextAction, OverviewDocument, Peak, TableOverview};
+pub use partition_page::{HeavyHitter, LoadHistory, PartitionPage};
+pub use rekey::{RekeyDocument, RekeyState, RekeyWish};
 pub use reported::{ReportDocument, ReportedAnomaly};
-pub use settings::{ManagerSettings, TrainingSettings};
-pub use shared::{Components, CreditSource, PolicyFactory};
+pub use settings::{ManagerSettings, TrainingSettings, WorkflowSettings};
+pub use shared::{Components, CreditSource, MeasuredSource, PolicyFactory};
+pub use strategy::ProposalDocument;
+pub use workflow::{
+    Compensation, Happening, Passed, RULES, Rule, Step, TRANSITIONS, Timeout, Workflow,
+};
+
 pub use tuning::{TuningDocument, TuningSettings};
+pub use workflows::{WishDocument, WorkflowDocument, WorkflowsDocument};
 
 use parking_lot::Mutex;
 use shared::Shared;
@@ -72,6 +101,7 @@ impl Manager {
         components: Components,
     ) -> Result<Arc<Self>, ManagerError> {
         let shared = Arc::new(Shared::restore(settings, components).await?);
+        rekey::resume(&shared);
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(observe::run(shared.clone(), stopped.clone()));
         let training = tokio::spawn(training::run(shared.clone(), stopped.clone()));
@@ -111,6 +141,11 @@ impl Manager {
         Ok(())
     }
 
+    /// The service's clock.
+    pub fn now_ms(&self) -> i64 {
+        self.shared.components.clock.now_ms()
+    }
+
     /// What happens from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<Event> {
         self.shared.events.subscribe()
@@ -119,6 +154,12 @@ impl Manager {
     /// Where burst credit can be asked for; the reactive floor looks ahead with it.
     pub fn set_credit_source(&self, source: CreditSource) {
         *self.shared.credit.write() = Some(source);
+    }
+
+    /// Where it can be asked what partitions and the node sustain; without, plans go by the capacity
+    /// that is configured.
+    pub fn set_measured_source(&self, source: MeasuredSource) {
+        *self.shared.measured.write() = Some(source);
     }
 
     /// The load expected on a range of keys, in units per second: the next forecast step, or else

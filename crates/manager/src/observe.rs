@@ -4,14 +4,16 @@
 //! Whatever fails here is logged and tried again at the next tick: recorder, forecasts and plans
 //! may lag, requests do not notice.
 
-use crate::act;
 use crate::error::ManagerError;
 use crate::event::Event;
+use crate::housekeeping;
 use crate::journal::Entry;
 use crate::judge;
 use crate::persist;
 use crate::shared::Shared;
+use crate::strategy;
 use crate::tables::{Snapshot, Snapshots};
+use crate::workflow;
 use planner::decision::Decision;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -39,7 +41,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
             }
         };
         for (table, entries) in decided {
-            act::start(&shared, table, entries);
+            workflow::start(&shared, table, entries);
         }
         chores.run(&shared).await;
     }
@@ -64,19 +66,29 @@ fn look(shared: &Shared) -> Vec<(TableId, Vec<Entry>)> {
     collector.drain(&shared.components.recorder, now_ms);
     let mut journal = shared.journal.lock();
     let network = shared.network.load_full();
+    let measured = shared.measured.read().clone();
+    let node = measured.as_ref().and_then(|measured| (measured.node)());
     let mut decided = Vec::new();
     let mut snapshots: Snapshots = HashMap::with_capacity(tables.len());
     for (id, state) in tables.iter_mut() {
-        let facts = state.facts(shared.components.capacity, |partition| {
-            credit.as_ref().and_then(|source| source(*id, partition))
-        });
+        let capacity = |partition| {
+            let seen = measured.as_ref().and_then(|measured| (measured.capacity)(*id, partition));
+            seen.unwrap_or(shared.components.capacity)
+        };
+        let facts = state
+            .facts(capacity, |partition| credit.as_ref().and_then(|source| source(*id, partition)));
         if let Some(network) = &network {
             state.controller.adopt(network);
         }
-        let busy = state.is_busy();
+        let busy = shared.is_busy(&state.table) || shared.control.is_paused();
+        state.controller.describe(state.describe(node));
         let policy = state.controller.policy().name();
         let tick = state.controller.tick(now_ms, &collector, &facts, busy);
-        if !tick.plan.is_hold() {
+        if tick.plan.is_hold() {
+            if tick.scored {
+                shared.considered.lock().hold(now_ms, &tick.view.name, &tick.plan);
+            }
+        } else {
             let first_id = journal.next_id();
             let decisions = Decision::of_plan(first_id, policy, tick.view, tick.scores, &tick.plan);
             let entries: Vec<Entry> = decisions.into_iter().map(Entry::running).collect();
@@ -87,6 +99,7 @@ fn look(shared: &Shared) -> Vec<(TableId, Vec<Entry>)> {
             decided.push((*id, entries));
         }
         let (clients, mut log) = (&shared.components.clients, shared.anomalies.lock());
+        state.foretold.follow(tick.view);
         state.watch.follow(*id, tick.view, &collector, clients, &mut log);
         let changed = log.take_changed();
         drop(log);
@@ -95,8 +108,13 @@ fn look(shared: &Shared) -> Vec<(TableId, Vec<Entry>)> {
         }
         let snapshot = Snapshot { view: tick.view.clone(), scores: tick.scores.to_vec() };
         snapshots.insert(*id, Arc::new(snapshot));
+        let settings = &shared.settings.strategy;
+        if let Some(proposal) = strategy::follow(state, &collector, clients, settings) {
+            shared.tell(Event::Proposed(Box::new(proposal)));
+        }
     }
     shared.snapshots.store(Arc::new(snapshots));
+    shared.looked.notify_waiters();
     decided
 }
 
@@ -153,7 +171,7 @@ impl Chores {
         if idle(&self.tidying) && due(&mut self.tidied, settings.maintain_interval_real_ms) {
             let shared = shared.clone();
             self.tidying = Some(tokio::spawn(async move {
-                if let Err(error) = shared.components.storage.maintain().await {
+                if let Err(error) = housekeeping::tidy(&shared).await {
                     tracing::warn!(%error, "storage could not tidy up; trying again later");
                 }
             }));

@@ -2,6 +2,10 @@
 
 use crate::tuning::TuningSettings;
 use forecast::anomaly::AnomalySettings;
+use forecast::anomaly::peers::PeerSettings;
+use planner::gradual::GradualSettings;
+use planner::strategy::StrategySettings;
+use planner::trough::TroughSettings;
 use serde::{Deserialize, Serialize};
 
 /// Times with `_ms` run on the service's clock, those with `_real_ms` on the machine's.
@@ -26,16 +30,51 @@ pub struct ManagerSettings {
     pub events_max: usize,
     /// What is taken for a flash crowd or a drop.
     pub anomaly: AnomalySettings,
+    /// Which client or cell is taken for odd among its peers.
+    pub peers: PeerSettings,
     /// Anomalies kept; the oldest go first.
     pub anomalies_max: usize,
     /// The recurrent network that all series share.
     pub training: TrainingSettings,
     /// Thresholds that tune themselves.
     pub tuning: TuningSettings,
+    /// How actions are carried out.
+    pub workflow: WorkflowSettings,
+    /// How much may change at once.
+    pub gradual: GradualSettings,
+    /// When housekeeping is done.
+    pub trough: TroughSettings,
+    /// When another key order is proposed.
+    pub strategy: StrategySettings,
     /// A decision's outcome is first judged this long after it was made ...
     pub outcome_after_ms: i64,
     /// ... and again this often, as long as the verdict is open.
     pub outcome_interval_ms: i64,
+}
+
+/// How long workflows wait, and how often they try.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WorkflowSettings {
+    /// One whose turn has not come after this long is given up.
+    pub wait_real_ms_max: u64,
+    /// One that is paused for this long is given up.
+    pub pause_real_ms_max: u64,
+    /// How often it is tried, if storage is busy or too slow.
+    pub attempts_max: u32,
+    /// How long it waits after the first failed attempt; doubled for each further one.
+    pub back_off_real_ms: u64,
+}
+
+impl Default for WorkflowSettings {
+    fn default() -> Self {
+        Self {
+            wait_real_ms_max: 600_000,
+            pause_real_ms_max: 3_600_000,
+            attempts_max: 6,
+            back_off_real_ms: 100,
+        }
+    }
 }
 
 /// When and how the recurrent network is trained.
@@ -81,9 +120,14 @@ impl Default for ManagerSettings {
             maps_max: 1_000,
             events_max: 4_096,
             anomaly: AnomalySettings::default(),
+            peers: PeerSettings::default(),
             anomalies_max: 1_000,
             training: TrainingSettings::default(),
             tuning: TuningSettings::default(),
+            workflow: WorkflowSettings::default(),
+            gradual: GradualSettings::default(),
+            trough: TroughSettings::default(),
+            strategy: StrategySettings::default(),
             outcome_after_ms: 3_600_000,
             outcome_interval_ms: 300_000,
         }

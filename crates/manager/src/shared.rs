@@ -1,25 +1,35 @@
 //! What the loop, the actions and the admin API share, and how it is restored at start.
 
 use crate::anomalies::AnomalyLog;
+use crate::considered::ConsideredLog;
+use crate::control::Control;
+use crate::counts::ActionCounts;
 use crate::error::ManagerError;
 use crate::event::Event;
+use crate::hot_keys::HotKeySource;
+use crate::housekeeping::Housekeeping;
 use crate::journal::{Entry, Journal, State};
+use crate::maps::PastAction;
 use crate::persist;
+use crate::rekey::Rekeys;
 use crate::reported::ReportedLog;
 use crate::settings::ManagerSettings;
 use crate::tables::{Snapshots, TableState, strategy_of};
 use crate::training;
 use crate::tuning::{self, Tuners};
+use crate::workflow::{Claims, Happening, Step, is_finished};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use forecast::Network;
 use parking_lot::{Mutex, RwLock};
 use planner::controller::{Controller, ControllerSettings};
+use planner::gradual::Ledger;
 use planner::policy::Policy;
 use planner::tuning::Tuner;
-use planner::view::Limits;
+use planner::view::{Limits, NodeView};
 use std::collections::{HashMap, hash_map};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 use storage::{Storage, Table};
 use tokio::sync::{Notify, broadcast};
 use types::{Clock, KeyRange, PartitionId, TableId, Units};
@@ -29,6 +39,21 @@ use workload::{ClientNames, Collector, CollectorSettings, Recorder};
 pub type PolicyFactory = Arc<dyn Fn() -> Box<dyn Policy> + Send + Sync>;
 /// Tells the burst credit left in a partition, in unit-seconds.
 pub type CreditSource = Arc<dyn Fn(TableId, PartitionId) -> Option<Units> + Send + Sync>;
+
+/// What partitions and their node are seen to sustain.
+#[derive(Clone)]
+pub struct MeasuredSource {
+    /// What a partition sustains, in units per second, as far as plans are made on it.
+    pub capacity: Arc<dyn Fn(TableId, PartitionId) -> Option<Units> + Send + Sync>,
+    /// The node.
+    pub node: Arc<dyn Fn() -> Option<NodeView> + Send + Sync>,
+}
+
+impl fmt::Debug for MeasuredSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MeasuredSource").finish_non_exhaustive()
+    }
+}
 
 /// What a manager works with.
 #[derive(Clone)]
@@ -69,11 +94,16 @@ pub(crate) struct Shared {
     pub(crate) settings: ManagerSettings,
     pub(crate) components: Components,
     pub(crate) credit: RwLock<Option<CreditSource>>,
+    pub(crate) hot_keys: RwLock<Option<HotKeySource>>,
+    pub(crate) measured: RwLock<Option<MeasuredSource>>,
     pub(crate) tables: Mutex<HashMap<TableId, TableState>>,
     pub(crate) collector: Mutex<Collector>,
     pub(crate) journal: Mutex<Journal>,
     pub(crate) anomalies: Mutex<AnomalyLog>,
     pub(crate) reported: Mutex<ReportedLog>,
+    pub(crate) considered: Mutex<ConsideredLog>,
+    pub(crate) control: Control,
+    pub(crate) counts: ActionCounts,
     pub(crate) snapshots: ArcSwap<Snapshots>,
     /// What was stored of tables that have not been seen yet.
     pub(crate) tuning_stored: Mutex<HashMap<String, Tuner>>,
@@ -81,8 +111,17 @@ pub(crate) struct Shared {
     /// The recurrent network that all series share, once there is one.
     pub(crate) network: ArcSwapOption<Network>,
     pub(crate) events: broadcast::Sender<Event>,
-    /// Told whenever an action ends.
-    pub(crate) ended: Notify,
+    /// Changes of key orders, in this process.
+    pub(crate) rekeys: Mutex<Rekeys>,
+    /// Who works on which keys.
+    pub(crate) claims: Arc<Claims>,
+    /// What storage wants to tidy up.
+    pub(crate) housekeeping: Mutex<Housekeeping>,
+    /// How much may change at once.
+    pub(crate) ledger: Mutex<Ledger>,
+    /// Told whenever the tables have been looked at.
+    pub(crate) looked: Notify,
+    started: Instant,
 }
 
 impl fmt::Debug for Shared {
@@ -103,6 +142,8 @@ impl Shared {
         let (events, _) = broadcast::channel(settings.events_max.max(1));
         let shared = Self {
             credit: RwLock::new(None),
+            hot_keys: RwLock::new(None),
+            measured: RwLock::new(None),
             tables: Mutex::new(HashMap::new()),
             collector: Mutex::new(collector),
             journal: Mutex::new(journal),
@@ -110,14 +151,23 @@ impl Shared {
             reported: Mutex::new(ReportedLog::new(settings.anomalies_max)),
             tuning_stored: Mutex::new(tuning::restore(blobs).await?),
             tuners: Mutex::default(),
+            considered: Mutex::new(ConsideredLog::new(settings.decisions_max)),
+            control: Control::default(),
+            counts: ActionCounts::default(),
             snapshots: ArcSwap::default(),
             network: ArcSwapOption::from(training::restore(blobs).await?),
             events,
-            ended: Notify::new(),
+            rekeys: Mutex::default(),
+            claims: Arc::default(),
+            housekeeping: Mutex::default(),
+            ledger: Mutex::new(Ledger::new(&settings.gradual, 0)),
+            looked: Notify::new(),
+            started: Instant::now(),
             settings,
             components,
         };
         shared.follow_catalog().await;
+        shared.settle_interrupted();
         let known: Vec<TableId> = shared.tables.lock().keys().copied().collect();
         for table in known {
             persist::restore(shared.components.storage.blobs(), &shared.collector, table).await?;
@@ -126,6 +176,28 @@ impl Shared {
         let now_ms = shared.components.clock.now_ms();
         shared.collector.lock().resume(now_ms);
         Ok(shared)
+    }
+
+    /// What became of workflows that an earlier process had begun: storage has finished or undone them,
+    /// and the maps say which.
+    fn settle_interrupted(&self) {
+        let tables = self.tables.lock();
+        let mut journal = self.journal.lock();
+        let checking = |entry: &&Entry| entry.workflow.step == Step::Checking;
+        let open: Vec<Entry> = journal.entries().filter(checking).cloned().collect();
+        for mut entry in open {
+            let state = tables.get(&entry.decision.table);
+            let found = state.is_some_and(|state| is_finished(&state.table, &entry));
+            let at_ms =
+                entry.workflow.trail.last().map_or(entry.decision.at_ms, |passed| passed.at_ms);
+            let happening = if found { Happening::Found } else { Happening::NotFound };
+            entry.workflow.advance(happening, at_ms);
+            if found {
+                entry.state = State::Done;
+                entry.finished_ms = Some(at_ms);
+            }
+            journal.insert(entry);
+        }
     }
 
     /// Lets a table's controller know of plans and merges before the restart.
@@ -141,6 +213,10 @@ impl Shared {
             .filter(|entry| entry.decision.is_merge() && entry.state == State::Done)
             .map(|entry| (entry.decision.action.range.clone(), entry.decision.at_ms))
             .collect();
+        let done = |entry: &&&Entry| entry.state == State::Done;
+        let past: Vec<PastAction> =
+            mine.iter().filter(done).map(|entry| past_action(entry)).collect();
+        state.maps.recall(state.table.created_ms(), &past);
         state.controller.resume(last_plan_ms, merged);
     }
 
@@ -148,18 +224,25 @@ impl Shared {
     pub(crate) async fn follow_catalog(&self) {
         let found = self.components.storage.tables();
         let now_ms = self.components.clock.now_ms();
-        let dropped = self.take_in(&found, now_ms);
-        for table in dropped {
+        let past = self.take_in(&found, now_ms);
+        for table in past {
             if let Err(error) = persist::forget(self.components.storage.blobs(), table).await {
-                tracing::warn!(%table, %error, "the history of a dropped table stays on disk");
+                tracing::warn!(%table, %error, "history that is about nothing any more stays on disk");
             }
-            if let Err(error) = tuning::forget(self.components.storage.blobs(), table).await {
+            // A table whose key order has changed keeps its thresholds.
+            let kept = self.with_tuner(table, |_| ()).is_some();
+            if !kept
+                && let Err(error) = tuning::forget(self.components.storage.blobs(), table).await
+            {
                 tracing::warn!(%table, %error, "the tuning of a dropped table stays on disk");
             }
         }
     }
 
+    /// Answers whose history is of no use any more: of tables that were dropped, and of those whose key
+    /// order has changed.
     fn take_in(&self, found: &[Arc<Table>], now_ms: i64) -> Vec<TableId> {
+        let mut past = Vec::new();
         let mut tables = self.tables.lock();
         let mut collector = self.collector.lock();
         for table in found {
@@ -173,6 +256,18 @@ impl Shared {
                     }
                 },
             };
+            if state.order != table.order() {
+                // What was counted, forecast and planned is about keys that are no more.
+                match self.watch(table) {
+                    Ok(anew) => *state = anew,
+                    Err(error) => {
+                        tracing::error!(table = table.name(), %error, "table is not watched");
+                        continue;
+                    }
+                }
+                collector.drop_table(table.id());
+                past.push(table.id());
+            }
             state.follow(&mut collector, now_ms);
         }
         let dropped: Vec<TableId> =
@@ -182,7 +277,8 @@ impl Shared {
             collector.drop_table(*table);
         }
         self.forget_tuners(&dropped);
-        dropped
+        past.extend(dropped);
+        past
     }
 
     fn watch(&self, table: &Arc<Table>) -> Result<TableState, planner::PlannerError> {
@@ -211,14 +307,24 @@ impl Shared {
     /// Waits until no action is being carried out.
     pub(crate) async fn actions_ended(&self) {
         loop {
-            let ended = self.ended.notified();
+            let ended = self.claims.ended.notified();
             tokio::pin!(ended);
             ended.as_mut().enable();
-            if !self.tables.lock().values().any(TableState::is_busy) {
+            if !self.claims.any() {
                 return;
             }
             ended.await;
         }
+    }
+
+    /// Whether no plan may begin on a table: somebody works on it, or its key order changes.
+    pub(crate) fn is_busy(&self, table: &Table) -> bool {
+        self.claims.is_busy(table.id()) || table.rekey_progress().is_some()
+    }
+
+    /// Real milliseconds since the start: what disks and operators go by.
+    pub(crate) fn real_ms(&self) -> i64 {
+        i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 
     /// The table of this name.
@@ -232,5 +338,16 @@ impl Shared {
     /// Tells those who watch; that nobody does is no error.
     pub(crate) fn tell(&self, event: Event) {
         let _ = self.events.send(event);
+    }
+}
+
+/// What a map history has to know of an action.
+fn past_action(entry: &Entry) -> PastAction {
+    let decision = &entry.decision;
+    let starts = decision.inputs.iter().map(|input| input.range.start.clone());
+    PastAction {
+        done_ms: entry.finished_ms.unwrap_or(decision.at_ms),
+        boundaries: decision.action.boundaries.clone(),
+        sources: starts.filter(|start| *start != decision.action.range.start).collect(),
     }
 }

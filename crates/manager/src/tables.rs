@@ -4,15 +4,16 @@
 //! called before every tick and tells the collector. Nothing here decides or acts.
 
 use crate::anomalies::TableWatch;
+use crate::foretold::ForetoldLog;
 use crate::maps::MapHistory;
 use crate::settings::ManagerSettings;
-use planner::controller::{Controller, PartitionFacts};
+use crate::strategy::StrategyWatch;
+use planner::controller::{Controller, PartitionFacts, TableFacts};
 use planner::policy::Policy;
 use planner::score::Score;
-use planner::view::TableView;
+use planner::view::{NodeView, TableView};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use storage::Table;
 use types::{KeyRange, PartitionId, Strategy, TableId, Units};
 use workload::Collector;
@@ -24,9 +25,12 @@ pub(crate) struct TableState {
     pub(crate) controller: Controller<Box<dyn Policy>>,
     pub(crate) watch: TableWatch,
     pub(crate) maps: MapHistory,
+    pub(crate) strategy_watch: StrategyWatch,
+    pub(crate) foretold: ForetoldLog,
     pub(crate) sizes: HashMap<PartitionId, u64>,
-    pub(crate) busy: Arc<AtomicBool>,
     epoch: Option<u64>,
+    /// Which key order what is known here is about.
+    pub(crate) order: u64,
 }
 
 /// The last tick's results, for those who only look.
@@ -48,13 +52,15 @@ impl TableState {
         settings: &ManagerSettings,
     ) -> Self {
         Self {
+            order: table.order(),
             table,
             strategy,
             controller,
-            watch: TableWatch::new(&settings.anomaly),
+            watch: TableWatch::new(&settings.anomaly, &settings.peers),
             maps: MapHistory::new(settings.maps_max),
+            strategy_watch: StrategyWatch::default(),
+            foretold: ForetoldLog::default(),
             sizes: HashMap::new(),
-            busy: Arc::new(AtomicBool::new(false)),
             epoch: None,
         }
     }
@@ -76,7 +82,7 @@ impl TableState {
     /// What the controller has to be told about the partitions.
     pub(crate) fn facts(
         &self,
-        capacity: Units,
+        capacity: impl Fn(PartitionId) -> Units,
         credit: impl Fn(PartitionId) -> Option<Units>,
     ) -> Vec<PartitionFacts> {
         let map = self.table.partition_map();
@@ -85,7 +91,7 @@ impl TableState {
             .map(|partition| PartitionFacts {
                 id: partition.id,
                 range: partition.range.clone(),
-                capacity,
+                capacity: capacity(partition.id),
                 credit: credit(partition.id),
                 size_bytes: self.sizes.get(&partition.id).copied().unwrap_or(0),
                 created_ms: partition.created_ms,
@@ -93,9 +99,15 @@ impl TableState {
             .collect()
     }
 
-    /// Whether an action is being carried out.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.busy.load(Ordering::Acquire)
+    /// What the controller has to be told about the table.
+    pub(crate) fn describe(&self, node: Option<NodeView>) -> TableFacts {
+        TableFacts { strategy: self.strategy, warm: warm_of(&self.table), node }
+    }
+
+    /// Says that from now on boundaries may fall where another strategy lets them; the keys stay.
+    pub(crate) fn set_strategy(&mut self, strategy: Strategy) {
+        self.strategy = strategy;
+        self.epoch = None;
     }
 }
 
@@ -104,4 +116,14 @@ pub(crate) fn strategy_of(table: &Table) -> Strategy {
     let definition = table.definition();
     let strategy = definition.get("strategy").cloned();
     strategy.and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default()
+}
+
+/// The throughput that the table's definition says it is to be ready for; nothing if it does not.
+fn warm_of(table: &Table) -> Units {
+    let definition = table.definition();
+    let units = |kind| definition.pointer(kind).and_then(serde_json::Value::as_f64).unwrap_or(0.0);
+    Units {
+        read: units("/warm_throughput/read_units"),
+        write: units("/warm_throughput/write_units"),
+    }
 }

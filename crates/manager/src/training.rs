@@ -34,13 +34,28 @@ pub(crate) async fn restore(blobs: &Blobs) -> Result<Option<Arc<Network>>, Manag
     let Some(bytes) = blobs.get(NAME).await? else {
         return Ok(None);
     };
-    match Network::from_bytes(&bytes) {
-        Ok(network) => Ok(Some(Arc::new(network))),
+    Ok(readable(&bytes))
+}
+
+/// The network in these bytes; none if they are damaged.
+fn readable(bytes: &[u8]) -> Option<Arc<Network>> {
+    match Network::from_bytes(bytes) {
+        Ok(network) => Some(Arc::new(network)),
         Err(error) => {
             tracing::warn!(name = NAME, %error, "dropped");
-            Ok(None)
+            None
         }
     }
+}
+
+/// When the network counts as trained. How old a stored one is, is not stored with it: it is taken for
+/// new; without one there was no training yet.
+fn last_trained_ms(network: Option<&Network>, now_ms: i64) -> Option<i64> {
+    network.map(|_| now_ms)
+}
+
+fn is_due(trained_ms: Option<i64>, now_ms: i64, interval_ms: i64) -> bool {
+    trained_ms.is_none_or(|at_ms| now_ms - at_ms >= interval_ms)
 }
 
 /// Trains whenever it is due, until told to stop.
@@ -48,12 +63,12 @@ pub(crate) async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     if !shared.settings.training.enabled {
         return;
     }
-    // How old a stored network is, is not stored with it: it is taken for new.
-    let mut trained_ms = shared.network.load().is_some().then(|| shared.components.clock.now_ms());
+    let mut trained_ms =
+        last_trained_ms(shared.network.load().as_deref(), shared.components.clock.now_ms());
     loop {
         let now_ms = shared.components.clock.now_ms();
         let interval_ms = shared.settings.training.interval_ms;
-        if trained_ms.is_none_or(|at_ms| now_ms - at_ms >= interval_ms) {
+        if is_due(trained_ms, now_ms, interval_ms) {
             let series = collected(&shared);
             if !series.is_empty() {
                 match train(&shared, series, &mut stop).await {
@@ -155,4 +170,27 @@ fn long_enough(series: RateSeries, history_ms_min: i64) -> Option<Series> {
     let value = |(&value, &known): (&f64, &bool)| if known { value } else { f64::NAN };
     let values = series.values.iter().zip(&series.known).skip(first).map(value).collect();
     Some(Series::new(series.start_ms + first as i64 * series.bin_ms, series.bin_ms, values))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use forecast::ForecastSettings;
+
+    #[test]
+    fn a_damaged_network_is_dropped_and_trained_anew() {
+        let trainer = Trainer::new(&ForecastSettings::default(), 1, SEED).unwrap();
+        let good = trainer.best().to_bytes();
+        let due = |bytes: &[u8]| {
+            let network = readable(bytes);
+            is_due(last_trained_ms(network.as_deref(), 1_000), 1_001, 500)
+        };
+        assert!(!due(&good), "a good one serves for a while");
+        for at in [0, good.len() / 2, good.len() - 1] {
+            let mut damaged = good.clone();
+            damaged[at] ^= 0x10;
+            assert!(readable(&damaged).is_none() && due(&damaged), "byte {at}");
+        }
+        assert!(due(&good[..good.len() - 1]) && due(b""));
+    }
 }

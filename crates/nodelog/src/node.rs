@@ -103,13 +103,19 @@ impl NodeLog {
 
     /// The same without a thread: the log does nothing but when the future is polled, which ends when
     /// the log was closed. For simulations, in which one thread does everything in an order that can be
-    /// repeated. [`close`](Self::close) only begins the closing.
-    pub fn open_without_thread(
+    /// repeated. `before_group` is awaited when there is something to do: the time that a disk takes.
+    /// [`close`](Self::close) only begins the closing.
+    pub fn open_without_thread<P, F>(
         start: Start,
         settings: LogSettings,
-    ) -> Result<(Self, impl Future<Output = ()> + Send + use<>)> {
+        before_group: P,
+    ) -> Result<(Self, impl Future<Output = ()> + Send + use<P, F>)>
+    where
+        P: Fn() -> F + Send,
+        F: Future<Output = ()> + Send,
+    {
         let (log, committer) = Self::prepare(start, settings)?;
-        Ok((log, committer.run_as_task()))
+        Ok((log, committer.run_as_task(before_group)))
     }
 
     fn prepare(start: Start, settings: LogSettings) -> Result<(Self, Committer)> {

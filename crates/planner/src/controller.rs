@@ -15,6 +15,7 @@
 //! tick in which they are first seen.
 
 mod cells;
+mod hot_keys;
 mod lane;
 mod observe;
 mod recent;
@@ -30,14 +31,14 @@ use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::score::{Score, scores};
 use crate::settings::ScoreSettings;
-use crate::view::{Limits, TableView};
+use crate::view::{Limits, NodeView, TableView};
 use cells::CellShares;
 use forecast::Network;
 use recent::RecentLoads;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tracked::Tracked;
-use types::{KeyRange, PartitionId, TableId, Units};
+use types::{KeyRange, PartitionId, Strategy, TableId, Units};
 use workload::{Channel, Collector, Timeline};
 
 /// What the controller is told about a partition at each tick.
@@ -55,6 +56,17 @@ pub struct PartitionFacts {
     pub size_bytes: u64,
     /// When it was made.
     pub created_ms: i64,
+}
+
+/// What the controller is told about the table; nothing special unless somebody does.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct TableFacts {
+    /// Where boundaries may fall.
+    pub strategy: Strategy,
+    /// The throughput that the table is to be ready for.
+    pub warm: Units,
+    /// The node that serves it.
+    pub node: Option<NodeView>,
 }
 
 /// What a tick yields.
@@ -107,6 +119,9 @@ impl<P: Policy> Controller<P> {
             due: false,
             busy: false,
             limits,
+            strategy: Strategy::default(),
+            warm: Units::ZERO,
+            node: None,
             last_plan_ms: None,
             partitions: Vec::new(),
         };
@@ -124,6 +139,12 @@ impl<P: Policy> Controller<P> {
             next_refresh_ms: i64::MIN,
             cycles: Cycles::default(),
         })
+    }
+
+    /// What is to be known of the table beside its partitions, from the next tick on.
+    pub fn describe(&mut self, facts: TableFacts) {
+        let TableFacts { strategy, warm, node } = facts;
+        (self.view.strategy, self.view.warm, self.view.node) = (strategy, warm, node);
     }
 
     /// Looks at the table at `now_ms` and decides.
@@ -157,10 +178,24 @@ impl<P: Policy> Controller<P> {
         Tick { view: &self.view, scores: &self.scores, scored: self.view.due, plan }
     }
 
-    /// What the policy would do now if it were time to score: for a dry run. Changes nothing.
-    pub fn dry_run(&mut self) -> Plan {
-        let view = TableView { due: true, ..self.view.clone() };
-        self.policy.decide(&view)
+    /// What the policy would do now if it were time to score: for a dry run. Changes nothing. While
+    /// the table is busy or cooling down, what it would do but for that, and what holds it up.
+    pub fn dry_run(&mut self) -> (Plan, Option<String>) {
+        let due = TableView { due: true, ..self.view.clone() };
+        let plan = self.policy.decide(&due);
+        if !plan.is_hold() || (!due.busy && due.last_plan_ms.is_none()) {
+            return (plan, None);
+        }
+        let later = self.policy.decide(&TableView { busy: false, last_plan_ms: None, ..due });
+        match later.is_hold() {
+            true => (later, None),
+            false => (later, Some(plan.reason)),
+        }
+    }
+
+    /// When it is time to score next.
+    pub fn next_score_ms(&self) -> i64 {
+        self.next_score_ms
     }
 
     /// The table as it was last seen.

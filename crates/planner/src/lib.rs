@@ -4,28 +4,38 @@
 //! order: [`view`] is what is known about a table, [`score`] says whether it needs attention,
 //! [`slice`] where boundaries belong, [`policy`] what to do, [`plan`] how that is written down.
 //! [`controller`] makes views out of the collector's counts and the forecasts, [`decision`] keeps
-//! what was decided and judges it afterwards, [`hot`] names the keys that will be hot, [`bucket`] is the capacity that plans are about,
-//! [`tuning`] sets the numbers that policies go by.
+//! what was decided and judges it afterwards, [`hot`] names the keys that will be hot, [`bucket`] is the
+//! capacity that plans are about and [`measured`] what it is seen to be, [`gradual`] and [`trough`] say
+//! how much at once and when, [`strategy`] which key order a table should have, [`layout`], [`even`] and
+//! [`adjust`] where operators' boundaries go, and [`tuning`]
+//! sets the numbers that policies go by.
 
+pub mod adjust;
 pub mod bucket;
 pub mod controller;
 pub mod cycles;
 pub mod decision;
 mod error;
+pub mod even;
+pub mod gradual;
 pub mod hot;
+pub mod layout;
 pub mod load;
+pub mod measured;
 pub mod plan;
 pub mod policy;
 pub mod score;
 pub mod settings;
 pub mod slice;
+pub mod strategy;
 #[cfg(test)]
 mod testing;
+pub mod trough;
 pub mod tuning;
 pub mod view;
 
 pub use bucket::{BURST_S, Buckets, TokenBucket};
-pub use controller::{Controller, ControllerSettings, PartitionFacts, Tick};
+pub use controller::{Controller, ControllerSettings, PartitionFacts, TableFacts, Tick};
 pub use cycles::Cycles;
 pub use decision::{Decision, Judgement, LoadSeries, Outcome};
 pub use error::PlannerError;
@@ -37,4 +47,4 @@ pub use policy::{
 pub use score::Score;
 pub use settings::PlannerSettings;
 pub use tuning::{Thresholds, Tuner, TunerSettings, Tuning};
-pub use view::{CellView, Limits, PartitionView, TableView};
+pub use view::{CellView, HotKeyView, Limits, NodeView, PartitionView, TableView};

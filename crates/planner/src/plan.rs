@@ -97,6 +97,8 @@ pub enum Trigger {
     Idle,
     /// Somebody asked for it.
     Manual,
+    /// Somebody asked for the throughput that it makes room for.
+    Warm,
 }
 
 impl Action {

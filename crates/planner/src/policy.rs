@@ -9,9 +9,11 @@ mod fixed;
 mod merge;
 mod midpoint;
 mod predictive;
+mod presplit;
 mod reactive;
 mod split;
 mod threshold;
+mod wording;
 
 pub use fixed::Static;
 pub use predictive::Predictive;
@@ -19,6 +21,7 @@ pub use reactive::{
     ReactiveDynamoDb, ReactiveDynamoDbSettings, ReactiveFast, ReactiveFastSettings,
 };
 
+pub(crate) use split::{Basis, Cut, action, even_shift};
 pub use threshold::{Threshold, ThresholdSettings};
 
 use crate::plan::Plan;

@@ -94,7 +94,7 @@ pub struct SliceSettings {
 
 impl Default for SliceSettings {
     fn default() -> Self {
-        Self { target_utilisation: 0.75, balance_tolerance: 0.05, children_max: 8 }
+        Self { target_utilisation: 0.8, balance_tolerance: 0.05, children_max: 8 }
     }
 }
 
@@ -142,16 +142,18 @@ impl Default for ActionSettings {
 pub struct MergeSettings {
     /// Whether partitions are merged at all.
     pub enabled: bool,
-    /// The merged partition may be at most this full, by what is observed and at the cautious
-    /// quantile. Far below the target of a split: between the two nothing happens.
+    /// The merged partition may be at most this full, by what is observed, on earlier days, and at the
+    /// quantile. Below the target of a split, which begins above 1: between the two nothing happens.
     pub utilisation_max: f64,
-    /// The quantile of the forecast that must fit.
+    /// The quantile of the forecast that must fit. After a burst the .99 quantile stays high for days,
+    /// and with it the number of partitions (docs/evaluation.md).
     pub quantile: Quantile,
     /// The time in which merging and splitting again pays back: twice an action's cost over what
     /// one more partition costs per hour.
     pub payback_ms: i64,
-    /// A range that a merge made is not merged again for this long: one split/merge cycle per
-    /// season. A little less than a day, so that a daily cycle does not drift.
+    /// A range that was merged and divided again is not merged again for this long: one cycle in the
+    /// time of a few paybacks. A whole day was too long for load that moves over the keys: what a hot
+    /// spot left behind stayed divided until the next.
     pub cycle_min_ms: i64,
     /// A partition younger than this is not merged.
     pub age_min_ms: i64,
@@ -165,11 +167,11 @@ impl Default for MergeSettings {
     fn default() -> Self {
         Self {
             enabled: true,
-            utilisation_max: 0.5,
-            quantile: Quantile::Q99,
+            utilisation_max: 0.75,
+            quantile: Quantile::Q90,
             payback_ms: 2 * 3_600_000,
-            cycle_min_ms: 20 * 3_600_000,
-            age_min_ms: 3_600_000,
+            cycle_min_ms: 3 * 3_600_000,
+            age_min_ms: 30 * 60_000,
             partitions_min: 1,
             sources_max: 8,
         }

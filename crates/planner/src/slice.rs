@@ -22,6 +22,10 @@ use types::{KeyRange, Units};
 /// floats depend on their order.
 pub(crate) const ROUNDING: f64 = 1e-9;
 
+/// What a slice counts as full that should have been broken up: above anything that load makes of
+/// one, and finite, so that the best of several such can be told.
+const JOINED_PENALTY: f64 = 1e6;
+
 /// A cell as the sweep needs it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoadCell {
@@ -31,6 +35,8 @@ pub struct LoadCell {
     pub load: Vec<Units>,
     /// Whether no boundary can divide it.
     pub single_key: bool,
+    /// Whether it has to be a slice of its own.
+    pub alone: bool,
 }
 
 /// One of the slices found.
@@ -107,6 +113,8 @@ struct Runs<'a> {
     steps: usize,
     /// `sums[i][step]` is the load of the first `i` cells.
     sums: Vec<Vec<Units>>,
+    /// How many of the first `i` cells have to be alone.
+    alone: Vec<usize>,
 }
 
 impl<'a> Runs<'a> {
@@ -120,22 +128,33 @@ impl<'a> Runs<'a> {
             }
             sums.push(next);
         }
-        Self { cells, target, steps, sums }
+        let mut alone = vec![0];
+        for (i, cell) in cells.iter().enumerate() {
+            alone.push(alone[i] + usize::from(cell.alone));
+        }
+        Self { cells, target, steps, sums, alone }
     }
 
     fn load(&self, start: usize, end: usize, step: usize) -> Units {
         self.sums[end][step] + scale(self.sums[start][step], -1.0)
     }
 
-    /// The fullest step of the run `start..end`, as a share of the target.
+    /// The fullest step of the run `start..end`, as a share of the target. A run that has to be
+    /// broken up is fuller than any that need not.
     fn full(&self, start: usize, end: usize) -> f64 {
+        let full = self.fullest(start, end);
+        let joined = end - start > 1 && self.alone[end] > self.alone[start];
+        if joined { full + JOINED_PENALTY } else { full }
+    }
+
+    fn fullest(&self, start: usize, end: usize) -> f64 {
         let peak = (0..self.steps).map(|s| self.load(start, end, s)).fold(Units::ZERO, larger);
         crate::load::utilisation(peak, self.target)
     }
 
     fn slice(&self, cells: Range<usize>) -> Slice {
         let (first, last) = (&self.cells[cells.start], &self.cells[cells.end - 1]);
-        let full = self.full(cells.start, cells.end);
+        let full = self.fullest(cells.start, cells.end);
         Slice {
             range: KeyRange { start: first.range.start.clone(), end: last.range.end.clone() },
             load: (0..self.steps).map(|s| self.load(cells.start, cells.end, s)).collect(),

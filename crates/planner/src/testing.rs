@@ -3,7 +3,7 @@
 use crate::view::{Beside, CellView, Limits, PartitionView, TableView};
 use bytes::Bytes;
 use forecast::{Abstention, Forecast, ModelKind, Outlook, RecentError, Step};
-use types::{KeyRange, PartitionId, TableId, Units};
+use types::{KeyRange, PartitionId, Strategy, TableId, Units};
 
 /// Capacity of the partitions made here.
 pub(crate) const CAPACITY: Units = Units { read: 300.0, write: 100.0 };
@@ -97,6 +97,7 @@ pub(crate) fn partition_in(id: u64, range: KeyRange, full: f64) -> PartitionView
         size_bytes: 1 << 20,
         forecast_size_bytes: 1 << 20,
         top_key_share: 0.01,
+        hot_keys: Vec::new(),
         created_ms: 0,
         merged_ms: None,
     }
@@ -111,6 +112,9 @@ pub(crate) fn table(partitions: Vec<PartitionView>) -> TableView {
         due: true,
         busy: false,
         limits: Limits::Dynamodb,
+        strategy: Strategy::default(),
+        warm: Units::ZERO,
+        node: None,
         last_plan_ms: None,
         partitions,
     }

@@ -7,7 +7,7 @@
 use crate::load::larger;
 use forecast::{Forecast, Outlook, Quantile, StoredOutlook};
 use serde::{Deserialize, Serialize};
-use types::{KeyRange, PartitionId, TableId, Units};
+use types::{KeyRange, PartitionId, Strategy, TableId, Units};
 
 /// Who refuses requests, and why.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,8 +16,21 @@ pub enum Limits {
     /// Every partition has a fixed capacity with a burst allowance, as in DynamoDB.
     #[default]
     Dynamodb,
+    /// Capacity is what partition and node are seen to sustain; refused is only what is beyond.
+    Measured,
     /// Nobody is refused; capacities are planning targets only.
     Off,
+}
+
+/// A node as far as planning is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NodeView {
+    /// What all its partitions together are served now, in units per second.
+    pub load: Units,
+    /// What it sustains, as far as that has been seen; infinite where it never was at its limit.
+    pub capacity: Units,
+    /// Whether it is at its limit now.
+    pub at_limit: bool,
 }
 
 /// A table at `now_ms`.
@@ -36,6 +49,15 @@ pub struct TableView {
     pub busy: bool,
     /// How requests are limited.
     pub limits: Limits,
+    /// Where boundaries may fall.
+    #[serde(default)]
+    pub strategy: Strategy,
+    /// The throughput that the table is to be ready for, whatever is forecast.
+    #[serde(default)]
+    pub warm: Units,
+    /// What is known of the node that serves it.
+    #[serde(default)]
+    pub node: Option<NodeView>,
     /// When the last plan with an action was made.
     pub last_plan_ms: Option<i64>,
     /// Its partitions, in key order; they tile the key axis.
@@ -94,10 +116,26 @@ pub struct PartitionView {
     pub forecast_size_bytes: u64,
     /// The share of recent load that goes to its most loaded key.
     pub top_key_share: f64,
+    /// Keys that carry much of its load, the hottest first.
+    #[serde(default)]
+    pub hot_keys: Vec<HotKeyView>,
     /// When it was made.
     pub created_ms: i64,
     /// When this range or part of it was last merged, if it was divided again since.
     pub merged_ms: Option<i64>,
+}
+
+/// A partition key with much load.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HotKeyView {
+    /// Its item collection.
+    pub range: KeyRange,
+    /// Its hash, by which clients and admission know it.
+    pub key_hash: u64,
+    /// Its demand in the last minutes.
+    pub load: Units,
+    /// Its share of the partition's.
+    pub share: f64,
 }
 
 /// What is forecast of a partition beside its rates. A field that an older record does not have is

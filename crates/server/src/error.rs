@@ -24,6 +24,18 @@ pub enum ServerError {
         /// Its access key id.
         id: String,
     },
+    /// A token that can be guessed.
+    #[error(
+        "the token of {name:?} under [admin.tokens] is shorter than 16 bytes: use a random one, for \
+         example of `openssl rand -hex 24`"
+    )]
+    WeakToken {
+        /// Whose it is.
+        name: String,
+    },
+    /// Changes could not be written down.
+    #[error("the audit log cannot be read: {0}")]
+    Audit(#[source] storage::StorageError),
     /// The address is taken or not ours.
     #[error("cannot listen on {listen}: {source}; choose another address or port")]
     Bind {

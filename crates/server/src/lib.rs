@@ -14,6 +14,7 @@ mod auth;
 mod error;
 mod execution;
 pub mod metrics;
+mod page_tokens;
 mod server;
 mod service;
 pub mod settings;

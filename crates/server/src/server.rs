@@ -3,16 +3,17 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use manager::{HotKeyReport, MeasuredSource};
 use storage::Storage;
 use types::{Clock, PartitionId, TableId, Units};
 use workload::{ClientNames, Recorder};
 
-use crate::admission::ExpectedLoad;
+use crate::admission::{ExpectedLoad, measured};
 use crate::error::ServerError;
 use crate::execution::Executor;
 use crate::metrics::Metrics;
 use crate::service::Service;
-use crate::settings::ServerSettings;
+use crate::settings::{LimitMode, LimitSettings, ServerSettings};
 use crate::wire::Listener;
 
 /// What a server is built on. Several servers in one process each have their own.
@@ -63,13 +64,20 @@ impl Server {
         let metrics = Arc::new(Metrics::default());
         let recorder = Arc::clone(&components.recorder);
         let seed = components.seed;
-        let executor = Executor::new(&settings, components);
+        let (storage, clock) = (Arc::clone(&components.storage), Arc::clone(&components.clock));
+        let executor = Executor::new(&settings, components, Arc::clone(&metrics));
+        let measuring = (settings.limits.mode == LimitMode::Measured).then(|| {
+            let tables = Arc::clone(executor.tables());
+            let known = Arc::clone(tables.measured());
+            tokio::spawn(measured::run(known, tables, storage, clock, settings.measured.clone()))
+        });
         let service = Arc::new(Service::new(&settings, executor, Arc::clone(&metrics), seed));
         let listener =
             Listener::start(settings.listen, &settings.http, Arc::clone(&service), unverified)
                 .await?;
         tracing::info!(addr = %listener.addr, "serving the DynamoDB API");
-        Ok(ServerHandle { metrics, recorder, service, listener })
+        let limits = settings.limits;
+        Ok(ServerHandle { metrics, recorder, service, listener, limits, measuring })
     }
 }
 
@@ -80,6 +88,9 @@ pub struct ServerHandle {
     recorder: Arc<Recorder>,
     service: Arc<Service>,
     listener: Listener,
+    limits: LimitSettings,
+    /// What looks at partitions and node, if limits are measured.
+    measuring: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl ServerHandle {
@@ -107,9 +118,33 @@ impl ServerHandle {
         Arc::new(move |table, partition| service.executor().tables().credit(table, partition))
     }
 
+    /// Tells what partitions and the node are seen to sustain; `None` if limits are not measured.
+    pub fn measured_source(&self) -> Option<MeasuredSource> {
+        self.measuring.as_ref()?;
+        let prior =
+            Units { read: self.limits.read_units_per_s, write: self.limits.write_units_per_s };
+        let (of_partition, of_node) = (Arc::clone(&self.service), Arc::clone(&self.service));
+        Some(MeasuredSource {
+            capacity: Arc::new(move |table, partition| {
+                let measured = of_partition.executor().tables().measured();
+                Some(measured.capacity(table, partition, prior))
+            }),
+            node: Arc::new(move || Some(of_node.executor().tables().measured().node())),
+        })
+    }
+
+    /// Tells which keys ask for much of what their partitions have, as admission sees it.
+    pub fn hot_key_source(&self) -> Arc<dyn Fn() -> Vec<HotKeyReport> + Send + Sync> {
+        let service = Arc::clone(&self.service);
+        Arc::new(move || service.executor().hot_keys())
+    }
+
     /// Accepts no more connections, lets requests under way finish (within the bound of the
     /// settings), and returns. Storage stays open.
     pub async fn shutdown(self) {
         self.listener.shutdown().await;
+        if let Some(measuring) = &self.measuring {
+            measuring.abort();
+        }
     }
 }

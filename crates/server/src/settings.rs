@@ -7,6 +7,7 @@ mod credentials;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use planner::measured::MeasuredSettings;
 use serde::{Deserialize, Serialize};
 use workload::DemandSettings;
 
@@ -28,6 +29,8 @@ pub struct ServerSettings {
     pub http: HttpSettings,
     /// How much a partition may be asked for.
     pub limits: LimitSettings,
+    /// What is taken for a limit, where limits are measured.
+    pub measured: MeasuredSettings,
     /// How new tables are laid out.
     pub tables: TableSettings,
     /// How retries are told from new demand.
@@ -43,6 +46,7 @@ impl Default for ServerSettings {
             credentials: Credentials::default(),
             http: HttpSettings::default(),
             limits: LimitSettings::default(),
+            measured: MeasuredSettings::default(),
             tables: TableSettings::default(),
             demand: DemandSettings::default(),
         }
@@ -107,6 +111,8 @@ pub enum LimitMode {
     /// Token buckets per partition, as DynamoDB has them.
     #[default]
     Dynamodb,
+    /// What partitions and the node are seen to sustain; nobody is refused before a limit was met.
+    Measured,
     /// No throttling.
     Off,
 }
@@ -149,10 +155,13 @@ pub struct TableSettings {
     pub partitions_initial: u32,
     /// The most tables one server keeps.
     pub tables_max: usize,
+    /// How many ends of pages are remembered per table, for scans that go on after a change of its key
+    /// order; the oldest are forgotten.
+    pub page_tokens_max: usize,
 }
 
 impl Default for TableSettings {
     fn default() -> Self {
-        Self { partitions_initial: 1, tables_max: 2500 }
+        Self { partitions_initial: 1, tables_max: 2500, page_tokens_max: 100_000 }
     }
 }

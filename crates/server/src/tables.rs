@@ -9,10 +9,12 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use dynamodb::{ApiError, Billing, TableDefinition};
 use parking_lot::Mutex;
-use storage::{Storage, Table};
+use storage::{Defined, InOrder, Storage, Table};
 use types::{Clock, PartitionId, TableId, Units};
 
-use crate::admission::{Admission, ExpectedLoad};
+use crate::admission::measured::Measured;
+use crate::admission::{Admission, ExpectedLoad, Gate, HotKey};
+use crate::page_tokens::PageTokens;
 use crate::settings::LimitSettings;
 
 /// A table with everything that serving it takes.
@@ -25,6 +27,55 @@ pub(crate) struct ServedTable {
     pub(crate) definition: TableDefinition,
     /// What its partitions admit; the same whatever becomes of the definition.
     pub(crate) admission: Arc<Admission>,
+    /// Where pages have ended; the same, too.
+    pub(crate) tokens: Arc<PageTokens>,
+    /// The table as it was before its key order changed, for scans that go on in that order.
+    pub(crate) previous: Option<Arc<ServedTable>>,
+    /// What storage says of the definition and of the key order that it belongs to.
+    defined: Arc<Defined>,
+}
+
+impl ServedTable {
+    fn again(&self) -> Self {
+        Self {
+            table: Arc::clone(&self.table),
+            definition: self.definition.clone(),
+            admission: Arc::clone(&self.admission),
+            tokens: Arc::clone(&self.tokens),
+            previous: self.previous.clone(),
+            defined: Arc::clone(&self.defined),
+        }
+    }
+
+    /// The items under keys that are made by this definition.
+    pub(crate) fn items(&self) -> InOrder {
+        self.table.in_order(self.order())
+    }
+
+    /// Which key order the definition belongs to.
+    pub(crate) fn order(&self) -> u64 {
+        self.defined.order
+    }
+
+    /// The table in the key order with this number, if scans in it are served.
+    pub(crate) fn in_order(self: &Arc<Self>, order: u64) -> Option<Arc<Self>> {
+        if order == self.order() {
+            return Some(Arc::clone(self));
+        }
+        let previous = self.previous.as_ref().filter(|previous| previous.order() == order)?;
+        self.table.serves_previous(order).then(|| Arc::clone(previous))
+    }
+}
+
+/// A gate with how its partition is.
+#[derive(Debug)]
+pub(crate) struct SeenGate {
+    /// Of which table.
+    pub(crate) table: TableId,
+    /// The gate.
+    pub(crate) gate: Arc<Gate>,
+    /// The share of the bound on bytes that wait to be flushed.
+    pub(crate) backlog_share: f64,
 }
 
 /// All tables of a server.
@@ -32,8 +83,10 @@ pub(crate) struct Tables {
     storage: Arc<Storage>,
     clock: Arc<dyn Clock>,
     limits: LimitSettings,
+    page_tokens_max: usize,
     expected: Option<ExpectedLoad>,
     served: ArcSwap<HashMap<TableId, Arc<ServedTable>>>,
+    measured: Arc<Measured>,
     /// Held from reading a changed definition until it is served, so that the newest one wins.
     redefining: Mutex<()>,
 }
@@ -50,14 +103,17 @@ impl Tables {
         storage: Arc<Storage>,
         clock: Arc<dyn Clock>,
         limits: LimitSettings,
+        page_tokens_max: usize,
         expected: Option<ExpectedLoad>,
     ) -> Self {
         Self {
             storage,
             clock,
             limits,
+            page_tokens_max,
             expected,
             served: ArcSwap::default(),
+            measured: Arc::default(),
             redefining: Mutex::new(()),
         }
     }
@@ -67,9 +123,20 @@ impl Tables {
         let Some(table) = self.storage.table(name) else {
             return Ok(None);
         };
-        match self.served.load().get(&table.id()) {
-            Some(served) => Ok(Some(Arc::clone(served))),
+        let served = self.served.load().get(&table.id()).map(Arc::clone);
+        match served {
+            Some(served) if table.is_defined_by(&served.defined) => Ok(Some(served)),
+            Some(served) => self.redefine(&served).map(Some),
             None => self.serve(table).map(Some),
+        }
+    }
+
+    /// The same table as it is served now, by another definition perhaps.
+    pub(crate) fn again(&self, served: &ServedTable) -> Result<Arc<ServedTable>, ApiError> {
+        let again = self.for_items(served.table.name())?;
+        match again.table.id() == served.table.id() {
+            true => Ok(again),
+            false => Err(ApiError::table_not_found()),
         }
     }
 
@@ -85,16 +152,56 @@ impl Tables {
         levels.into_iter().find(|(id, _)| *id == partition).map(|(_, units)| units)
     }
 
+    /// What partitions and the node are seen to sustain.
+    pub(crate) fn measured(&self) -> &Arc<Measured> {
+        &self.measured
+    }
+
+    /// The gates of all tables.
+    pub(crate) fn gates(&self) -> Vec<SeenGate> {
+        let (served, now_ms) = (self.served.load(), self.clock.now_ms());
+        let mut seen = Vec::new();
+        for (table, served) in served.iter() {
+            let backlogs: HashMap<PartitionId, f64> = served.table.backlogs().into_iter().collect();
+            for gate in served.admission.gates(&served.table.partition_map(), now_ms) {
+                let backlog_share = backlogs.get(&gate.partition()).copied().unwrap_or(0.0);
+                seen.push(SeenGate { table: *table, gate, backlog_share });
+            }
+        }
+        seen
+    }
+
+    /// The keys that ask for much of what their partitions serve, of all tables.
+    pub(crate) fn hot_keys(&self) -> Vec<(TableId, PartitionId, HotKey)> {
+        let served = self.served.load();
+        let of = |(table, served): (&TableId, &Arc<ServedTable>)| {
+            let table = *table;
+            let keys = served.admission.hot_keys().into_iter();
+            keys.map(move |(partition, key)| (table, partition, key)).collect::<Vec<_>>()
+        };
+        served.iter().flat_map(of).collect()
+    }
+
     /// Serves a table by the definition that it has now.
     pub(crate) fn redefine(&self, old: &ServedTable) -> Result<Arc<ServedTable>, ApiError> {
         let _newest_wins = self.redefining.lock();
-        let definition = definition_of(&old.table)?;
-        let table = Arc::clone(&old.table);
-        let admission = Arc::clone(&old.admission);
-        if definition.billing != old.definition.billing {
-            admission.provisioned.change(provisioned(&definition), self.clock.now_ms());
+        let known = self.served.load().get(&old.table.id()).map(Arc::clone);
+        if let Some(known) =
+            known.as_ref().filter(|known| known.table.is_defined_by(&known.defined))
+        {
+            return Ok(Arc::clone(known));
         }
-        let new = Arc::new(ServedTable { table, definition, admission });
+        let table = Arc::clone(&old.table);
+        let defined = table.defined();
+        let definition = definition_of(&table, &defined)?;
+        if definition.billing != old.definition.billing {
+            old.admission.provisioned.change(provisioned(&definition), self.clock.now_ms());
+        }
+        let previous = known.and_then(|known| match known.order() == defined.order {
+            true => known.previous.clone(),
+            false => Some(Arc::new(ServedTable { previous: None, ..known.again() })),
+        });
+        let new = Arc::new(ServedTable { definition, previous, defined, ..old.again() });
         self.served.rcu(|served| {
             let mut served = HashMap::clone(served);
             served.insert(new.table.id(), Arc::clone(&new));
@@ -120,7 +227,8 @@ impl Tables {
     /// Begins to serve a table, and forgets those that are gone. If two requests do so at once, the
     /// first one's buckets are used.
     fn serve(&self, table: Arc<Table>) -> Result<Arc<ServedTable>, ApiError> {
-        let definition = definition_of(&table)?;
+        let defined = table.defined();
+        let definition = definition_of(&table, &defined)?;
         let map = table.partition_map();
         let now_ms = self.clock.now_ms();
         let admission = Admission::new(
@@ -132,7 +240,9 @@ impl Tables {
         );
         let admission = Arc::new(admission);
         let id = table.id();
-        let new = Arc::new(ServedTable { table, definition, admission });
+        let tokens = Arc::new(PageTokens::new(self.page_tokens_max, table.rekey_grace_ms()));
+        let previous = None;
+        let new = Arc::new(ServedTable { table, definition, admission, tokens, previous, defined });
         self.served.rcu(|served| {
             let mut served = HashMap::clone(served);
             served.retain(|_, other| self.is_there(other));
@@ -144,8 +254,8 @@ impl Tables {
 }
 
 /// The definition that storage keeps with a table.
-fn definition_of(table: &Table) -> Result<TableDefinition, ApiError> {
-    TableDefinition::from_stored(&table.definition()).map_err(|error| {
+fn definition_of(table: &Table, defined: &Defined) -> Result<TableDefinition, ApiError> {
+    TableDefinition::from_stored(&defined.definition).map_err(|error| {
         tracing::error!(table = table.name(), %error, "a stored table definition is unreadable");
         ApiError::internal("the table's stored definition cannot be read")
     })

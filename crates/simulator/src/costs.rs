@@ -2,8 +2,8 @@
 //!
 //! `foreshard bench costs` starts stores, measures, and writes one file; the copy in `costs/` says which
 //! machine it is of and is what the players use unless they are given another. docs/evaluation.md
-//! describes the fields. What is not measured (a rekey, a move to another node: the engine does neither
-//! yet) is not in here, and no player pretends to know it.
+//! describes the fields. What is not measured (a rekey, a move to another node) is not in here, and no
+//! player pretends to know it.
 
 use crate::error::SimulatorError;
 use crate::minutes::ActionCosts;

@@ -14,12 +14,10 @@ mod support;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use storage::{Decision, LogKind, Reslice, ResliceReport, Table};
-use support::{key, open, put, table};
+use storage::{LogKind, Reslice, ResliceReport, Table};
+use support::{fill, open, put, table};
 
-const FILL_BYTES: usize = 4_000;
-/// How many fillers there are, and how many writers during the reslices.
-const FILLERS: usize = 64;
+/// How many writers there are during the reslices.
 const WRITERS: usize = 16;
 /// Splits, and as many merges.
 const TIMES: usize = 9;
@@ -40,7 +38,7 @@ async fn measure(megabytes: usize) {
     let root = tempfile::tempdir_in(".").unwrap();
     let storage = open(root.path(), LogKind::Node).await;
     let table = table(&storage, 1).await;
-    fill(&table, (megabytes << 20) / FILL_BYTES).await;
+    fill(&table, megabytes).await;
     let stop = Arc::new(AtomicBool::new(false));
     let writers: Vec<_> = (0..WRITERS).map(|writer| write(&table, writer, &stop)).collect();
     let (mut splits, mut merges) = (Vec::new(), Vec::new());
@@ -55,31 +53,6 @@ async fn measure(megabytes: usize) {
     print(megabytes, "split", &splits);
     print(megabytes, "merge", &merges);
     storage.close().await.unwrap();
-}
-
-async fn fill(table: &Arc<Table>, items: usize) {
-    let fillers = (0..FILLERS).map(|filler| {
-        let table = table.clone();
-        tokio::spawn(async move {
-            let mut random = filler as u64 + 1;
-            for n in (filler..items).step_by(FILLERS) {
-                let value: Vec<u8> = (0..FILL_BYTES / 8)
-                    .flat_map(|_| {
-                        random ^= random << 13;
-                        random ^= random >> 7;
-                        random ^= random << 17;
-                        random.to_be_bytes()
-                    })
-                    .collect();
-                let value = Bytes::from(value);
-                let key = key(filler, (n / FILLERS) as u64);
-                table.read_modify_write(&key, |_| Decision::Put(value, ())).await.unwrap();
-            }
-        })
-    });
-    for filler in fillers.collect::<Vec<_>>() {
-        filler.await.unwrap();
-    }
 }
 
 fn write(table: &Arc<Table>, writer: usize, stop: &Arc<AtomicBool>) -> tokio::task::JoinHandle<()> {

@@ -33,13 +33,17 @@ use types::{KeyRange, PartitionId, TableId};
 
 mod clock;
 mod compactions;
+mod counters;
 pub(crate) mod files;
 mod flushed_wal;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use clock::EngineClock;
+pub use counters::EngineCounter;
+
 use compactions::Compactions;
+use counters::EngineCounters;
 use flushed_wal::FlushedWal;
 
 /// Where the databases are, relative to the store's root.
@@ -84,6 +88,7 @@ pub(crate) struct Engine {
     /// Those that are open with the node log, for its [keeper](crate::wal::keeper).
     open: Mutex<HashMap<Path, Weak<Db>>>,
     bucket: bool,
+    counters: Arc<EngineCounters>,
 }
 
 /// A database to clone from, as it was at a checkpoint.
@@ -145,7 +150,13 @@ impl Engine {
             wal,
             open: Mutex::default(),
             bucket: settings.store.is_some(),
+            counters: Arc::default(),
         }
+    }
+
+    /// What all databases have counted.
+    pub(crate) fn counters(&self) -> Vec<EngineCounter> {
+        self.counters.read()
     }
 
     /// The log of all databases, if they share one.
@@ -166,17 +177,15 @@ impl Engine {
 
     /// Opens a database for writing and makes it if it does not exist.
     pub(crate) async fn open(&self, path: &Path) -> Result<Arc<Db>> {
-        let mut compactor = CompactorBuilder::new(path.clone(), self.store.clone())
+        let compactor = CompactorBuilder::new(path.clone(), self.store.clone())
             .with_options(self.compactor.clone())
             .with_scheduler_supplier(self.compactions.of_database(path));
-        if let Some(seed) = self.seed() {
-            compactor = compactor.with_seed(seed);
-        }
         let mut builder = Db::builder(path.clone(), self.store.clone())
             .with_settings(self.settings.clone())
             .with_compactor_builder(compactor)
             .with_system_clock(self.clock.clone())
-            .with_db_cache(self.cache.clone(), CACHE_SCOPE);
+            .with_db_cache(self.cache.clone(), CACHE_SCOPE)
+            .with_metrics_recorder(self.counters.clone());
         if let Some(seed) = self.seed() {
             builder = builder.with_seed(seed);
         }
@@ -264,7 +273,12 @@ impl Engine {
             return Err(StorageError::Invariant { object: child.to_string(), reason });
         };
         let builder = self.admin(child).create_clone_builder_from_source(first);
-        let builder = specs.fold(builder, |builder, spec| builder.with_source(spec));
+        // What pins the sources' files meanwhile ends by the same clock as everything else.
+        let builder = builder.with_system_clock(self.clock.clone());
+        let mut builder = specs.fold(builder, |builder, spec| builder.with_source(spec));
+        if let Some(seed) = self.seed() {
+            builder = builder.with_seed(seed);
+        }
         builder.with_wal_admin(Arc::new(FlushedWal)).build().await.map_err(failed())
     }
 

@@ -39,6 +39,12 @@ pub enum StorageError {
     /// changes nothing there any more.
     #[error("{0} was taken over by another process: stop this one")]
     TakenOver(String),
+    /// The table's key order has changed since the caller made its keys: make them anew and try again.
+    #[error("the key order of table {0} has changed: make the keys anew")]
+    Rekeyed(String),
+    /// A rekey was cancelled and undone.
+    #[error("the rekey of table {0} was cancelled and undone")]
+    Cancelled(String),
     /// A part of a reslice did not finish within its bound; the reslice was undone.
     #[error("the {step} of the reslice took longer than {bound_ms} ms; it was undone")]
     TooSlow {

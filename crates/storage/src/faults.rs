@@ -82,6 +82,34 @@ fault_points! {
     UndoStarted = "undo-started",
     /// Undoing a reslice: the children are deleted, the intent is still in the catalog.
     UndoDeleted = "undo-deleted",
+    /// The intent to rekey is in the catalog; nothing else is there.
+    RekeyJournaled = "rekey-journaled",
+    /// The partitions of the new order are there, empty, and the catalog says so.
+    RekeyMade = "rekey-made",
+    /// Every write is captured from here on.
+    RekeyCapturing = "rekey-capturing",
+    /// Some items are durable in the new order; the catalog does not say so yet.
+    RekeyCopied = "rekey-copied",
+    /// The catalog says how far a partition is copied.
+    RekeySaved = "rekey-saved",
+    /// Captured writes are durable in the new order; what captured them is still there.
+    RekeyApplied = "rekey-applied",
+    /// Everything is copied, and what is written meanwhile follows closely.
+    RekeyCaughtUp = "rekey-caught-up",
+    /// All gates are closed and the writes that had passed are in the engine.
+    RekeyGated = "rekey-gated",
+    /// All that was ever accepted is durable in the new order; the next step publishes it.
+    RekeyDrained = "rekey-drained",
+    /// The new order is in the catalog; requests still go by the old one.
+    RekeyPublished = "rekey-published",
+    /// Requests go by the new order; scans that had begun still read the old one.
+    RekeyReleased = "rekey-released",
+    /// The partitions of the old order are closed.
+    RekeyCleaned = "rekey-cleaned",
+    /// Undoing a rekey: the catalog says so, nothing is deleted yet.
+    RekeyUndoing = "rekey-undoing",
+    /// Undoing a rekey: the new partitions are deleted, the catalog still names them.
+    RekeyUndoDeleted = "rekey-undo-deleted",
     /// A retired parent is about to be deleted.
     RetireDeleting = "retire-deleting",
     /// A retired parent's data are deleted; the catalog still lists it.

@@ -4,7 +4,7 @@
 //! in which a key belongs to nobody.
 
 use crate::map::AXIS_END;
-use crate::record::table::{PartitionRecord, TableRecord, TableState};
+use crate::record::table::{PartitionRecord, RekeyStage, TableRecord, TableState};
 use std::collections::HashSet;
 use types::{KeyRange, PartitionId};
 
@@ -15,6 +15,7 @@ pub(crate) fn check(before: Option<&TableRecord>, after: &TableRecord) -> Check 
     partitions_tile_the_key_axis(after)?;
     databases_are_unique_and_numbered(after)?;
     reslice_fits_the_partitions(after)?;
+    rekey_fills_a_key_axis_of_its_own(after)?;
     let Some(before) = before else { return Ok(()) };
     if before.id != after.id {
         return a_name_is_used_again_only_after_a_drop(before, after);
@@ -22,6 +23,7 @@ pub(crate) fn check(before: Option<&TableRecord>, after: &TableRecord) -> Check 
     identity_is_kept(before, after)?;
     counters_only_grow(before, after)?;
     the_epoch_counts_the_changes_of_the_map(before, after)?;
+    the_order_changes_with_all_partitions(before, after)?;
     no_database_is_forgotten_while_it_serves(before, after)
 }
 
@@ -93,6 +95,34 @@ fn reslice_fits_the_partitions(record: &TableRecord) -> Check {
         sources.last().and_then(|source| source.range().end),
     );
     tile(&reslice.children, &whole).map_err(|reason| format!("children of the reslice: {reason}"))
+}
+
+/// A rekey makes partitions that tile the key axis; none of those that serve is resliced meanwhile.
+fn rekey_fills_a_key_axis_of_its_own(record: &TableRecord) -> Check {
+    let Some(rekey) = &record.rekey else {
+        return Ok(());
+    };
+    if record.reslice.is_some() {
+        return Err("a reslice and a rekey are under way at once".to_owned());
+    }
+    let serves = |id: PartitionId| record.partitions.iter().any(|partition| partition.id == id);
+    if let Some(copied) = rekey.copied.iter().find(|copied| !serves(copied.source)) {
+        return Err(format!("the rekey copies partition {}, which does not serve", copied.source));
+    }
+    tile(&rekey.children, &KeyRange::full())
+        .map_err(|reason| format!("children of the rekey: {reason}"))
+}
+
+/// A new key order has new partitions: those that the rekey has filled, and no others.
+fn the_order_changes_with_all_partitions(before: &TableRecord, after: &TableRecord) -> Check {
+    if before.order == after.order {
+        return Ok(());
+    }
+    let filled = before.rekey.as_ref().filter(|rekey| rekey.stage == RekeyStage::Copying);
+    match filled.is_some_and(|rekey| rekey.children == after.partitions) && after.rekey.is_none() {
+        true if after.order == before.order + 1 => Ok(()),
+        _ => Err(format!("the key order went from {} to {}", before.order, after.order)),
+    }
 }
 
 fn a_name_is_used_again_only_after_a_drop(before: &TableRecord, after: &TableRecord) -> Check {

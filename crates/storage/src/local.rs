@@ -173,11 +173,11 @@ impl ObjectStore for LocalObjects {
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         let below = prefix.map_or_else(String::new, |prefix| prefix.as_ref().to_owned());
         self.run(move |files| {
-            let (directories, objects) = files.list(&below).map_err(error(&below))?;
-            let common_prefixes =
-                directories.iter().filter_map(|path| Path::parse(path).ok()).collect();
+            let listed = files.list(&below).map_err(error(&below))?;
+            let directories = listed.directories.iter();
+            let common_prefixes = directories.filter_map(|path| Path::parse(path).ok()).collect();
             let extensions = Default::default();
-            Ok(ListResult { common_prefixes, objects: metas(objects), extensions })
+            Ok(ListResult { common_prefixes, objects: metas(listed.objects), extensions })
         })
         .await
     }

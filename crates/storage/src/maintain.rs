@@ -33,7 +33,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-use types::PartitionId;
+use types::{PartitionId, TableId};
 
 /// A quiet partition is compacted if one part in this many of its largest run lies beside it.
 const UNTIDY_PART: u64 = 8;
@@ -45,24 +45,34 @@ pub struct MaintainReport {
     pub borrowing: u64,
     /// Compactions that were asked for, to end the borrowing or to make quiet partitions smaller.
     pub compactions: u64,
+    /// Compactions that were not, because they may not be now.
+    pub postponed: u64,
     /// Retired parents that are kept because somebody borrows from them.
     pub parents_kept: u64,
     /// Retired parents that were deleted.
     pub parents_deleted: u64,
 }
 
+/// Says whether so many bytes of a partition may be written anew now.
+pub type MayRewrite<'a> = &'a mut (dyn FnMut(TableId, PartitionId, u64) -> bool + Send);
+
 impl Storage {
     /// Moves every partition a step towards files of its own, and deletes retired parents that
     /// nobody needs. Best called in a trough of the load, now and then. Tables in which another
     /// workflow is under way are left for the next call.
     pub async fn maintain(&self) -> Result<MaintainReport> {
+        self.maintain_within(&mut |_, _, _| true).await
+    }
+
+    /// The same, as far as somebody lets files be written anew; the rest waits for a later call.
+    pub async fn maintain_within(&self, may: MayRewrite<'_>) -> Result<MaintainReport> {
         let mut report = MaintainReport::default();
         for table in self.tables() {
             let Ok(_workflow) = table.begin_workflow() else {
                 continue;
             };
             table.object.confirm().await?;
-            let lenders = detach(&table, &mut report).await?;
+            let lenders = detach(&table, may, &mut report).await?;
             delete_unneeded(&table, &lenders, &mut report).await?;
         }
         Ok(report)
@@ -70,10 +80,14 @@ impl Storage {
 }
 
 /// Asks the partitions to become independent; answers which databases they still need.
-async fn detach(table: &Arc<Table>, report: &mut MaintainReport) -> Result<HashSet<Path>> {
+async fn detach(
+    table: &Arc<Table>,
+    may: MayRewrite<'_>,
+    report: &mut MaintainReport,
+) -> Result<HashSet<Path>> {
     let mut lenders = HashSet::new();
     for partition in &table.routes().partitions {
-        let needed = detach_partition(table, partition, report).await?;
+        let needed = detach_partition(table, partition, may, report).await?;
         report.borrowing += u64::from(!needed.is_empty());
         lenders.extend(needed);
     }
@@ -83,6 +97,7 @@ async fn detach(table: &Arc<Table>, report: &mut MaintainReport) -> Result<HashS
 async fn detach_partition(
     table: &Arc<Table>,
     partition: &Arc<Partition>,
+    may: MayRewrite<'_>,
     report: &mut MaintainReport,
 ) -> Result<Vec<Path>> {
     let engine = &table.shared.engine;
@@ -92,12 +107,12 @@ async fn detach_partition(
     let mut needed: Vec<Path> = in_memory.collect();
     if before.is_empty() {
         if partition.was_quiet() {
-            tidy_quiet(table, partition, report).await?;
+            tidy_quiet(table, partition, may, report).await?;
         }
         return Ok(needed);
     }
     if before.iter().any(|lender| lender.files > 0) {
-        report.compactions += u64::from(engine.compact_all(partition.path()));
+        compact_all(table, partition, may, report);
     } else {
         engine.forget_lenders(partition.path()).await?;
     }
@@ -106,15 +121,31 @@ async fn detach_partition(
     Ok(needed)
 }
 
+/// Asks for a compaction of all that a partition shows, if it may be.
+fn compact_all(
+    table: &Table,
+    partition: &Partition,
+    may: MayRewrite<'_>,
+    report: &mut MaintainReport,
+) {
+    let bytes = sizes(&partition.db().manifest()).iter().sum();
+    if may(table.id(), partition.id(), bytes) {
+        report.compactions += u64::from(table.shared.engine.compact_all(partition.path()));
+    } else {
+        report.postponed += 1;
+    }
+}
+
 /// Makes a partition small to which nobody writes.
 async fn tidy_quiet(
     table: &Arc<Table>,
     partition: &Arc<Partition>,
+    may: MayRewrite<'_>,
     report: &mut MaintainReport,
 ) -> Result<()> {
     let manifest = partition.db().manifest();
     if is_untidy(&manifest) {
-        report.compactions += u64::from(table.shared.engine.compact_all(partition.path()));
+        compact_all(table, partition, may, report);
     } else if holds_garbage(&manifest) {
         stir(table, partition).await?;
     }
@@ -146,12 +177,17 @@ async fn stir(table: &Arc<Table>, partition: &Arc<Partition>) -> Result<()> {
 /// Whether there is much beside the largest run: versions that were replaced, mostly, or keys that
 /// were never brought together.
 fn is_untidy(manifest: &VersionedManifest) -> bool {
-    let files = manifest.l0().iter().map(|view| view.estimate_size());
-    let runs = manifest.compacted().iter().map(|run| run.estimate_size());
-    let sizes: Vec<u64> = files.chain(runs).collect();
+    let sizes = sizes(manifest);
     let largest = sizes.iter().max().copied().unwrap_or(0);
     let beside = sizes.iter().sum::<u64>() - largest;
     beside > largest / UNTIDY_PART
+}
+
+/// How large the unsorted files and the sorted runs of a partition are.
+fn sizes(manifest: &VersionedManifest) -> Vec<u64> {
+    let files = manifest.l0().iter().map(|view| view.estimate_size());
+    let runs = manifest.compacted().iter().map(|run| run.estimate_size());
+    files.chain(runs).collect()
 }
 
 /// Since when retired partitions have been seen to be needed by nobody.

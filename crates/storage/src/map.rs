@@ -7,6 +7,11 @@ use types::{KeyRange, PartitionId, TableId};
 /// and scans end here.
 pub const AXIS_END: [u8; 9] = [0xff; 9];
 
+/// Whether the database of a partition that owns `range` may hold `key`: also one of the reserved area.
+pub(crate) fn may_hold(range: &KeyRange, key: &[u8]) -> bool {
+    range.contains(key) || key >= AXIS_END.as_slice()
+}
+
 /// One partition of a map.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionInfo {

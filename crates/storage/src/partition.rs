@@ -22,10 +22,11 @@ use crate::size::KnownSizes;
 use crate::table::Shared;
 use crate::uncancelled::uncancelled;
 use crate::wal::NodeWal;
+use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use object_store::path::Path;
 use slatedb::config::{DurabilityLevel, PutOptions, ReadOptions, WriteOptions};
-use slatedb::{Db, DbStatus, WriteHandle};
+use slatedb::{CloseReason, Db, DbStatus, WriteBatch, WriteHandle};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -33,8 +34,11 @@ use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, watch};
 use tokio::time::timeout;
 use types::PartitionId;
 
+pub(crate) mod bulk;
+pub(crate) mod capture;
 mod commit;
 
+use capture::{Capture, record_of};
 use commit::Committer;
 
 /// What a writer finds when it has passed the gate.
@@ -82,6 +86,9 @@ pub(crate) struct Partition {
     sizes: KnownSizes,
     read_ms_max: u64,
     rows: Rows,
+    /// Notes the keys that are written, while the table's key order changes. Set and taken away while
+    /// the gate is closed.
+    capture: ArcSwapOption<Capture>,
     /// `None` if the log commits by itself.
     committer: Option<Committer>,
 }
@@ -125,6 +132,7 @@ impl Partition {
             sizes: KnownSizes::default(),
             read_ms_max: settings.read_ms_max,
             rows: shared.rows.of_partition(),
+            capture: ArcSwapOption::empty(),
         })
     }
 
@@ -248,6 +256,27 @@ impl Partition {
         waited.await.map(|_| ()).map_err(|_| StorageError::Closed)
     }
 
+    /// Waits until the database is closed; true if it has closed itself, on an error that may pass.
+    pub(crate) fn stopped(&self) -> impl Future<Output = bool> + use<> {
+        let mut status = self.status.clone();
+        async move {
+            let closed = status.wait_for(|status| status.close_reason.is_some()).await;
+            closed.is_ok_and(|status| {
+                !matches!(status.close_reason, Some(CloseReason::Clean | CloseReason::Fenced))
+            })
+        }
+    }
+
+    /// Ends what may be left of a database that has stopped. Who still uses it gets errors.
+    pub(crate) async fn abandon(&self) {
+        if let Some(committer) = &self.committer {
+            committer.stop();
+        }
+        if let Err(error) = self.db.close().await {
+            tracing::debug!(partition = %self.path, %error, "closing a database that had stopped");
+        }
+    }
+
     /// Sends readers to the successors from now on.
     pub(crate) fn retire(&self) {
         self.retired.store(true, Ordering::SeqCst);
@@ -333,20 +362,29 @@ impl Partition {
         let options = WriteOptions::default();
         let bytes = key.len() as u64;
         let writing = self.rows.writing(&key);
-        let handed = match change {
-            Change::Put(value) => {
-                self.handed_bytes.fetch_add(bytes + value.len() as u64, Ordering::SeqCst);
+        let ticket = self.capture.load().as_ref().map(Capture::begin);
+        let value_bytes = if let Change::Put(value) = &change { value.len() as u64 } else { 0 };
+        self.handed_bytes.fetch_add(bytes + value_bytes, Ordering::SeqCst);
+        let handed = match (ticket.as_ref(), change) {
+            (None, Change::Put(value)) => {
                 let put = PutOptions::default();
                 self.db.put_bytes_with_options(key, value, &put, &options).await
             }
-            Change::Delete => {
-                self.handed_bytes.fetch_add(bytes, Ordering::SeqCst);
-                self.db.delete_with_options(key, &options).await
+            (None, Change::Delete) => self.db.delete_with_options(key, &options).await,
+            (Some(ticket), change) => {
+                let mut batch = WriteBatch::new();
+                batch.put_bytes(ticket.key(), record_of(&key));
+                match change {
+                    Change::Put(value) => batch.put_bytes(key, value),
+                    Change::Delete => batch.delete(key),
+                }
+                self.db.write_with_options(batch, &options).await
             }
         };
         let handle = handed.map_err(StorageError::partition(self.id()))?;
         writing.handed_over(handle.seqnum());
         self.accepted_seq.fetch_max(handle.seqnum(), Ordering::SeqCst);
+        drop(ticket);
         if let Some(committer) = &self.committer {
             committer.wake();
         }

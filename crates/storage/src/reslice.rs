@@ -131,6 +131,9 @@ impl Attempt {
         let now_ms = table.shared.clock.now_ms();
         let retired_max = table.shared.settings.retired_max;
         let intend = |record: &mut TableRecord| {
+            if record.rekey.is_some() {
+                return Err(StorageError::Busy(record.name.clone()));
+            }
             if record.retired.len() >= retired_max {
                 return Err(StorageError::Refused(format!(
                     "table {} has {} retired partitions that others still borrow from, and {retired_max} \
@@ -245,8 +248,9 @@ impl Attempt {
         let first = sources[0].id();
         let at = partitions.iter().position(|partition| partition.id() == first);
         let at = at.expect("only this workflow changes the routes");
+        table.watch_over(&cutover.children);
         partitions.splice(at..at + sources.len(), cutover.children);
-        table.set_routes(Routes::new(table.id(), epoch, partitions));
+        table.set_routes(Routes::new(table.id(), epoch, routes.order, partitions));
         for source in &sources {
             source.retire();
         }
@@ -265,7 +269,7 @@ impl Attempt {
 
 /// Closes partitions that no request can reach any more. A failure to close loses nothing: all of
 /// their content is in files that others have taken over, or never counted.
-async fn close_all(partitions: &[Arc<Partition>]) {
+pub(crate) async fn close_all(partitions: &[Arc<Partition>]) {
     for partition in partitions {
         if let Err(error) = partition.close().await {
             tracing::warn!(partition = %partition.id(), %error, "closing a partition failed");
@@ -273,7 +277,7 @@ async fn close_all(partitions: &[Arc<Partition>]) {
     }
 }
 
-fn ms_since(start: Instant) -> f64 {
+pub(crate) fn ms_since(start: Instant) -> f64 {
     start.elapsed().as_secs_f64() * 1_000.0
 }
 

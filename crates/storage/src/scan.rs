@@ -3,12 +3,12 @@
 //! A scan remembers what is left to read. It reads one partition after the other, holding each
 //! only while it reads there; when that partition is replaced, or its view has become old, it takes
 //! the route again and goes on with what is left. So no key is read twice or left out, however
-//! the map changes meanwhile.
+//! the map changes meanwhile. If the key order changes, it goes on in the one in which it began.
 
 use crate::error::{Result, StorageError};
 use crate::map::AXIS_END;
 use crate::partition::{Partition, Usage};
-use crate::table::Table;
+use crate::table::{Place, Previous, Table};
 use bytes::{BufMut, Bytes, BytesMut};
 use slatedb::config::{DurabilityLevel, ScanOptions};
 use slatedb::{DbIterator, IterationOrder};
@@ -29,6 +29,8 @@ pub enum Direction {
 /// A scan under way. It holds little memory, whatever its range.
 pub struct Scan {
     table: Arc<Table>,
+    /// The key order in which it began, and goes on.
+    order: u64,
     direction: Direction,
     /// What has not been read yet.
     left: KeyRange,
@@ -38,14 +40,21 @@ pub struct Scan {
 /// One partition's part of what is left, as it was at one moment.
 struct View {
     partition: Arc<Partition>,
+    /// Set if the partition says only which keys there are, see `table::order`.
+    previous: Option<Arc<Previous>>,
     _usage: Usage,
     rows: DbIterator,
     opened: Instant,
 }
 
 impl Scan {
-    pub(crate) fn new(table: Arc<Table>, range: KeyRange, direction: Direction) -> Self {
-        Self { table, direction, left: range, view: None }
+    pub(crate) fn new(
+        table: Arc<Table>,
+        order: u64,
+        range: KeyRange,
+        direction: Direction,
+    ) -> Self {
+        Self { table, order, direction, left: range, view: None }
     }
 
     /// The next key and its value; `None` when the range is read.
@@ -58,9 +67,15 @@ impl Scan {
             };
             match view.partition.in_time(view.rows.next()).await? {
                 Some(row) => {
+                    let value = match &view.previous {
+                        None => Some(row.value),
+                        Some(previous) => self.table.get_by_previous(previous, &row.key).await?,
+                    };
                     self.view = Some(view);
                     self.pass_key(&row.key);
-                    return Ok(Some((row.key, row.value)));
+                    if let Some(value) = value {
+                        return Ok(Some((row.key, value)));
+                    }
                 }
                 None => {
                     let range = view.partition.info().range.clone();
@@ -82,12 +97,11 @@ impl Scan {
     }
 
     async fn open_view(&self) -> Result<View> {
-        let (partition, usage) = match self.direction {
-            Direction::Forward => self.table.enter(|map| map.index_of(&self.left.start))?,
-            Direction::Backward => {
-                self.table.enter(|map| map.index_before(self.left.end.as_deref()))?
-            }
-        };
+        let Place { partition, usage, previous } =
+            self.table.enter_scan(self.order, |map| match self.direction {
+                Direction::Forward => map.index_of(&self.left.start),
+                Direction::Backward => map.index_before(self.left.end.as_deref()),
+            })?;
         let opened = Instant::now();
         let options = ScanOptions::new()
             .with_durability_filter(DurabilityLevel::Remote)
@@ -106,7 +120,7 @@ impl Scan {
         let end = range.end.unwrap_or_else(|| Bytes::from_static(&AXIS_END));
         let scan = partition.db().scan_with_options(range.start..end, &options);
         let rows = partition.in_time(scan).await?;
-        Ok(View { partition, _usage: usage, rows, opened })
+        Ok(View { partition, previous, _usage: usage, rows, opened })
     }
 
     /// Notes that `key` was read.
@@ -142,7 +156,7 @@ impl std::fmt::Debug for Scan {
 }
 
 /// The smallest key above `key`.
-fn successor(key: &[u8]) -> Bytes {
+pub(crate) fn successor(key: &[u8]) -> Bytes {
     let mut next = BytesMut::with_capacity(key.len() + 1);
     next.put_slice(key);
     next.put_u8(0);

@@ -80,6 +80,15 @@ pub struct StorageSettings {
     pub prepare_ms_max: u64,
     /// A cutover that holds writes for longer than this is undone.
     pub cutover_ms_max: u64,
+    /// How many bytes a second a rekey copies at the most, keys and values; 0 for as fast as it goes.
+    pub rekey_bytes_per_s: u64,
+    /// How much a rekey copies between two looks at what was written meanwhile.
+    pub rekey_chunk_bytes: usize,
+    /// How often a rekey writes down how far it is: what it has copied since is copied again after a
+    /// restart.
+    pub rekey_save_ms: u64,
+    /// How long scans that began before a change of the key order are served in the old one.
+    pub rekey_grace_ms: u64,
     /// How long an unknown outcome of a catalog write is asked for again before the table refuses
     /// writes.
     pub catalog_decide_ms_max: u64,
@@ -115,6 +124,10 @@ impl Default for StorageSettings {
             scan_ahead_bytes: 64 << 10,
             prepare_ms_max: 60_000,
             cutover_ms_max: 5_000,
+            rekey_bytes_per_s: 16 << 20,
+            rekey_chunk_bytes: 1 << 20,
+            rekey_save_ms: 5_000,
+            rekey_grace_ms: 900_000,
             catalog_decide_ms_max: 10_000,
         }
     }

@@ -41,6 +41,15 @@ impl Table {
         Ok(sizes)
     }
 
+    /// Of every partition, the share of the bound on bytes that are not in sorted files: at 1 its
+    /// writers wait.
+    pub fn backlogs(&self) -> Vec<(PartitionId, f64)> {
+        let most = self.shared.settings.unflushed_bytes_max.max(1) as f64;
+        let routes = self.routes();
+        let share = |partition: &Partition| partition.unflushed_bytes() as f64 / most;
+        routes.partitions.iter().map(|partition| (partition.id(), share(partition))).collect()
+    }
+
     async fn live_bytes(&self, partition: &Partition) -> Result<u64> {
         let manifest = partition.db().manifest();
         let files = ShownFile::all(&manifest, partition.path());

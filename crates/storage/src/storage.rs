@@ -4,7 +4,7 @@ use crate::blobs::Blobs;
 use crate::bucket;
 use crate::catalog::{CATALOG, Catalog, check_table_name};
 use crate::directory::DataDirectory;
-use crate::engine::Engine;
+use crate::engine::{Engine, EngineCounter};
 use crate::error::{Result, StorageError};
 use crate::faults::FaultPoint;
 use crate::map::AXIS_END;
@@ -154,6 +154,11 @@ impl Storage {
         self.shared.engine.wal().map(NodeWal::metrics)
     }
 
+    /// What the engine has counted since the start, over all partitions.
+    pub fn engine_counters(&self) -> Vec<EngineCounter> {
+        self.shared.engine.counters()
+    }
+
     /// Small named objects for the crates above.
     pub fn blobs(&self) -> &Blobs {
         &self.blobs
@@ -251,6 +256,9 @@ fn first_record(id: TableId, new: NewTable, ranges: &[KeyRange], now_ms: i64) ->
         partitions: Vec::new(),
         reslice: None,
         retired: Vec::new(),
+        order: 0,
+        rekey: None,
+        rekeyed_ms: None,
     };
     let numbered = record.take_partition_ids(ranges.len()).into_iter().zip(ranges);
     record.partitions =

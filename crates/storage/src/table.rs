@@ -12,19 +12,25 @@ use crate::maintain::Unneeded;
 use crate::map::{AXIS_END, PartitionInfo, PartitionMap};
 use crate::partition::{Change, Gate, Partition, Usage};
 use crate::record::table::TableRecord;
+use crate::rekey::Rekeying;
 use crate::rows::RowCache;
 use crate::scan::{Direction, Scan};
 use crate::settings::StorageSettings;
 use crate::versioned::CatalogContext;
 use crate::wal::keeper::Keeper;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use tokio::sync::{Notify, OwnedMutexGuard, watch};
 use types::{Clock, KeyRange, PartitionId, TableId};
 
 pub(crate) mod open;
+mod order;
+mod revive;
+
+pub use order::InOrder;
+pub(crate) use order::{Place, Previous};
 
 /// The longest storage key.
 pub const KEY_BYTES_MAX: usize = 16 << 10;
@@ -73,15 +79,16 @@ pub struct Table {
     id: TableId,
     name: String,
     created_ms: i64,
-    definition: ArcSwap<serde_json::Value>,
-    defining: tokio::sync::Mutex<()>,
+    defined: ArcSwap<Defined>,
+    /// Held while the definition changes.
+    pub(crate) defining: tokio::sync::Mutex<()>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) object: TableObject,
     routes: ArcSwap<Routes>,
     map: watch::Sender<Arc<PartitionMap>>,
     state: ArcSwap<Life>,
     /// Wakes those who wait for something else when the table does not answer any more.
-    ended: Notify,
+    pub(crate) ended: Notify,
     /// Set for good when it cannot be found out whether a new map was published.
     undecided: AtomicBool,
     /// Held by whatever changes the table's partitions.
@@ -90,6 +97,21 @@ pub struct Table {
     pub(crate) unneeded: Unneeded,
     /// Held, shared, by retired partitions that are still being closed.
     pub(crate) closing: Arc<tokio::sync::RwLock<()>>,
+    /// The key order of before, for scans that began in it.
+    pub(crate) previous: ArcSwapOption<Previous>,
+    /// The rekey that is under way, or was when the process before ended.
+    pub(crate) rekeying: Rekeying,
+    rekeyed_ms: AtomicI64,
+}
+
+/// What the crates above keep with a table, and the key order that this is about.
+#[derive(Debug)]
+pub struct Defined {
+    /// How often the table's key order has changed: requests name it, so that none is answered with
+    /// keys of another order.
+    pub order: u64,
+    /// Not interpreted here.
+    pub definition: Arc<serde_json::Value>,
 }
 
 /// Whether a table still answers.
@@ -102,6 +124,8 @@ pub(crate) enum Life {
 
 /// The partition map and the open partitions, in the same order.
 pub(crate) struct Routes {
+    /// Which key order the map is about.
+    pub(crate) order: u64,
     pub(crate) map: Arc<PartitionMap>,
     pub(crate) partitions: Vec<Arc<Partition>>,
 }
@@ -124,7 +148,21 @@ impl Table {
 
     /// What the crates above keep with the table.
     pub fn definition(&self) -> Arc<serde_json::Value> {
-        self.definition.load_full()
+        self.defined.load().definition.clone()
+    }
+
+    /// The same with the key order that it belongs to; another object after every change.
+    pub fn defined(&self) -> Arc<Defined> {
+        self.defined.load_full()
+    }
+
+    /// Whether that is still what `defined` says.
+    pub fn is_defined_by(&self, defined: &Arc<Defined>) -> bool {
+        Arc::ptr_eq(&self.defined.load(), defined)
+    }
+
+    pub(crate) fn set_defined(&self, order: u64, definition: serde_json::Value) {
+        self.defined.store(Arc::new(Defined { order, definition: Arc::new(definition) }));
     }
 
     /// Replaces the definition by what `change` makes of it.
@@ -139,7 +177,7 @@ impl Table {
             Ok(record.definition.clone())
         };
         let definition = self.object.update(changed).await?;
-        self.definition.store(Arc::new(definition));
+        self.set_defined(self.order(), definition);
         Ok(())
     }
 
@@ -161,7 +199,11 @@ impl Table {
     /// The newest durable version of a key: what was acknowledged before this call is seen, what a
     /// crash could undo is not.
     pub async fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
-        let (partition, _usage) = self.enter(|map| map.index_of(key))?;
+        self.get_in(self.order(), key).await
+    }
+
+    pub(crate) async fn get_in(&self, order: u64, key: &[u8]) -> Result<Option<Bytes>> {
+        let (partition, _usage) = self.enter_in(order, |map| map.index_of(key))?;
         partition.get(key).await
     }
 
@@ -173,10 +215,19 @@ impl Table {
         key: &[u8],
         decide: impl FnOnce(Option<&Bytes>) -> Decision<R> + Send,
     ) -> Result<R> {
+        self.read_modify_write_in(self.order(), key, decide).await
+    }
+
+    pub(crate) async fn read_modify_write_in<R: Send>(
+        &self,
+        order: u64,
+        key: &[u8],
+        decide: impl FnOnce(Option<&Bytes>) -> Decision<R> + Send,
+    ) -> Result<R> {
         check_key(key)?;
         let writer = loop {
             self.room().await?;
-            let (partition, usage) = self.enter(|map| map.index_of(key))?;
+            let (partition, usage) = self.enter_in(order, |map| map.index_of(key))?;
             if let Some(writer) = partition.writer(usage, key).await? {
                 break writer;
             }
@@ -202,7 +253,7 @@ impl Table {
     /// Reads the keys of a range in order. The scan goes on across partitions, also while they are
     /// resliced; each key is read as it is when the scan gets there or shortly before.
     pub fn scan(self: &Arc<Self>, range: KeyRange, direction: Direction) -> Scan {
-        Scan::new(self.clone(), range, direction)
+        Scan::new(self.clone(), self.order(), range, direction)
     }
 
     /// The partition that `index` chooses from the map, and the right to use it.
@@ -210,9 +261,21 @@ impl Table {
         &self,
         index: impl Fn(&PartitionMap) -> usize,
     ) -> Result<(Arc<Partition>, Usage)> {
+        self.enter_in(self.order(), index)
+    }
+
+    /// The same for a key of this order.
+    pub(crate) fn enter_in(
+        &self,
+        order: u64,
+        index: impl Fn(&PartitionMap) -> usize,
+    ) -> Result<(Arc<Partition>, Usage)> {
         loop {
             self.check_alive()?;
             let routes = self.routes.load();
+            if routes.order != order {
+                return Err(StorageError::Rekeyed(self.name.clone()));
+            }
             let partition = &routes.partitions[index(&routes.map)];
             if let Some(usage) = partition.enter() {
                 return Ok((partition.clone(), usage));
@@ -223,7 +286,7 @@ impl Table {
 
     /// Waits while the log is full, and until the table is closed at the most. The caller holds nothing:
     /// what it waits for may be a partition that waits for it.
-    async fn room(&self) -> Result<()> {
+    pub(crate) async fn room(&self) -> Result<()> {
         let Some(wal) = self.shared.engine.wal() else {
             return Ok(());
         };
@@ -242,7 +305,7 @@ impl Table {
         }
     }
 
-    fn check_alive(&self) -> Result<()> {
+    pub(crate) fn check_alive(&self) -> Result<()> {
         match **self.state.load() {
             Life::Serving => Ok(()),
             Life::Dropped => Err(StorageError::NoSuchTable(self.name.clone())),
@@ -258,6 +321,18 @@ impl Table {
         match self.undecided.load(Ordering::SeqCst) {
             true => Err(StorageError::Undecided(format!("the map of table {}", self.name))),
             false => Ok(held),
+        }
+    }
+
+    /// Waits for that right, for a workflow that has begun already; not longer than the table answers.
+    pub(crate) async fn workflow_again(&self) -> Result<OwnedMutexGuard<()>> {
+        let mut ended = std::pin::pin!(self.ended.notified());
+        ended.as_mut().enable();
+        self.check_alive()?;
+        // Who closes the table has it, and waits for its workflows.
+        tokio::select! {
+            held = self.workflow.clone().lock_owned() => self.check_alive().map(|()| held),
+            () = ended => Err(self.check_alive().err().unwrap_or(StorageError::Closed)),
         }
     }
 
@@ -300,15 +375,21 @@ impl Table {
         let routes = self.routes.load_full();
         let closes = routes.partitions.iter().map(|partition| partition.close());
         let closed = futures::future::join_all(closes).await;
+        self.rekeying.ended().await;
         drop(self.closing.write().await);
         closed.into_iter().collect()
     }
 }
 
 impl Routes {
-    pub(crate) fn new(table: TableId, epoch: u64, partitions: Vec<Arc<Partition>>) -> Self {
+    pub(crate) fn new(
+        table: TableId,
+        epoch: u64,
+        order: u64,
+        partitions: Vec<Arc<Partition>>,
+    ) -> Self {
         let infos: Vec<PartitionInfo> = partitions.iter().map(|p| p.info().clone()).collect();
-        Self { map: Arc::new(PartitionMap { table, epoch, partitions: infos }), partitions }
+        Self { order, map: Arc::new(PartitionMap { table, epoch, partitions: infos }), partitions }
     }
 }
 

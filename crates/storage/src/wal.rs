@@ -32,7 +32,7 @@ use slatedb::wal::WriterInit;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 mod faults;
 pub(crate) mod keeper;
@@ -75,13 +75,15 @@ impl NodeWal {
         let hooks = faults::FaultHooks::new(components.faults.clone(), store.clone());
         let start = Start { disk, hooks: Arc::new(hooks), seed };
         let log_settings = log_settings(settings);
-        let (log, task) = match blocking {
-            Blocking::Elsewhere => {
+        let (log, task) = match &components.disk {
+            None => {
                 let opening = move || Ok(NodeLog::open(start, log_settings)?);
                 (blocking.run(opening).await?, None)
             }
-            Blocking::Here => {
-                let (log, task) = NodeLog::open_without_thread(start, log_settings)?;
+            Some(disk) => {
+                let disk = disk.clone();
+                let forcing = move || sleep(Duration::from_millis(disk.sync_ms()));
+                let (log, task) = NodeLog::open_without_thread(start, log_settings, forcing)?;
                 (log, Some(tokio::spawn(task)))
             }
         };

@@ -37,6 +37,16 @@ impl Strategy {
     }
 }
 
+impl std::str::FromStr for Strategy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let all = [Self::Hash, Self::Range, Self::Composite];
+        let found = all.into_iter().find(|strategy| strategy.as_str() == text);
+        found.ok_or_else(|| format!("{text:?} is none of hash, range and composite"))
+    }
+}
+
 impl fmt::Display for Strategy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -15,6 +15,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use types::KeyRange;
 
+mod each_bin;
+
 /// A bin of which less than this was watched is unknown.
 const COVERED_SHARE_MIN: f64 = 0.1;
 
@@ -83,7 +85,8 @@ impl Timeline {
         let mut all = self.raw(ranges, channel, first..self.rows.len());
         if all.first().is_some_and(|series| series.known.contains(&false)) {
             // Gaps are filled from what was a week before them.
-            let earlier = first - self.bin_at_or_after(from_ms - RateSeries::LOOK_BACK_MS);
+            let earlier =
+                first - self.bin_at_or_after(from_ms.saturating_sub(RateSeries::LOOK_BACK_MS));
             let longer = self.raw(ranges, channel, first - earlier..self.rows.len());
             all = longer.into_iter().map(|series| filled(series, channel, earlier)).collect();
         }
@@ -104,7 +107,8 @@ impl Timeline {
 
     /// Index of the first bin that begins at or after `from_ms`; the number of bins if none does.
     fn bin_at_or_after(&self, from_ms: i64) -> usize {
-        let bins = (from_ms - self.start_ms() + self.bin_ms - 1).div_euclid(self.bin_ms);
+        let ahead_ms = from_ms.saturating_sub(self.start_ms());
+        let bins = ahead_ms.saturating_add(self.bin_ms - 1).div_euclid(self.bin_ms);
         (bins.max(0) as usize).min(self.rows.len())
     }
 
@@ -134,8 +138,7 @@ impl Timeline {
                 seen = Some((&row.map, self.overlaps(&row.map, ranges)));
             }
             let Some((_, overlaps)) = &seen else { continue };
-            let covered_ms = f64::from(row.covered_s) * 1_000.0;
-            let known = covered_ms >= COVERED_SHARE_MIN * self.bin_ms as f64 && covered_ms > 0.0;
+            let known = covered_enough(row, self.bin_ms);
             for (series, overlap) in all.iter_mut().zip(overlaps) {
                 series.known.push(known);
                 series.values.push(match overlap {
@@ -212,14 +215,27 @@ fn filled(mut series: RateSeries, channel: Channel, earlier: usize) -> RateSerie
     series
 }
 
+/// Whether enough of a bin was watched to call it known.
+fn covered_enough(row: &Row, bin_ms: i64) -> bool {
+    let covered_ms = f64::from(row.covered_s) * 1_000.0;
+    covered_ms >= COVERED_SHARE_MIN * bin_ms as f64 && covered_ms > 0.0
+}
+
+/// Where rows keep a summed channel.
+fn stored_channel(channel: Channel) -> Option<usize> {
+    match channel {
+        Channel::ReadUnits => Some(READ),
+        Channel::WriteUnits => Some(WRITE),
+        Channel::Requests => Some(REQUESTS),
+        Channel::Bytes => Some(BYTES),
+        Channel::Throttles => Some(THROTTLES),
+        Channel::PeakToMean => None,
+    }
+}
+
 fn value(row: &Row, channel: Channel, overlap: &Overlap) -> f64 {
-    let stored = match channel {
-        Channel::ReadUnits => READ,
-        Channel::WriteUnits => WRITE,
-        Channel::Requests => REQUESTS,
-        Channel::Bytes => BYTES,
-        Channel::Throttles => THROTTLES,
-        Channel::PeakToMean => return row.peak_to_mean(overlap),
-    };
-    row.sum(stored, overlap) / f64::from(row.covered_s)
+    match stored_channel(channel) {
+        Some(stored) => row.sum(stored, overlap) / f64::from(row.covered_s),
+        None => row.peak_to_mean(overlap),
+    }
 }

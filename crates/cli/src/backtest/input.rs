@@ -2,6 +2,7 @@
 
 use super::{Args, BacktestError, Named};
 use forecast::Series;
+use forecast::backtest::Label;
 use std::collections::HashSet;
 use std::path::Path;
 use workload::{Rates, TraceReader, read_rate_series};
@@ -32,6 +33,29 @@ pub(super) fn read(args: &Args, bin_ms: i64) -> Result<Vec<Named>, BacktestError
     };
     let path = args.rates.first().or(args.trace.as_ref()).cloned().unwrap_or_default();
     Err(BacktestError::Input { path, problem })
+}
+
+/// Labelled anomalies with the names of their files: the lines whose kind ends in `window`.
+pub(super) fn labels(path: &Path) -> Result<Vec<(String, Label)>, BacktestError> {
+    let problem = |problem: String| BacktestError::Input { path: path.to_owned(), problem };
+    let text = std::fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
+    let label = |line: &str| {
+        let mut fields = line.split(',').map(str::trim);
+        let (file, start, end) = (fields.next()?, fields.next()?, fields.next()?);
+        let ms = |seconds: &str| seconds.parse::<i64>().ok()?.checked_mul(1_000);
+        let label = Label { start_ms: ms(start)?, end_ms: ms(end)? };
+        Some((fields.next()?.ends_with("window"), file.to_owned(), label))
+    };
+    let mut labels = Vec::new();
+    for (number, line) in text.lines().enumerate().skip(1).filter(|(_, line)| !line.is_empty()) {
+        let expected = "file,start_unix_s,end_unix_s,kind";
+        let (window, file, label) = label(line)
+            .ok_or_else(|| problem(format!("line {}: expected {expected}", number + 1)))?;
+        if window {
+            labels.push((file, label));
+        }
+    }
+    Ok(labels)
 }
 
 /// A time as people write it: `90s`, `5m`, `1h`.
@@ -104,6 +128,18 @@ mod tests {
         for wrong in ["", "5", "m", "0m", "-5m", "5d", "5 m", "fünf"] {
             assert!(milliseconds(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn labels_are_windows_and_what_is_none_is_refused_by_its_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("labels.csv");
+        let head = "file,start_unix_s,end_unix_s,kind";
+        std::fs::write(&path, format!("{head}\na,1,2,x_window\na,1,1,x_label\n")).unwrap();
+        let label = Label { start_ms: 1_000, end_ms: 2_000 };
+        assert_eq!(labels(&path).unwrap(), [("a".to_owned(), label)]);
+        std::fs::write(&path, format!("{head}\na,1,2,x_window\na,soon\n")).unwrap();
+        assert!(labels(&path).unwrap_err().to_string().contains("line 3"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Backtests as text: one table per series, and one of their means if there are several.
 
-use forecast::backtest::{CrowdReport, ModelReport, Report, SERVICE_CHOICE};
+use forecast::backtest::{CrowdReport, LabelsFound, ModelReport, Report, SERVICE_CHOICE};
 use std::fmt::Write as _;
 
 /// The rival whose MASE ours is set against in the mean.
@@ -122,6 +122,32 @@ pub(super) fn crowds(reports: &[CrowdReport]) -> String {
                 "  crowds of {} times the load: {} of {} found within 6 min, median {:.0} min",
                 crowds.factor, crowds.found, crowds.injected, crowds.minutes_median,
             );
+        }
+    }
+    text
+}
+
+/// Which labelled anomalies were found by whom, and all series together.
+pub(super) fn labels(reports: &[(String, Vec<LabelsFound>)]) -> String {
+    let mut text = String::new();
+    let mut row = |series: &str, watcher: &str, found: usize, labels: usize, per_day: f64| {
+        let _ = writeln!(
+            text,
+            "{series:<34} {watcher:<22} {found:>2} of {labels:>2} found, {per_day:.2} false alarms a day"
+        );
+    };
+    let watchers = reports.first().map_or(0, |(_, found)| found.len());
+    for watcher in 0..watchers {
+        let all =
+            || reports.iter().filter_map(|(series, found)| Some((series, found.get(watcher)?)));
+        for (series, it) in all() {
+            row(series, &it.watcher, it.found, it.labels, it.false_alarms as f64 / it.days);
+        }
+        let sum = |value: fn(&LabelsFound) -> f64| all().map(|(_, it)| value(it)).sum::<f64>();
+        let (found, labels) = (sum(|it| it.found as f64), sum(|it| it.labels as f64));
+        let per_day = sum(|it| it.false_alarms as f64) / sum(|it| it.days);
+        if let Some((_, it)) = all().next() {
+            row("all", &it.watcher, found as usize, labels as usize, per_day);
         }
     }
     text

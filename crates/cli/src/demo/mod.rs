@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::service::{Service, ServiceError};
 use clap::ValueEnum;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use manager::PolicyFactory;
+use manager::{DecisionsRequest, PolicyFactory};
 use narrate::Narrator;
 use planner::policy::{
     ReactiveDynamoDb, ReactiveDynamoDbSettings, ReactiveFast, ReactiveFastSettings,
@@ -286,12 +286,14 @@ async fn feed(scenario: &Scenario, clock: &ScaledClock, clients: &[Clients; 2], 
 /// Waits until the last decisions have been judged, if that is a matter of seconds.
 async fn settle(player: &Player) {
     let manager = player.service.manager();
+    let of_table = DecisionsRequest { table: Some(TABLE), ..Default::default() };
     let judged = async {
         loop {
-            let document = manager.decisions_document(Some(TABLE));
+            let document = manager.decisions_document(&of_table);
             let open = |d: &manager::DecisionDocument| {
                 d.state == manager::State::Running
-                    || (d.state == manager::State::Done && d.entry.outcome.is_none())
+                    || (d.state == manager::State::Done
+                        && d.entry.as_ref().is_none_or(|entry| entry.outcome.is_none()))
             };
             if !document.decisions.iter().any(open) {
                 return;

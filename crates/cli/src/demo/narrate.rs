@@ -42,7 +42,7 @@ impl Narrator {
 
 fn line(event: &Event) -> Option<String> {
     match event {
-        Event::Started(_) | Event::Anomaly(_) => None,
+        Event::Started(_) | Event::Anomaly(_) | Event::Proposed(_) => None,
         Event::Ended(entry) => Some(ended(entry)),
         Event::Judged(entry) => judged(entry),
     }
@@ -59,6 +59,7 @@ fn ended(entry: &Entry) -> String {
         Trigger::Observed => "on observed load",
         Trigger::Idle => "for want of load",
         Trigger::Manual => "by hand",
+        Trigger::Warm => "for the throughput that was asked for",
     };
     let what = match (entry.state, entry.timing) {
         (State::Done, Some(timing)) => format!(

@@ -5,8 +5,7 @@ use super::narrate::when;
 use super::traffic::Tally;
 use crate::service::Service;
 use forecast::Outlook;
-use manager::DecisionDocument;
-use planner::decision::Judgement;
+use manager::{DecisionDocument, DecisionsRequest};
 use planner::plan::Trigger;
 use simulator::Scenario;
 use std::fmt;
@@ -75,7 +74,8 @@ impl Side {
         audit: Audit,
     ) -> Self {
         let manager = service.manager();
-        let mut decisions = manager.decisions_document(Some(table)).decisions;
+        let of_table = DecisionsRequest { table: Some(table), ..Default::default() };
+        let mut decisions = manager.decisions_document(&of_table).decisions;
         decisions.retain(|decision| decision.state == manager::State::Done);
         let count = |wanted: &dyn Fn(&DecisionDocument) -> bool| {
             decisions.iter().filter(|decision| wanted(decision)).count()
@@ -83,12 +83,12 @@ impl Side {
         let mut leads_min: Vec<f64> = decisions
             .iter()
             .filter(|decision| decision.in_time)
-            .filter_map(|decision| decision.entry.outcome.as_ref()?.lead_ms)
+            .filter_map(|decision| decision.entry.as_ref()?.outcome.as_ref()?.lead_ms)
             .map(|lead_ms| lead_ms as f64 / 60_000.0)
             .collect();
         leads_min.sort_by(f64::total_cmp);
         let mut pauses_ms: Vec<f64> =
-            decisions.iter().filter_map(|d| Some(d.entry.timing?.pause_ms)).collect();
+            decisions.iter().filter_map(|d| Some(d.entry.as_ref()?.timing?.pause_ms)).collect();
         pauses_ms.sort_by(f64::total_cmp);
         Self {
             name,
@@ -100,9 +100,7 @@ impl Side {
             by_forecast: count(&|d| d.trigger == Trigger::Forecast),
             by_floor: count(&|d| d.trigger == Trigger::Floor),
             in_time: count(&|d| d.in_time),
-            needless: count(&|d| {
-                d.entry.outcome.as_ref().is_some_and(|o| o.judgement == Judgement::Needless)
-            }),
+            needless: count(&|d| d.needless),
             leads_min,
             forecast_error: forecast_error(service, table),
             pauses_ms,
@@ -120,9 +118,10 @@ fn partition_hours(scenario: &Scenario, done: &[DecisionDocument]) -> f64 {
     let hours_left = |from_ms: i64| (end_ms - from_ms).max(0) as f64 / 3_600_000.0;
     let initial = f64::from(scenario.parameters.partitions);
     let changed = done.iter().filter_map(|decision| {
-        let action = &decision.entry.decision.action;
+        let entry = decision.entry.as_ref()?;
+        let action = &entry.decision.action;
         let more = action.children() as f64 - action.sources.len() as f64;
-        Some(more * hours_left(decision.entry.finished_ms?))
+        Some(more * hours_left(entry.finished_ms?))
     });
     initial * hours_left(scenario.parameters.start_ms) + changed.sum::<f64>()
 }

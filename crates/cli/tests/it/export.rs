@@ -6,7 +6,7 @@
 //! the server records them.
 
 use crate::http::Http;
-use manager::{Manager, ManagerSettings, TrainingSettings};
+use manager::{DecisionsRequest, Manager, ManagerSettings, TrainingSettings};
 use planner::{ControllerSettings, Decision, Limits, PlannerSettings, Predictive, Trigger};
 use serde_json::{Value, json};
 use server::metrics::MetricsExport;
@@ -172,7 +172,7 @@ impl Live {
     async fn until_looked_at(&self, now_ms: i64) {
         for _ in 0..TRIES_MAX {
             let seen_ms = self.manager.forecast_document(TABLE).unwrap().now_ms;
-            if seen_ms == now_ms && self.manager.workflows_document().workflows.is_empty() {
+            if seen_ms == now_ms && self.manager.workflows_document(false).workflows.is_empty() {
                 return;
             }
             tokio::task::yield_now().await;
@@ -182,8 +182,10 @@ impl Live {
 
     /// What the manager decided by itself.
     fn decisions(&self) -> Vec<Decision> {
-        let document = self.manager.decisions_document(Some(TABLE));
-        let all = document.decisions.into_iter().map(|decision| decision.entry.decision);
+        let about = DecisionsRequest { table: Some(TABLE), ..DecisionsRequest::default() };
+        let document = self.manager.decisions_document(&about);
+        let all =
+            document.decisions.into_iter().filter_map(|decision| Some(decision.entry?.decision));
         all.filter(|decision| decision.action.trigger != Trigger::Manual).collect()
     }
 

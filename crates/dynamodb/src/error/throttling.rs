@@ -83,14 +83,18 @@ impl Throttle {
         if self.on_demand { "throttlingReasons" } else { "ThrottlingReasons" }
     }
 
-    pub(super) fn reason(&self) -> Reason<'_> {
-        let reason = match (self.access, self.limit) {
+    /// Which limit it was, as DynamoDB names it.
+    pub(super) fn name(&self) -> &'static str {
+        match (self.access, self.limit) {
             (Access::Read, Limit::KeyRange) => "TableReadKeyRangeThroughputExceeded",
             (Access::Write, Limit::KeyRange) => "TableWriteKeyRangeThroughputExceeded",
             (Access::Read, Limit::Provisioned) => "TableReadProvisionedThroughputExceeded",
             (Access::Write, Limit::Provisioned) => "TableWriteProvisionedThroughputExceeded",
-        };
-        Reason { reason, resource: &self.table_arn }
+        }
+    }
+
+    pub(super) fn reason(&self) -> Reason<'_> {
+        Reason { reason: self.name(), resource: &self.table_arn }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::json::{self, ItemJson};
 use crate::table::TableDefinition;
 use bytes::Bytes;
 use serde::Serialize;
-use types::{Item, KeyRange, KeySchema, Strategy, Units, capacity, storage_key};
+use types::{Item, KeyRange, KeySchema, PrimaryKey, Strategy, Units, capacity, storage_key};
 
 /// Most bytes of items in one page, before the filter.
 pub const PAGE_BYTES_MAX: usize = 1 << 20;
@@ -26,6 +26,8 @@ pub struct PagePlan {
     pub(super) strategy: Strategy,
     pub(super) range: KeyRange,
     pub(super) forward: bool,
+    /// Whether the range goes over item collections, by a condition on the partition key.
+    pub(super) over_collections: bool,
     /// The order that the table is in, if the whole of it is read and put into another.
     pub(super) fans_out: Option<Strategy>,
     pub(super) options: PageOptions,
@@ -55,6 +57,19 @@ pub struct Page<'a> {
     beside_bytes: usize,
     last_key: Option<Bytes>,
     full: bool,
+    /// Entries beyond the limit, see [`Page::end_elsewhere`].
+    more: usize,
+    /// What the page was before each of its entries, if it may have to end elsewhere.
+    trail: Option<Vec<Mark>>,
+}
+
+/// What a page was at one moment.
+#[derive(Clone, Debug)]
+struct Mark {
+    items: usize,
+    count: usize,
+    bytes: usize,
+    last_key: Option<Bytes>,
 }
 
 /// Whether a page takes more entries.
@@ -93,6 +108,7 @@ impl PagePlan {
             strategy: table.strategy,
             range,
             forward,
+            over_collections: false,
             fans_out: None,
             options,
         }
@@ -134,8 +150,25 @@ impl PagePlan {
             beside_bytes: 0,
             last_key: None,
             full: false,
+            more: 0,
+            trail: None,
         }
     }
+
+    /// An empty page that can be made to end elsewhere than where it is full.
+    pub fn movable_page(&self) -> Page<'_> {
+        Page { trail: Some(Vec::new()), ..self.page() }
+    }
+
+    /// Whether the range is one of partition keys, not one of one item collection or a scan.
+    pub fn is_range_query(&self) -> bool {
+        self.over_collections
+    }
+}
+
+fn decoded(order: Strategy, key: &Bytes) -> Result<PrimaryKey, ApiError> {
+    storage_key::decode(order, key)
+        .map_err(|error| ApiError::internal(format!("A stored key is unreadable: {error}")))
 }
 
 impl Page<'_> {
@@ -148,9 +181,18 @@ impl Page<'_> {
             ApiError::internal(format!("The stored item is unreadable: {error}"))
         })?;
         let bytes = item.size_bytes();
-        if self.full || (self.scanned > 0 && self.bytes + bytes > PAGE_BYTES_MAX) {
+        let too_large = self.scanned > 0 && self.bytes + bytes > PAGE_BYTES_MAX;
+        if self.full || (too_large && self.more == 0) {
             self.full = true;
             return Ok(Offer::Full);
+        }
+        if let Some(trail) = &mut self.trail {
+            trail.push(Mark {
+                items: self.items.len(),
+                count: self.count,
+                bytes: self.bytes,
+                last_key: self.last_key.clone(),
+            });
         }
         self.scanned += 1;
         self.bytes += bytes;
@@ -165,8 +207,48 @@ impl Page<'_> {
                 });
             }
         }
-        self.full = options.limit == Some(self.scanned);
+        self.full = options.limit.is_some_and(|limit| self.scanned >= limit + self.more);
         Ok(if self.full { Offer::Full } else { Offer::More })
+    }
+
+    /// Where the full page ends: the key from which the next one goes on.
+    ///
+    /// # Errors
+    /// If it is no storage key of the table.
+    pub fn end(&self) -> Result<Option<PrimaryKey>, ApiError> {
+        let end = self.last_key.as_ref().filter(|_| self.full);
+        end.map(|key| decoded(self.plan.strategy, key)).transpose()
+    }
+
+    /// Makes the full page end elsewhere, where `may_end` allows it: earlier, or, if there is no such
+    /// place, later than its limit says; then it takes more. Only of a
+    /// [movable](PagePlan::movable_page) page.
+    ///
+    /// # Errors
+    /// If a key is no storage key of the table.
+    pub fn end_elsewhere(
+        &mut self,
+        may_end: impl Fn(&PrimaryKey) -> bool,
+    ) -> Result<Offer, ApiError> {
+        let trail = self.trail.get_or_insert_default();
+        for at in (1..trail.len()).rev() {
+            let Some(key) = &trail[at].last_key else { continue };
+            if may_end(&decoded(self.plan.strategy, key)?) {
+                let Mark { items, count, bytes, last_key } = trail.swap_remove(at);
+                self.items.truncate(items);
+                (self.scanned, self.count, self.bytes, self.last_key) =
+                    (at, count, bytes, last_key);
+                return Ok(Offer::Full);
+            }
+        }
+        self.full = false;
+        self.more += 1;
+        Ok(Offer::More)
+    }
+
+    /// Whether the entry that was offered last has found room.
+    pub fn has_taken(&self, key: &Bytes) -> bool {
+        self.last_key.as_ref() == Some(key)
     }
 
     /// Counts what was read to find the page's entries and is none of them.
@@ -189,14 +271,8 @@ impl Page<'_> {
     /// # Errors
     /// If the last key offered is no storage key of the table.
     pub fn respond(&self) -> Result<Vec<u8>, ApiError> {
-        let PagePlan { table_name, key_schema, strategy, options, .. } = self.plan;
-        let last_key = self.last_key.as_ref().filter(|_| self.full).map(|key| {
-            let key = storage_key::decode(*strategy, key)?;
-            Ok(key_schema.item_of(&key))
-        });
-        let last_key = last_key.transpose().map_err(|error: types::Error| {
-            ApiError::internal(format!("A stored key is unreadable: {error}"))
-        })?;
+        let PagePlan { table_name, key_schema, options, .. } = self.plan;
+        let last_key = self.end()?.map(|key| key_schema.item_of(&key));
         Ok(json::to_body(&Response {
             items: options.with_items.then(|| self.items.iter().map(ItemJson).collect()),
             count: self.count,

@@ -10,7 +10,7 @@ use crate::keys;
 use crate::params::Params;
 use crate::table::{RangeQueries, TableDefinition};
 use types::storage_key::{self, collection_range, partition_range, sort_range};
-use types::{Item, KeyRange, KeySchema, Strategy};
+use types::{Item, KeyRange, KeySchema, PrimaryKey, Strategy};
 
 /// A Query request.
 #[derive(Clone, Debug)]
@@ -70,6 +70,11 @@ impl Query {
         &self.table_name
     }
 
+    /// Where the page before has ended, if the request says so and that is a key of `table`.
+    pub fn start_key(&self, table: &TableDefinition) -> Option<PrimaryKey> {
+        keys::of_key(&table.key_schema, self.start_key.as_ref()?).ok()
+    }
+
     /// The page that the request asks for in `table`.
     ///
     /// # Errors
@@ -108,7 +113,8 @@ impl Query {
         if let Some(filter) = &self.options.filter {
             check_filter(table, filter, self.filter_name)?;
         }
-        let plan = PagePlan::new(table, range, self.forward, self.options);
+        let mut plan = PagePlan::new(table, range, self.forward, self.options);
+        plan.over_collections = matches!(condition, KeyCondition::Collections(_));
         Ok(if fans_out { plan.fanning_out() } else { plan })
     }
 

@@ -4,10 +4,11 @@ use super::page::{PageOptions, PagePlan};
 use super::page_options;
 use crate::error::ApiError;
 use crate::json::Body;
+use crate::keys;
 use crate::params::Params;
 use crate::table::TableDefinition;
 use types::storage_key::{self, segment_range};
-use types::{Item, KeyRange};
+use types::{Item, KeyRange, PrimaryKey};
 
 /// Most segments of a parallel scan.
 const SEGMENTS_MAX: i64 = 1_000_000;
@@ -54,6 +55,16 @@ impl Scan {
     /// The table that the request names.
     pub fn table_name(&self) -> &str {
         &self.table_name
+    }
+
+    /// Where the page before has ended, if the request says so and that is a key of `table`.
+    pub fn start_key(&self, table: &TableDefinition) -> Option<PrimaryKey> {
+        keys::of_key(&table.key_schema, self.start_key.as_ref()?).ok()
+    }
+
+    /// Which segment of how many is scanned.
+    pub fn segment(&self) -> (u32, u32) {
+        self.segment.unwrap_or((0, 1))
     }
 
     /// The page that the request asks for in `table`.

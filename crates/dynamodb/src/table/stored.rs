@@ -4,8 +4,9 @@
 //! definition of a later version is refused rather than read in part: what this build does not
 //! know of would be lost at the next change.
 
-use super::TableDefinition;
+use super::{STRATEGY_TAG, TableDefinition};
 use serde_json::{Value as Json, json};
+use types::Strategy;
 
 /// The version that is written.
 const VERSION: u64 = 2;
@@ -41,16 +42,30 @@ impl TableDefinition {
     }
 }
 
+/// A stored definition with another strategy: what else it says, and what this build does not know of,
+/// stays. The tag that has chosen the strategy, if there is one, says the new one.
+pub fn with_strategy(stored: &Json, strategy: Strategy) -> Json {
+    let mut changed = stored.clone();
+    changed["strategy"] = json!(strategy);
+    let tags = changed.get_mut("tags").and_then(Json::as_array_mut);
+    for tag in tags.into_iter().flatten() {
+        if tag["Key"] == STRATEGY_TAG {
+            tag["Value"] = json!(strategy.as_str());
+        }
+    }
+    changed
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::table::{Billing, Changes, Tag, WarmThroughput};
     use crate::{TableClass, testing};
-    use proptest::prelude::*;
+    use proptest::prelude::{Strategy as Draw, *};
     use types::Strategy as Order;
 
     /// Definitions with everything that changes in a table's life.
-    fn definitions() -> impl Strategy<Value = TableDefinition> {
+    fn definitions() -> impl Draw<Value = TableDefinition> {
         let rates = (0..u64::MAX, 0..u64::MAX);
         let times = prop::option::of(any::<i64>());
         (
@@ -111,6 +126,23 @@ mod tests {
         assert_eq!(table.class, Some(TableClass::InfrequentAccess));
         assert_eq!(table.changes.on_demand_ms, Some(1_700_000_000_500));
         assert_eq!(table.tags.len(), 1);
+    }
+
+    #[test]
+    fn another_strategy_is_said_by_the_tag_too_and_changes_nothing_else() {
+        let tag = |key: &str, value: &str| Tag { key: key.into(), value: value.into() };
+        let tags = vec![tag("a", "range"), tag(STRATEGY_TAG, "hash")];
+        let table = TableDefinition { tags, ..testing::table() };
+        let mut stored = table.to_stored();
+        stored["later"] = json!(1);
+        let changed = with_strategy(&stored, Order::Range);
+        assert_eq!(changed["later"], 1);
+        let expected = TableDefinition {
+            strategy: Order::Range,
+            tags: vec![tag("a", "range"), tag(STRATEGY_TAG, "range")],
+            ..table
+        };
+        assert_eq!(TableDefinition::from_stored(&changed).unwrap(), expected);
     }
 
     #[test]

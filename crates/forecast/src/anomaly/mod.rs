@@ -12,9 +12,11 @@
 //! it, or so long that it has become the level.
 //!
 //! What a forecast had announced is no anomaly: with each minute the caller may say between which
-//! loads it was expected to lie. This module compares a series with its own past; which client or
-//! key is behind an anomaly is found out by whoever has the counts.
+//! loads it was expected to lie. This module compares a series with its own past; [`peers`] compares the
+//! members of a group with each other. Which client or key is behind an anomaly is found out by whoever
+//! has the counts.
 
+pub mod peers;
 mod scale;
 
 use scale::Scale;

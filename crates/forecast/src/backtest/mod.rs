@@ -6,11 +6,13 @@
 //! abstained, constant quantiles.
 
 mod crowds;
+mod labels;
 mod report;
 mod roll;
 mod score;
 
 pub use crowds::{CrowdReport, CrowdsFound, crowds};
+pub use labels::{Label, LabelsFound, labelled};
 pub use report::{Backtested, Coverage, CurvePoint, ModelReport, Pinball, Report};
 pub use roll::{Origin, Rolled, roll, training_part};
 

@@ -54,7 +54,7 @@ enum Duty {
     Live,
 }
 
-/// Forecasts one series. State is bounded: about 160 kB at 5-minute bins and 12 steps.
+/// Forecasts one series. State is bounded: below 100 kB at 5-minute bins and 12 steps.
 #[derive(Clone, Debug)]
 pub struct SeriesForecaster {
     settings: ForecastSettings,
@@ -67,7 +67,6 @@ pub struct SeriesForecaster {
     since_refit: u64,
     /// Whose quantiles are brought up to date next: candidate and step in one number.
     next_turn: usize,
-    scratch: Vec<i16>,
     network: Option<Arc<Network>>,
 }
 
@@ -102,7 +101,6 @@ impl SeriesForecaster {
             floor: 0.0,
             since_refit: 0,
             next_turn: 0,
-            scratch: Vec::new(),
             network: None,
         })
     }
@@ -128,7 +126,7 @@ impl SeriesForecaster {
     }
 
     /// Takes the bin that starts at `start_ms`; bins that were skipped are gaps. A start inside a
-    /// bin counts as that bin's. After more than two weeks of gaps the forecaster starts anew.
+    /// bin counts as that bin's. After more than eight days of gaps the forecaster starts anew.
     pub fn push_at(
         &mut self,
         start_ms: i64,
@@ -208,7 +206,7 @@ impl SeriesForecaster {
 
     fn refresh_all(&mut self) {
         for candidate in &mut self.candidates {
-            candidate.refresh_all(&mut self.scratch);
+            candidate.refresh_all();
         }
     }
 
@@ -222,7 +220,7 @@ impl SeriesForecaster {
                 self.next_turn % self.settings.horizon_steps,
             );
             if let Some(candidate) = self.candidates.get_mut(at) {
-                candidate.refresh(step, &mut self.scratch);
+                candidate.refresh(step);
             }
             self.next_turn = (self.next_turn + 1) % turns.max(1);
         }
@@ -266,7 +264,6 @@ impl SeriesForecaster {
         size_of::<Self>()
             + self.history.state_bytes()
             + self.scoreboard.state_bytes()
-            + self.scratch.capacity() * size_of::<i16>()
             + self.candidates.iter().map(Candidate::state_bytes).sum::<usize>()
     }
 }

@@ -12,8 +12,8 @@ const VALUES_MIN: usize = 24;
 /// Quantiles of the seen values of the last week, gaps left out; the point is the median.
 pub(crate) fn level(history: &History) -> Option<Step> {
     let from = history.values().len().saturating_sub(history.seasons().week_bins());
-    let week = history.values()[from..].iter().zip(&history.seen()[from..]);
-    let mut values: Vec<f32> = week.filter(|(_, seen)| **seen).map(|(value, _)| *value).collect();
+    let week = history.values()[from..].iter().zip(history.seen().skip(from));
+    let mut values: Vec<f32> = week.filter(|(_, seen)| *seen).map(|(value, _)| *value).collect();
     if values.len() < VALUES_MIN {
         return None;
     }

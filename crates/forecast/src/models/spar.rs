@@ -14,7 +14,7 @@
 
 use crate::ForecastSettings;
 use crate::history::History;
-use crate::linalg::{Cholesky, add_outer, add_scaled, dot, row_start};
+use crate::linalg::{Cholesky, dot, row_start};
 use crate::seasons::Seasons;
 use std::collections::VecDeque;
 
@@ -26,15 +26,29 @@ const FEATURES: usize = DAYS + DEPARTURES;
 /// The ridge, as a share of each feature's own second moment.
 const PENALTY: f64 = 1e-3;
 /// New rows weigh more and more instead of old ones less and less; all is scaled down from here.
-const ROW_WEIGHT_MAX: f64 = 1e6;
+const ROW_WEIGHT_MAX: f64 = 1e3;
 /// How far above the largest load in sight a forecast may lie.
 const CEILING_FACTOR: f64 = 3.0;
 
-/// The sums of one step.
+/// The sums of one step. In 32 bits: what rounding leaves out is a hundred times less than the ridge.
 #[derive(Clone, Debug)]
 struct Sums {
-    products: [f64; row_start(FEATURES)],
-    targets: [f64; FEATURES],
+    products: [f32; row_start(FEATURES)],
+    targets: [f32; FEATURES],
+}
+
+impl Sums {
+    fn add(&mut self, weight: f64, row: &[f64; FEATURES], target: f64) {
+        let mut products = self.products.iter_mut();
+        for (i, x) in row.iter().enumerate() {
+            for (y, sum) in row[..=i].iter().zip(&mut products) {
+                *sum = (f64::from(*sum) + weight * x * y) as f32;
+            }
+        }
+        for (x, sum) in row.iter().zip(&mut self.targets) {
+            *sum = (f64::from(*sum) + weight * x * target) as f32;
+        }
+    }
 }
 
 /// The state for one series.
@@ -42,7 +56,7 @@ struct Sums {
 pub(crate) struct SparState {
     seasons: Seasons,
     steps: Vec<Sums>,
-    weights: Option<Vec<[f64; FEATURES]>>,
+    weights: Option<Vec<[f32; FEATURES]>>,
     /// How the last bins departed, as of each of the latest origins; the present one is last.
     departures: VecDeque<Option<[f64; DEPARTURES]>>,
     stride: u64,
@@ -95,9 +109,7 @@ impl SparState {
             let Some(row) = self.row(values, step, step + 1) else {
                 continue;
             };
-            let sums = &mut self.steps[step];
-            add_outer(&mut sums.products, weight, &row);
-            add_scaled(&mut sums.targets, weight * target, &row);
+            self.steps[step].add(weight, &row, target);
         }
         self.rows += self.stride;
     }
@@ -119,7 +131,7 @@ impl SparState {
     fn age(&mut self) {
         self.row_weight *= self.growth;
         if self.row_weight > ROW_WEIGHT_MAX {
-            let factor = 1.0 / self.row_weight;
+            let factor = (1.0 / self.row_weight) as f32;
             for sums in &mut self.steps {
                 sums.products.iter_mut().chain(&mut sums.targets).for_each(|sum| *sum *= factor);
             }
@@ -166,31 +178,31 @@ impl SparState {
             let Some(row) = self.row(history.values(), step, 0) else {
                 return false;
             };
-            *point = dot(weights, &row).clamp(0.0, self.ceiling);
+            *point = dot(&weights.map(f64::from), &row).clamp(0.0, self.ceiling);
         }
         true
     }
 
     pub(crate) fn state_bytes(&self) -> usize {
         let per_step = size_of::<Sums>()
-            + size_of::<[f64; FEATURES]>()
+            + size_of::<[f32; FEATURES]>()
             + size_of::<Option<[f64; DEPARTURES]>>();
         self.steps.len() * per_step
     }
 }
 
-fn solve(sums: &Sums) -> Option<[f64; FEATURES]> {
-    let mut triangle = sums.products.to_vec();
+fn solve(sums: &Sums) -> Option<[f32; FEATURES]> {
+    let mut triangle: Vec<f64> = sums.products.iter().map(|&sum| f64::from(sum)).collect();
     let largest = (0..FEATURES).map(|i| triangle[row_start(i) + i]).fold(0.0, f64::max);
     for i in 0..FEATURES {
         let diagonal = &mut triangle[row_start(i) + i];
         *diagonal += PENALTY * *diagonal + f64::MIN_POSITIVE.max(1e-9 * largest);
     }
     let factor = Cholesky::factor(triangle)?;
-    let mut weights = sums.targets;
+    let mut weights = sums.targets.map(f64::from);
     factor.forward(&mut weights);
     factor.backward(&mut weights);
-    weights.iter().all(|weight| weight.is_finite()).then_some(weights)
+    weights.iter().all(|weight| weight.is_finite()).then(|| weights.map(|weight| weight as f32))
 }
 
 #[cfg(test)]

@@ -58,6 +58,39 @@ impl Tally {
     }
 }
 
+/// A tally of one block, as it is kept: there is one per method and block.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    pinball: f32,
+    climatology: f32,
+    /// In the mean of the bins, in parts of 255.
+    covered: u8,
+    bins: u8,
+}
+
+impl Kept {
+    fn of(tally: &Tally) -> Self {
+        let covered = tally.covered / f64::from(tally.bins.max(1));
+        Self {
+            pinball: tally.pinball as f32,
+            climatology: tally.climatology as f32,
+            covered: (covered * 255.0).round() as u8,
+            // A block has twelve.
+            bins: tally.bins as u8,
+        }
+    }
+
+    fn tally(&self) -> Tally {
+        let bins = u32::from(self.bins);
+        Tally {
+            pinball: f64::from(self.pinball),
+            climatology: f64::from(self.climatology),
+            covered: f64::from(self.covered) / 255.0 * f64::from(bins),
+            bins,
+        }
+    }
+}
+
 /// What the scoreboard decides.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Verdict {
@@ -80,7 +113,7 @@ fn handicapped(kind: ModelKind, tally: &Tally) -> f64 {
 #[derive(Clone, Debug)]
 pub(crate) struct Scoreboard {
     kinds: Vec<ModelKind>,
-    blocks: VecDeque<Vec<Tally>>,
+    blocks: VecDeque<Box<[Kept]>>,
     blocks_max: usize,
     current: Vec<Tally>,
     current_bins: u32,
@@ -100,7 +133,7 @@ impl Scoreboard {
         let window_bins = window_bins(seasons, settings);
         let judged = (seasons.day_bins() / 3).clamp(JUDGED_BINS_MIN, JUDGED_BINS_ENOUGH) as u32;
         Self {
-            blocks: VecDeque::new(),
+            blocks: VecDeque::with_capacity(window_bins.div_ceil(BLOCK_BINS as usize)),
             blocks_max: window_bins.div_ceil(BLOCK_BINS as usize),
             current: vec![Tally::default(); kinds.len()],
             current_bins: 0,
@@ -145,16 +178,16 @@ impl Scoreboard {
     }
 
     fn close_block(&mut self) {
-        let fresh = vec![Tally::default(); self.kinds.len()];
-        self.blocks.push_back(std::mem::replace(&mut self.current, fresh));
-        self.current_bins = 0;
-        if self.blocks.len() > self.blocks_max {
+        if self.blocks.len() == self.blocks_max {
             self.blocks.pop_front();
         }
+        self.blocks.push_back(self.current.iter().map(Kept::of).collect());
+        self.current.fill(Tally::default());
+        self.current_bins = 0;
         // Summed anew each time: subtracting what leaves would let rounding errors gather.
         self.totals.fill(Tally::default());
         for block in &self.blocks {
-            self.totals.iter_mut().zip(block).for_each(|(total, tally)| total.add(tally));
+            self.totals.iter_mut().zip(block).for_each(|(total, kept)| total.add(&kept.tally()));
         }
     }
 
@@ -188,7 +221,8 @@ impl Scoreboard {
         let Some(at) = self.kinds.iter().position(|&kind| kind == model) else {
             return false;
         };
-        let blocks = self.blocks.iter().map(|block| &block[at]).filter(|tally| tally.bins > 0);
+        let blocks =
+            self.blocks.iter().map(|block| block[at].tally()).filter(|tally| tally.bins > 0);
         let leads = blocks.map(|tally| tally.climatology - tally.pinball);
         let (count, sum, squares) = leads.fold((0.0, 0.0, 0.0), |(count, sum, squares), lead| {
             (count + 1.0, sum + lead, squares + lead * lead)
@@ -204,7 +238,7 @@ impl Scoreboard {
         (0..self.kinds.len()).map(|at| {
             let mut sum = Tally::default();
             let recent = self.blocks.iter().rev().take(WEIGHED_BLOCKS);
-            recent.for_each(|block| sum.add(&block[at]));
+            recent.for_each(|block| sum.add(&block[at].tally()));
             let ratio = sum.ratio();
             let enough = sum.bins * 2 >= BLOCK_BINS * WEIGHED_BLOCKS as u32;
             if enough && ratio.is_finite() { ratio.max(RATIO_MIN).powi(-WEIGHT_POWER) } else { 0.0 }
@@ -244,7 +278,9 @@ impl Scoreboard {
     }
 
     pub(crate) fn state_bytes(&self) -> usize {
-        (self.blocks.len() + 2) * self.kinds.len() * size_of::<Tally>()
+        self.blocks.capacity() * size_of::<Box<[Kept]>>()
+            + self.blocks.len() * self.kinds.len() * size_of::<Kept>()
+            + 2 * self.kinds.len() * size_of::<Tally>()
     }
 }
 

@@ -8,7 +8,7 @@ use workload::{
     CollectorSettings, Outcome, RangeKeyPrefix, RequestType, StorageKeyPrefix, Vector, client_hash,
 };
 
-const TABLE: TableId = TableId(7);
+pub(super) const TABLE: TableId = TableId(7);
 const MINUTE_MS: i64 = 60_000;
 const QUIET_PER_MINUTE: i64 = 60;
 
@@ -20,7 +20,7 @@ fn half(second: bool) -> KeyRange {
     }
 }
 
-fn partitions() -> [(PartitionId, KeyRange); 2] {
+pub(super) fn partitions() -> [(PartitionId, KeyRange); 2] {
     [(PartitionId(1), half(false)), (PartitionId(2), half(true))]
 }
 
@@ -28,7 +28,7 @@ fn unknown() -> Outlook {
     Outlook::Abstain(Abstention { start_ms: 0, reason: "new".into(), level: None })
 }
 
-fn view(now_ms: i64) -> TableView {
+pub(super) fn view(now_ms: i64) -> TableView {
     let partition = |(id, range): (PartitionId, KeyRange)| PartitionView {
         id,
         range,
@@ -47,6 +47,7 @@ fn view(now_ms: i64) -> TableView {
         size_bytes: 0,
         forecast_size_bytes: 0,
         top_key_share: 0.0,
+        hot_keys: Vec::new(),
         created_ms: 0,
         merged_ms: None,
     };
@@ -57,12 +58,15 @@ fn view(now_ms: i64) -> TableView {
         due: false,
         busy: false,
         limits: Limits::Off,
+        strategy: Strategy::Hash,
+        warm: Units::ZERO,
+        node: None,
         last_plan_ms: None,
         partitions: partitions().map(partition).into(),
     }
 }
 
-fn write(timestamp_ms: i64, key: &[u8], client: &str) -> Vector {
+pub(super) fn write(timestamp_ms: i64, key: &[u8], client: &str) -> Vector {
     Vector {
         table: TABLE,
         partition: PartitionId(0),
@@ -89,7 +93,7 @@ fn play() -> Vec<AnomalyDocument> {
     }
     let mut collector = Collector::new(&CollectorSettings::default());
     collector.set_partitions(TABLE, Strategy::Hash, &partitions());
-    let mut watch = TableWatch::new(&AnomalySettings::default());
+    let mut watch = TableWatch::new(&AnomalySettings::default(), &PeerSettings::default());
     let mut log = AnomalyLog::new(10);
     for minute in 0..320_i64 {
         let crowd = (240..260).contains(&minute);
@@ -135,6 +139,7 @@ fn the_list_is_bounded_and_the_oldest_go() {
             id,
             table: "t".into(),
             partition: None,
+            peer: None,
             load: "read_units",
             anomaly,
             keys: Vec::new(),

@@ -51,6 +51,7 @@ struct State {
     power: bool,
     /// What changed files are stamped with.
     now_ms: i64,
+    sync_ms_max: u64,
     /// Says that it has synced, and has not: for tests of tests.
     lies: bool,
     files: BTreeMap<u64, Content>,
@@ -68,6 +69,7 @@ impl SimulatedDisk {
                 fault: None,
                 power: true,
                 now_ms: 0,
+                sync_ms_max: 0,
                 lies: false,
                 files: BTreeMap::new(),
                 next_file: 0,
@@ -86,6 +88,18 @@ impl SimulatedDisk {
     /// Whether it lies from now on.
     pub fn set_lying(&self, lies: bool) {
         self.state.lock().lies = lies;
+    }
+
+    /// The longest time that forcing a group onto the disk takes; for those who simulate time.
+    pub fn set_sync_ms_max(&self, sync_ms_max: u64) {
+        self.state.lock().sync_ms_max = sync_ms_max;
+    }
+
+    /// How long it takes to force a group onto the disk, this time.
+    pub fn sync_ms(&self) -> u64 {
+        let mut state = self.state.lock();
+        let State { random, sync_ms_max, .. } = &mut *state;
+        random.next() % (*sync_ms_max + 1)
     }
 
     /// What files that are changed from now on are stamped with.

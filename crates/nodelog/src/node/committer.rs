@@ -47,8 +47,17 @@ impl Committer {
     }
 
     /// The same as a task.
-    pub(super) async fn run_as_task(mut self) {
-        while self.step(self.shared.take_as_task().await) {}
+    pub(super) async fn run_as_task<F: Future<Output = ()>>(
+        mut self,
+        before_group: impl Fn() -> F,
+    ) {
+        loop {
+            self.shared.work_for_task().await;
+            before_group().await;
+            if !self.step(self.shared.take()) {
+                return;
+            }
+        }
     }
 
     /// Does some work; false if it was the last.

@@ -12,7 +12,7 @@ use crate::metrics::Counters;
 use crate::name::DatabaseName;
 use crate::replay::Recovered;
 use crate::settings::LogSettings;
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use parking_lot::{Condvar, Mutex};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -282,29 +282,19 @@ impl Shared {
         self.work_for_task.notify_one();
     }
 
+    /// Waits, as a task, until there is something to do.
+    pub(super) async fn work_for_task(&self) {
+        while self.queue.lock().is_idle() {
+            self.work_for_task.notified().await;
+        }
+    }
+
     /// Waits for something to do. What has piled up meanwhile is one group.
     pub(super) fn take(&self) -> Work {
         let mut queue = self.queue.lock();
         while queue.is_idle() {
             self.work.wait(&mut queue);
         }
-        self.take_from(queue)
-    }
-
-    /// The same for a task.
-    pub(super) async fn take_as_task(&self) -> Work {
-        loop {
-            {
-                let queue = self.queue.lock();
-                if !queue.is_idle() {
-                    return self.take_from(queue);
-                }
-            }
-            self.work_for_task.notified().await;
-        }
-    }
-
-    fn take_from(&self, mut queue: MutexGuard<'_, Queue>) -> Work {
         let mut requests = VecDeque::new();
         let mut bytes = 0;
         while bytes < self.settings.group_bytes_max

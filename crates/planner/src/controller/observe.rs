@@ -1,5 +1,6 @@
 //! The part of a view that is looked up rather than forecast: the last seconds, minutes and hours.
 
+use super::hot_keys::carve;
 use super::tracked::size_ahead;
 use super::{Controller, PartitionFacts};
 use crate::load::utilisation;
@@ -65,14 +66,21 @@ impl<P: Policy> Controller<P> {
         let top_key_share =
             |id| known.iter().find(|partition| partition.id == id).map_or(0.0, |p| p.top_key_share);
         let mut partitions = Vec::with_capacity(facts.len());
+        let keys = self.hot_keys(collector);
         for (i, facts) in facts.iter().enumerate() {
             self.tracked[i].weigh(self.view.now_ms, facts.size_bytes);
             let within = self.cells_of(&facts.range);
             let mut partition = self.partition_view(i, facts);
+            partition.hot_keys = self.hot_keys_of(facts, &keys);
             partition.throttled_now = throttled.get(i).copied().unwrap_or(0.0);
             partition.top_key_share = top_key_share(facts.id);
             partition.cells = self.cell_views(&partition, within, &recent);
             partition.load_recent = partition.cells.iter().map(|cell| cell.recent).sum();
+            let all = partition.load_recent.total();
+            for key in &mut partition.hot_keys {
+                key.share = if all > 0.0 { (key.load.total() / all).min(1.0) } else { 0.0 };
+            }
+            partition.cells = carve(partition.cells, &partition.hot_keys, self.view.strategy);
             partitions.push(partition);
         }
         self.view.partitions = partitions;
@@ -101,6 +109,7 @@ impl<P: Policy> Controller<P> {
             forecast_size_bytes: size_ahead(&beside, facts.size_bytes, quantile),
             beside,
             top_key_share: 0.0,
+            hot_keys: Vec::new(),
             created_ms: facts.created_ms,
             merged_ms: self.cycles.last_ms(&facts.range),
         }

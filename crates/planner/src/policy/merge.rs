@@ -1,12 +1,13 @@
 //! Putting partitions together again: observed load *and* a cautious forecast must fit one.
 //!
-//! Merging saves little and a wrong merge costs a split under load, so every condition is on the
-//! safe side: the last minutes, the .99 forecast, and the same hours a day and a week ago must all
-//! leave the merged partition at most half full; a range that a merge made is not merged again
-//! within the season; and where the forecaster abstains, the whole last day must fit instead.
+//! A wrong merge costs a split under load, so load must fit from every side: the last minutes, the .9
+//! forecast, and the same hours a day and a week ago must all leave the merged partition at most three
+//! quarters full; a range that was merged and divided again is not merged again at once; and where the
+//! forecaster abstains, the whole last day must fit instead.
 //! Quantiles of neighbours are added up, which overstates the quantile of their sum. What is idle need
-//! not become one: seven partitions that are a third full become five half full.
+//! not become one: seven partitions that are half full become five that are 70 % full.
 
+use super::presplit::needed;
 use super::split::{capacity, cost, range};
 use crate::load::{larger, scale, utilisation};
 use crate::plan::{Action, Alternative, Kind, Trigger};
@@ -33,7 +34,8 @@ pub(crate) struct Merges {
 /// The merges a table should have now.
 pub(crate) fn merges(view: &TableView, settings: &PlannerSettings) -> Merges {
     let mut found = Merges { actions: Vec::new(), rejected: Vec::new() };
-    let least = settings.merge.partitions_min.max(1);
+    let warm = needed(view, settings.action.partitions_max);
+    let least = settings.merge.partitions_min.max(warm).max(1);
     let mut count = view.partitions.len();
     for run in candidates(view, &settings.merge) {
         for run in run.chunks(settings.merge.sources_max.max(2)) {
@@ -145,6 +147,7 @@ fn expected_cells(partition: &PartitionView, settings: &MergeSettings) -> Vec<Lo
             write: part(load.write, cell.recent.write, recent.write),
         }],
         single_key: cell.single_key,
+        alone: false,
     };
     partition.cells.iter().map(cell).collect()
 }
@@ -198,9 +201,9 @@ mod tests {
     fn no_more_than_fits_is_merged() {
         let settings = PlannerSettings::default();
         let found = merges(&quarters(0.3), &settings).actions;
-        assert_eq!((found[0].sources.len(), found[0].children()), (4, 3), "120 % over 50 % each");
-        assert_eq!(found[0].shares.len(), 3);
-        assert_eq!(shape(&quarters(0.45)), Vec::<usize>::new());
+        assert_eq!((found[0].sources.len(), found[0].children()), (4, 2), "120 % over 75 % each");
+        assert_eq!(found[0].shares.len(), 2);
+        assert_eq!(shape(&quarters(0.7)), Vec::<usize>::new());
     }
 
     #[test]
@@ -208,7 +211,7 @@ mod tests {
         let mut view = quarters(0.1);
         view.partitions[0].season_max = Some(Units::write(90.0));
         let found = merges(&view, &PlannerSettings::default()).actions;
-        assert_eq!(found[0].children(), 3, "120 % over 50 % each, not one");
+        assert_eq!(found[0].children(), 2, "120 % over 75 % each, not one");
     }
 
     #[test]
@@ -225,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn one_cycle_per_season_and_no_infants() {
+    fn not_at_once_again_and_no_infants() {
         let mut view = quarters(0.1);
         view.partitions[0].merged_ms = Some(view.now_ms - 3_600_000);
         view.partitions[3].created_ms = view.now_ms - 60_000;

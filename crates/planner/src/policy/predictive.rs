@@ -7,12 +7,14 @@
 
 use super::Policy;
 use super::merge::merges;
+use super::presplit::presplit;
 use super::split::{Basis, Cut, action, cost, cut, fewest_parts, overload_ahead};
+use super::wording;
 use crate::load::{excess, utilisation};
 use crate::plan::{Action, Alternative, Plan, Trigger, summary};
 use crate::score::{Mark, mark, score};
 use crate::settings::{FloorSettings, PlannerSettings};
-use crate::view::{PartitionView, TableView};
+use crate::view::{NodeView, PartitionView, TableView};
 use std::ops::Range;
 use std::slice;
 
@@ -50,6 +52,13 @@ impl Policy for Predictive {
     fn decide(&mut self, view: &TableView) -> Plan {
         if view.busy {
             return Plan::hold("an earlier plan is still being carried out");
+        }
+        let wish = presplit(view, self.settings.action.partitions_max);
+        if let Some(plan) = wish.filter(|plan| !plan.is_hold()) {
+            return self.cap(plan, view);
+        }
+        if let Some(node) = view.node.filter(|node| node.at_limit) {
+            return node_limit(view, node);
         }
         if let Some(floor) = &self.settings.floor {
             let plan = self.react(view, floor);
@@ -197,21 +206,22 @@ impl Predictive {
         }
         let parts =
             |run: &Range<usize>| fewest_parts(&view.partitions[run.clone()], &self.settings);
-        let mut needed = parts(&run);
-        while run.len() < most {
+        // How many partitions more there would be.
+        let more = |run: &Range<usize>| parts(run).saturating_sub(run.len());
+        let mut added = more(&run);
+        while added > 0 && run.len() < most {
             let left = run.start.checked_sub(1).filter(|&left| left >= done);
             let left = left.map(|left| (left, left..run.end));
             let right =
                 (run.end < view.partitions.len()).then(|| (run.end, run.start..run.end + 1));
             let wider = [left, right].into_iter().flatten().find_map(|(neighbour, wider)| {
                 let partition = &view.partitions[neighbour];
-                let needed_then = partition.has_forecast().then(|| parts(&wider))?;
-                let saves = needed_then <= needed;
-                let evens = needed_then == needed + 1 && self.is_filling(partition);
-                (saves || evens).then_some((wider, needed_then))
+                let added_then = partition.has_forecast().then(|| more(&wider))?;
+                let evens = added_then == added && self.is_filling(partition);
+                (added_then < added || evens).then_some((wider, added_then))
             });
             match wider {
-                Some(wider) => (run, needed) = wider,
+                Some(wider) => (run, added) = wider,
                 None => break,
             }
         }
@@ -335,10 +345,26 @@ fn names(sources: &[PartitionView]) -> String {
 }
 
 fn hopeless(sources: &[PartitionView]) -> Alternative {
-    rejected(sources, "a single key carries the load: no boundary divides it")
+    rejected(sources, &wording::hopeless(sources))
+}
+
+/// What there is to say when the node is at its limit: its partitions share what it has, however many
+/// there are.
+fn node_limit(view: &TableView, node: NodeView) -> Plan {
+    let reason = format!(
+        "the node is the limit, at {:.0} read and {:.0} write units/s: splitting will not help",
+        node.load.read, node.load.write
+    );
+    let overloaded = view.partitions.iter().filter(|p| excess(p.load_now, p.capacity) > 0.0);
+    let alternatives = overloaded.map(|p| rejected(slice::from_ref(p), &reason)).collect();
+    Plan { alternatives, ..Plan::hold(reason) }
 }
 
 fn nowhere(sources: &[PartitionView]) -> Alternative {
+    let one_key = |source: &PartitionView| source.cells.iter().all(|cell| cell.single_key);
+    if sources.iter().all(one_key) {
+        return hopeless(sources);
+    }
     rejected(sources, "there is no boundary that would relieve it")
 }
 

@@ -3,11 +3,13 @@
 //! Neighbours that will be too full at the same time are cut together: five of them at 105 % become
 //! seven at 75 %, not ten at 53 %.
 
+use super::wording;
+use crate::layout;
 use crate::load::{larger, scale, utilisation};
 use crate::plan::{Action, Kind, Trigger, overload};
 use crate::settings::PlannerSettings;
 use crate::slice::{Constraints, LoadCell, Slice, fewest, slices};
-use crate::view::{PartitionView, TableView};
+use crate::view::{CellView, PartitionView, TableView};
 use bytes::Bytes;
 use types::{KeyRange, Units};
 
@@ -45,8 +47,9 @@ pub(crate) fn cut(
     children_min: usize,
     settings: &PlannerSettings,
 ) -> Option<Cut> {
+    let target = target(sources, settings);
     let cells: Vec<LoadCell> =
-        sources.iter().flat_map(|partition| load_cells(partition, basis)).collect();
+        sources.iter().flat_map(|partition| load_cells(partition, basis, Some(target))).collect();
     let room = settings.action.partitions_max.saturating_sub(view.partitions.len());
     let children_max = settings.slice.children_max.max(2 * sources.len());
     let existing: Vec<Bytes> =
@@ -54,7 +57,7 @@ pub(crate) fn cut(
     let found = slices(
         &cells,
         &Constraints {
-            target: scale(capacity(sources), settings.slice.target_utilisation),
+            target,
             existing: &existing,
             slices_min: children_min,
             slices_max: children_max.min(room + sources.len()),
@@ -68,9 +71,35 @@ pub(crate) fn cut(
 
 /// The fewest parts that adjacent partitions could be cut into, by forecast.
 pub(crate) fn fewest_parts(sources: &[PartitionView], settings: &PlannerSettings) -> usize {
+    let target = target(sources, settings);
+    let cells = sources.iter().flat_map(|p| load_cells(p, Basis::Forecast, Some(target)));
+    fewest(&cells.collect::<Vec<LoadCell>>(), target)
+}
+
+/// The cut of two neighbours into two others that is most even; `None` if that is the one there is.
+pub(crate) fn even_shift(
+    view: &TableView,
+    pair: &[PartitionView],
+    basis: Basis,
+    settings: &PlannerSettings,
+) -> Option<Cut> {
+    let target = target(pair, settings);
     let cells: Vec<LoadCell> =
-        sources.iter().flat_map(|partition| load_cells(partition, Basis::Forecast)).collect();
-    fewest(&cells, scale(capacity(sources), settings.slice.target_utilisation))
+        pair.iter().flat_map(|partition| load_cells(partition, basis, None)).collect();
+    let constraints =
+        Constraints { target, existing: &[], slices_min: 2, slices_max: 2, balance_tolerance: 0.0 };
+    let found = slices(&cells, &constraints);
+    let [_, right] = &found[..] else { return None };
+    let moved = right.range.start != pair[1].range.start;
+    let cut = assess(pair, &found, basis);
+    let better =
+        cut.full_after < cut.full_before && layout::allows(view.strategy, &right.range.start);
+    (moved && better).then_some(cut)
+}
+
+/// How full a new partition is planned to be at the most.
+fn target(sources: &[PartitionView], settings: &PlannerSettings) -> Units {
+    scale(capacity(sources), settings.slice.target_utilisation)
 }
 
 /// The action that carries out a cut.
@@ -84,13 +113,13 @@ pub(crate) fn action(
         sources: sources.iter().map(|source| source.id).collect(),
         range: range(sources),
         kind: Kind::of(sources.len(), cut.boundaries.len() + 1),
+        reason: format!("{}: {reason}", wording::what(sources, &cut.boundaries)),
         boundaries: cut.boundaries,
         trigger,
         shares: cut.shares,
         crossing_ms: None,
         benefit: cut.benefit,
         cost: 0.0,
-        reason,
     }
 }
 
@@ -153,7 +182,7 @@ pub(crate) fn overload_ahead(sources: &[PartitionView], credit_share: f64) -> (f
 
 /// A partition's load in every step.
 fn whole(partition: &PartitionView, basis: Basis) -> Vec<Units> {
-    let cells = load_cells(partition, basis);
+    let cells = load_cells(partition, basis, None);
     let steps = cells.iter().map(|cell| cell.load.len()).max().unwrap_or(0);
     let step = |step| cells.iter().filter_map(|cell: &LoadCell| cell.load.get(step)).copied().sum();
     (0..steps).map(step).collect()
@@ -162,23 +191,30 @@ fn whole(partition: &PartitionView, basis: Basis) -> Vec<Units> {
 /// How long an overload seen in the last seconds is assumed to go on.
 const OBSERVED_LASTS_S: f64 = 300.0;
 
-/// The partition's cells as the sweep takes them.
-fn load_cells(partition: &PartitionView, basis: Basis) -> Vec<LoadCell> {
+/// A key with more than this share of the target gets a slice of its own.
+const ALONE_SHARE: f64 = 0.5;
+
+/// The partition's cells as the sweep takes them. With a `target`, a key with much of it has to be
+/// alone.
+fn load_cells(partition: &PartitionView, basis: Basis, target: Option<Units>) -> Vec<LoadCell> {
     let level = observed_level(partition);
     let observed =
         |recent: Units| Units { read: recent.read * level.read, write: recent.write * level.write };
-    partition
-        .cells
-        .iter()
-        .map(|cell| LoadCell {
+    let cell = |cell: &CellView| {
+        let load = match basis {
+            Basis::Forecast => cell.forecast.clone(),
+            Basis::Observed => vec![observed(cell.recent)],
+        };
+        let peak = load.iter().copied().fold(Units::ZERO, larger);
+        let hot = |target| utilisation(peak, target) > ALONE_SHARE;
+        LoadCell {
             range: cell.range.clone(),
-            load: match basis {
-                Basis::Forecast => cell.forecast.clone(),
-                Basis::Observed => vec![observed(cell.recent)],
-            },
             single_key: cell.single_key,
-        })
-        .collect()
+            alone: cell.single_key && target.is_some_and(hot),
+            load,
+        }
+    };
+    partition.cells.iter().map(cell).collect()
 }
 
 /// By what the cells' load of the last minutes must be multiplied to make the load of the last
@@ -207,8 +243,8 @@ mod tests {
     fn a_partition_twice_as_full_as_it_may_be_becomes_three() {
         let view = table(vec![partition(1, 2.0)]);
         let cut = cut(&view, &view.partitions, Basis::Forecast, 2, &settings()).unwrap();
-        assert_eq!(cut.shares.len(), 3, "200 % over 75 % each");
-        assert!(cut.full_after <= 0.75 && cut.full_before == 2.0);
+        assert_eq!(cut.shares.len(), 3, "200 % over 80 % each");
+        assert!(cut.full_after <= 0.8 && cut.full_before == 2.0);
         // 100 units/s too many in each of 12 steps of 300 s.
         assert!((cut.benefit - 100.0 * 12.0 * 300.0).abs() < 1.0, "{}", cut.benefit);
     }
@@ -219,7 +255,7 @@ mod tests {
         surge.load_now = Units::write(300.0);
         let view = table(vec![surge]);
         let cut = cut(&view, &view.partitions, Basis::Observed, 2, &settings()).unwrap();
-        assert_eq!(cut.shares.len(), 4, "300 units/s over 75 each");
+        assert_eq!(cut.shares.len(), 4, "300 units/s over 80 each");
     }
 
     #[test]
@@ -232,8 +268,8 @@ mod tests {
             .collect();
         let view = table(parts);
         let cut = cut(&view, &view.partitions, Basis::Forecast, 5, &settings()).unwrap();
-        assert_eq!(cut.shares.len(), 7, "500 % over 75 % each");
-        assert!(cut.full_after <= 0.75 + 1e-9 && cut.full_before > 0.99, "{}", cut.full_after);
+        assert_eq!(cut.shares.len(), 7, "500 % over 80 % each");
+        assert!(cut.full_after <= 0.8 + 1e-9 && cut.full_before > 0.99, "{}", cut.full_after);
         assert_eq!(fewest_parts(&view.partitions, &settings()), 7);
     }
 

@@ -15,6 +15,7 @@ fn cells(loads: &[Vec<Units>]) -> Vec<LoadCell> {
             range: range_between(i as f64 / n, (i + 1) as f64 / n),
             load: load.clone(),
             single_key: false,
+            alone: false,
         })
         .collect()
 }

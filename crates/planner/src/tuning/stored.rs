@@ -51,15 +51,22 @@ impl Tuner {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::PlannerSettings;
     use crate::tuning::{Day, Pins, TunerSettings};
+    use forecast::Quantile;
     use proptest::prelude::*;
 
     /// As the first version was written. It is never changed.
     const VERSION_1: &str = include_str!("../../fixtures/tuner-1.json");
 
     fn tuner() -> Tuner {
-        let mut tuner = Tuner::new(Thresholds::of(&PlannerSettings::default()));
+        let base = Thresholds {
+            quantile: Quantile::Q90,
+            lead_ms: 900_000,
+            target_utilisation: 0.75,
+            cooldown_ms: 600_000,
+            score_threshold: 9.0,
+        };
+        let mut tuner = Tuner::new(base);
         let pins = Pins { lead_ms: Some(600_000), ..Pins::default() };
         tuner.pin(pins, 20_000, 10).unwrap();
         let day = Day { number: 20_001, cost: Some(50.0), reference: Some(40.0), ..Day::default() };

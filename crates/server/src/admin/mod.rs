@@ -1,10 +1,18 @@
 //! The admin listener: the page, the admin API under `/api/v1`, metrics and health.
 //!
-//! It wraps the manager's documents in HTTP and decides nothing. Loopback only, like the DynamoDB
-//! API; what changes something is refused to web pages of other origins (`routes`).
+//! It wraps the manager's documents in HTTP and decides nothing. Loopback only unless it has tokens,
+//! like the DynamoDB API with credentials (`access`).
 
+mod access;
 mod answer;
+mod audit;
+mod hand;
+mod openapi;
+mod overview;
+mod pages;
+mod parameters;
 mod routes;
+mod table;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -18,7 +26,10 @@ use crate::error::ServerError;
 use crate::metrics::MetricsExport;
 use crate::settings::HttpSettings;
 use crate::wire::Listener;
+use audit::AuditLog;
 use routes::Routes;
+
+pub use access::{AdminToken, Role, Tokens};
 
 /// Where the admin listener is, and what it accepts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +37,9 @@ use routes::Routes;
 pub struct AdminSettings {
     /// The address of the page, the admin API and the metrics; port 0 picks a free one.
     pub listen: SocketAddr,
+    /// Who may use it; without anybody whoever is on this machine may, and it is served on loopback
+    /// only.
+    pub tokens: Tokens,
     /// Bounds of the HTTP surface.
     pub http: HttpSettings,
 }
@@ -38,13 +52,17 @@ impl Default for AdminSettings {
             bodies_bytes_max: 16 * 1024 * 1024,
             ..HttpSettings::default()
         };
-        Self { listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8001), http }
+        Self {
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8001),
+            tokens: Tokens::default(),
+            http,
+        }
     }
 }
 
 /// What to do to reach it from elsewhere.
-const UNVERIFIED: &str = "the page and the admin API verify nobody; listen on 127.0.0.1 or [::1] and \
-     use a tunnel";
+const UNVERIFIED: &str = "without tokens everybody could use the admin API; give some under \
+     [admin.tokens], or listen on 127.0.0.1 or [::1] and use a tunnel";
 
 /// What the admin listener shows.
 #[derive(Clone)]
@@ -71,15 +89,22 @@ impl Admin {
     /// Starts to serve the page, the admin API, metrics and health. Not ready before it is told so.
     ///
     /// # Errors
-    /// If the address is not a loopback address, or cannot be listened on.
+    /// If the address is not a loopback address and there are no tokens, if a token can be guessed, if
+    /// the audit log cannot be read, or if the address cannot be listened on.
     pub async fn start(
         settings: AdminSettings,
         components: AdminComponents,
     ) -> Result<AdminHandle, ServerError> {
         let ready = Arc::new(AtomicBool::new(false));
-        let routes = Routes::new(components, &settings.http, Arc::clone(&ready));
-        let listener =
-            Listener::start(settings.listen, &settings.http, Arc::new(routes), Some(UNVERIFIED));
+        if let Some(name) = settings.tokens.weak_one() {
+            return Err(ServerError::WeakToken { name: name.to_owned() });
+        }
+        let unverified = settings.tokens.is_empty().then_some(UNVERIFIED);
+        let audit = AuditLog::restore(components.storage.blobs().clone()).await;
+        let audit = audit.map_err(ServerError::Audit)?;
+        let (http, tokens) = (&settings.http, settings.tokens.clone());
+        let routes = Routes::new(components, http, tokens, audit, Arc::clone(&ready));
+        let listener = Listener::start(settings.listen, http, Arc::new(routes), unverified);
         let listener = listener.await?;
         tracing::info!(addr = %listener.addr, "serving the admin API");
         Ok(AdminHandle { ready, listener })

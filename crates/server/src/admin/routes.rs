@@ -1,216 +1,281 @@
-//! Which document a path names.
+//! What a path names: a page, a document, or a change.
 //!
 //! Documents are made on a thread that may block: the manager locks what its loop works on, and no
-//! request for items waits behind that. A request that changes something must say that it is JSON
-//! and name a loopback host: a web page of another origin cannot do both without the browser asking
-//! first, and that question is not answered here.
+//! request for items waits behind that. Changes are written into the audit log before they are made.
+//! Which calls there are is said in `table`, who may make them in `access`.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST};
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use manager::{HandAction, Manager};
+use manager::{Manager, RekeyWish};
 use planner::tuning::Pins;
-use workload::Window;
+use types::PartitionId;
 
 use super::AdminComponents;
-use super::answer::{Answer, Document, HTML, JSON, Refusal, TEXT, response};
+use super::access::{Role, Tokens, says_json};
+use super::answer::{Answer, Document, Refusal, TEXT, response};
+use super::audit::AuditLog;
+use super::hand;
+use super::table::{Call, ROUTES, Route};
+use super::{openapi, overview, pages, parameters};
 use crate::metrics::MetricsExport;
 use crate::settings::HttpSettings;
 use crate::wire::{BodyReader, Handler};
 
-/// The page at `/`.
-const PAGE: &str = include_str!("../../assets/index.html");
-
-/// How much past a heat map shows unless it is asked for more or less: the page's half day.
-const HEATMAP_PAST_MINUTES: u32 = 720;
+/// Under which the admin API's calls are.
+const API: &str = "/api/v1/";
+/// How much past a partition's page shows unless it is asked for more or less.
+const PARTITION_PAST_MS: i64 = 24 * 3_600_000;
 
 /// Answers the requests of the admin listener.
 #[derive(Debug)]
 pub(super) struct Routes {
     components: AdminComponents,
     ready: Arc<AtomicBool>,
+    tokens: Tokens,
+    audit: AuditLog,
     bodies: BodyReader,
     request_max: Duration,
+    started: Instant,
 }
 
 impl Routes {
     pub(super) fn new(
         components: AdminComponents,
         settings: &HttpSettings,
+        tokens: Tokens,
+        audit: AuditLog,
         ready: Arc<AtomicBool>,
     ) -> Self {
         let request_max = Duration::from_millis(settings.request_ms_max);
-        Self { components, ready, bodies: BodyReader::new(settings), request_max }
+        let bodies = BodyReader::new(settings);
+        Self { components, ready, tokens, audit, bodies, request_max, started: Instant::now() }
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Answer {
+    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Answer {
         let (head, body) = request.into_parts();
-        let path = head.uri.path().to_owned();
-        let query = head.uri.query().unwrap_or_default().to_owned();
-        match (head.method, path.strip_prefix("/api/v1/")) {
-            (Method::GET, None) => self.page(&path),
-            (Method::GET, Some(path)) => {
-                let (manager, path) = (Arc::clone(&self.components.manager), path.to_owned());
-                let made = tokio::task::spawn_blocking(move || document(&manager, &path, &query));
-                made.await.unwrap_or_else(|error| {
-                    tracing::error!(%error, "an admin document could not be made");
-                    Err(Refusal::internal("the document could not be made; see the log"))
-                })
-            }
-            (Method::POST, Some(path)) => {
-                same_origin(&head.headers)?;
-                let body = self.bodies.read(body).await?;
-                self.change(path, &body.bytes).await
-            }
-            _ => Err(Refusal::not_found(&path)),
+        let path = head.uri.path();
+        let Some(path) = path.strip_prefix(API) else {
+            return self.page(&head);
+        };
+        let (route, found) = route(&head.method, path)?;
+        let who = self.tokens.admit(&head.headers, route.role())?;
+        if route.method == Method::GET {
+            return self.look(route.call, path, &found, head.uri.query()).await;
         }
+        says_json(&head.headers)?;
+        let body = self.bodies.read(body).await?;
+        let now_ms = self.components.manager.now_ms();
+        let begun = self.audit.begin(now_ms, who, peer, path, &body.bytes).await;
+        let entry = begun.map_err(|error| {
+            tracing::error!(%error, "the audit log cannot be written");
+            Refusal::internal(
+                "the audit log cannot be written, so nothing was changed; see the log",
+            )
+        })?;
+        let query = head.uri.query().unwrap_or_default();
+        let answer = self.change(route.call, path, &found, query, &body.bytes).await;
+        let (status, why) = match &answer {
+            Ok(_) => (StatusCode::OK, None),
+            Err(refusal) => (refusal.status(), Some(refusal.reason.clone())),
+        };
+        self.audit.end(entry, status.as_u16(), why).await;
+        answer
     }
 
     /// What is not under `/api/v1`.
-    fn page(&self, path: &str) -> Answer {
+    fn page(&self, head: &Parts) -> Answer {
+        let path = head.uri.path();
+        let known = matches!(path, "/healthz" | "/readyz" | "/metrics" | "/openapi.json");
+        let file = pages::page(path);
+        if head.method != Method::GET && (known || file.is_some()) {
+            return Err(Refusal::not_allowed("GET"));
+        }
         match path {
-            "/" | "/index.html" => Ok(Document::new(HTML, PAGE)),
             "/healthz" => Ok(Document::new(TEXT, "ok\n")),
             "/readyz" => self.readiness(),
+            "/openapi.json" => Document::json(&openapi::document(!self.tokens.is_empty())),
             "/metrics" => {
+                self.tokens.admit(&head.headers, Role::ReadOnly)?;
                 let text = self.components.metrics.render();
                 let text = text.map_err(|error| Refusal::internal(error.to_string()))?;
                 Ok(Document::new(MetricsExport::CONTENT_TYPE, text))
             }
-            _ => Err(Refusal::not_found(path)),
+            _ => file.ok_or_else(|| Refusal::not_found(path)),
         }
     }
 
-    /// Whether requests should come here. A service whose log has failed still reads.
     fn readiness(&self) -> Answer {
-        let unavailable = |why| Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why));
-        if !self.ready.load(Ordering::Relaxed) {
-            return unavailable("not ready".to_owned());
-        }
-        match self.components.storage.log_metrics().and_then(|log| log.failure) {
-            Some(why) => unavailable(format!("writes are refused until a restart: {why}")),
+        match self.not_ready() {
+            Some(why) => Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why)),
             None => Ok(Document::new(TEXT, "ready\n")),
         }
     }
 
+    /// Why requests should not come here. A service whose log has failed still reads.
+    fn not_ready(&self) -> Option<String> {
+        if !self.ready.load(Ordering::Relaxed) {
+            return Some("not ready".to_owned());
+        }
+        let failure = self.components.storage.log_metrics().and_then(|log| log.failure);
+        failure.map(|why| format!("writes are refused until a restart: {why}"))
+    }
+
+    /// A document, made where it may take its time.
+    async fn look(&self, call: Call, path: &str, found: &[&str], query: Option<&str>) -> Answer {
+        if call == Call::Audit {
+            return Document::json(&self.audit.document());
+        }
+        let components = self.components.clone();
+        let (why_not, uptime_s) = (self.not_ready(), self.started.elapsed().as_secs());
+        let found: Vec<String> = found.iter().map(|&text| text.to_owned()).collect();
+        let (path, query) = (path.to_owned(), query.unwrap_or_default().to_owned());
+        let made = tokio::task::spawn_blocking(move || match call {
+            Call::Overview => overview::document(&components, why_not, uptime_s),
+            _ => document(&components.manager, call, &path, &found, &query),
+        });
+        made.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "an admin document could not be made");
+            Err(Refusal::internal("the document could not be made; see the log"))
+        })
+    }
+
     /// What changes something.
-    async fn change(&self, path: &str, body: &[u8]) -> Answer {
-        let segments: Vec<&str> = path.split('/').collect();
-        match segments[..] {
-            ["anomalies"] => Document::json(&self.components.manager.report_anomalies(body)?),
-            ["tables", table, "reslice"] => {
-                let action: HandAction = serde_json::from_slice(body).map_err(|error| {
-                    Refusal::new(StatusCode::BAD_REQUEST, format!("not an action: {error}"))
+    async fn change(
+        &self,
+        call: Call,
+        path: &str,
+        found: &[&str],
+        query: &str,
+        body: &[u8],
+    ) -> Answer {
+        let manager = &self.components.manager;
+        match (call, found) {
+            (Call::ReportAnomalies, _) => Document::json(&manager.report_anomalies(body)?),
+            (Call::Reslice, [table]) => self.reslice(table, query, body).await,
+            (Call::Rekey, [table]) => {
+                let wish: RekeyWish = serde_json::from_slice(body).map_err(|error| {
+                    Refusal::new(StatusCode::BAD_REQUEST, format!("not a rekey: {error}"))
                 })?;
-                Document::json(&self.components.manager.reslice_by_hand(table, action).await?)
+                Document::json(&manager.rekey_by_hand(table, wish).await?)
             }
-            ["tables", table, "tuning"] => {
+            (Call::PinThresholds, [table]) => {
                 let pins: Pins = serde_json::from_slice(body).map_err(|error| {
                     Refusal::new(StatusCode::BAD_REQUEST, format!("not thresholds: {error}"))
                 })?;
-                Document::json(&self.components.manager.pin_thresholds(table, pins).await?)
+                Document::json(&manager.pin_thresholds(table, pins).await?)
             }
+            (Call::CancelWorkflow, [id]) => {
+                let id = number(id, path)?;
+                match manager.rekey_document(id) {
+                    Ok(_) => Document::json(&manager.cancel_rekey(id).await?),
+                    Err(_) => Document::json(&manager.cancel_workflow(id)?),
+                }
+            }
+            (Call::PauseWorkflow, [id]) => {
+                Document::json(&manager.pause_workflow(number(id, path)?)?)
+            }
+            (Call::ResumeWorkflow, [id]) => {
+                Document::json(&manager.resume_workflow(number(id, path)?)?)
+            }
+            (Call::PausePlanner, _) => Document::json(&manager.pause(true)),
+            (Call::ResumePlanner, _) => Document::json(&manager.pause(false)),
             _ => Err(Refusal::not_found(path)),
         }
     }
 }
 
-/// The document at `path` under `/api/v1`.
-fn document(manager: &Manager, path: &str, query: &str) -> Answer {
-    let segments: Vec<&str> = path.split('/').collect();
-    match segments[..] {
-        ["tables"] => Document::json(&manager.tables_document()),
-        ["decisions"] => Document::json(&manager.decisions_document(parameter(query, "table"))),
-        ["anomalies"] => Document::json(&manager.anomalies_document(parameter(query, "table"))),
-        ["workflows"] => Document::json(&manager.workflows_document()),
-        ["tables", table, "partitions"] => Document::json(&manager.partitions_document(table)?),
-        ["tables", table, "vectors"] => {
-            Document::json(&manager.vectors_document(table, window(query)?)?)
+impl Routes {
+    /// An action by hand: carried out, begun, or only shown.
+    async fn reslice(&self, table: &str, query: &str, body: &[u8]) -> Answer {
+        let manager = &self.components.manager;
+        let action = hand::action(&self.components.storage, table, body)?;
+        if parameters::flag(query, "dry_run")? {
+            return Document::json(&manager.preview_by_hand(table, action).await?);
         }
-        ["tables", table, "matrix"] => {
-            let window = parameter(query, "window").map(|_| window(query)).transpose()?;
-            let from_ms = from_ms(query)?;
-            Document::json(&manager.matrix_document(table, window, from_ms)?)
+        match parameters::flag(query, "no_wait")? {
+            true => Document::json(&manager.begin_reslice_by_hand(table, action).await?),
+            false => Document::json(&manager.reslice_by_hand(table, action).await?),
         }
-        ["tables", table, "forecast"] => Document::json(&manager.forecast_document(table)?),
-        ["tables", table, "plan"] => Document::json(&manager.plan_document(table)?),
-        ["tables", table, "tuning"] => Document::json(&manager.tuning_document(table)?),
-        ["tables", table, "workload"] => {
-            Document::json(&manager.window_document(table, window(query)?)?)
+    }
+}
+
+/// The call that a request makes, and what stands in its path.
+fn route<'a>(method: &Method, path: &'a str) -> Result<(&'static Route, Vec<&'a str>), Refusal> {
+    let known = ROUTES.iter().filter_map(|route| Some((route, route.matches(path)?)));
+    let known: Vec<_> = known.collect();
+    let allowed: Vec<&str> = known.iter().map(|(route, _)| route.method.as_str()).collect();
+    let allowed = allowed.join(", ");
+    let route = known.into_iter().find(|(route, _)| route.method == *method);
+    route.ok_or_else(|| match allowed.as_str() {
+        "" => Refusal::not_found(path),
+        allowed => Refusal::not_allowed(allowed),
+    })
+}
+
+/// The document that a call asks for.
+fn document(manager: &Manager, call: Call, path: &str, found: &[String], query: &str) -> Answer {
+    let table = found.first().map(String::as_str).unwrap_or_default();
+    let about = parameters::one(query, "table");
+    match call {
+        Call::Tables => Document::json(&manager.tables_document()),
+        Call::Partitions => Document::json(&manager.partitions_document(table)?),
+        Call::Partition => {
+            let id = found.get(1).map(String::as_str).unwrap_or_default();
+            let past_ms = parameters::number::<u32>(query, "past_minutes")?
+                .map_or(PARTITION_PAST_MS, |minutes| i64::from(minutes) * 60_000);
+            let page = manager.partition_page(table, PartitionId(number(id, path)?), past_ms)?;
+            Document::json(&page)
         }
-        ["tables", table, "heatmap"] => {
-            Document::json(&manager.heatmap_document(table, past_minutes(query)?)?)
+        Call::Workload => {
+            let (window, cells_max) =
+                (parameters::window(query)?, parameters::number(query, "cells_max")?);
+            Document::json(&manager.window_document(table, window, cells_max)?)
+        }
+        Call::Vectors => {
+            Document::json(&manager.vectors_document(table, parameters::window(query)?)?)
+        }
+        Call::Matrix => {
+            let window = parameters::one(query, "window").map(|_| parameters::window(query));
+            let from_ms = parameters::number(query, "from_ms")?.unwrap_or_default();
+            Document::json(&manager.matrix_document(table, window.transpose()?, from_ms)?)
+        }
+        Call::Heatmap => {
+            Document::json(&manager.heatmap_document(table, &parameters::heatmap(query)?)?)
+        }
+        Call::Forecast => Document::json(&manager.forecast_document(table)?),
+        Call::Plan => Document::json(&manager.plan_document(table)?),
+        Call::Tuning => Document::json(&manager.tuning_document(table)?),
+        Call::Decisions => {
+            Document::json(&manager.decisions_document(&parameters::decisions(query)?))
+        }
+        Call::Decision => Document::json(&manager.decision_document(number(table, path)?)?),
+        Call::Considered => Document::json(&manager.considered_document(about)),
+        Call::Anomalies => Document::json(&manager.anomalies_document(about)),
+        Call::Workflows => {
+            Document::json(&manager.workflows_document(parameters::flag(query, "ended")?))
+        }
+        Call::Workflow => {
+            let id = number(table, path)?;
+            match manager.rekey_document(id) {
+                Ok(rekey) => Document::json(&rekey),
+                Err(_) => Document::json(&manager.workflow_document(id)?),
+            }
         }
         _ => Err(Refusal::not_found(path)),
     }
 }
 
-/// A parameter of the query, as it stands there: names of tables need no escapes.
-fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    query.split('&').filter_map(|pair| pair.split_once('=')).find(|(n, _)| *n == name).map(|p| p.1)
-}
-
-fn window(query: &str) -> Result<Window, Refusal> {
-    match parameter(query, "window").unwrap_or("5m") {
-        "5m" => Ok(Window::FiveMinutes),
-        "1h" => Ok(Window::Hour),
-        "1d" => Ok(Window::Day),
-        other => Err(Refusal::new(
-            StatusCode::BAD_REQUEST,
-            format!("there is no window {other:?}; choose 5m, 1h or 1d"),
-        )),
-    }
-}
-
-/// From when on; the beginning of what there is if that is not said.
-fn from_ms(query: &str) -> Result<i64, Refusal> {
-    let Some(text) = parameter(query, "from_ms") else { return Ok(0) };
-    text.parse().map_err(|_| {
-        let reason = format!("from_ms={text:?} is not a whole number of milliseconds");
-        Refusal::new(StatusCode::BAD_REQUEST, reason)
-    })
-}
-
-fn past_minutes(query: &str) -> Result<u32, Refusal> {
-    let Some(text) = parameter(query, "past_minutes") else {
-        return Ok(HEATMAP_PAST_MINUTES);
-    };
-    text.parse().map_err(|_| {
-        let reason = format!("past_minutes={text:?} is not a whole number of minutes");
-        Refusal::new(StatusCode::BAD_REQUEST, reason)
-    })
-}
-
-/// Refuses what a web page of another origin could send.
-fn same_origin(headers: &HeaderMap) -> Result<(), Refusal> {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !text(CONTENT_TYPE).starts_with(JSON) {
-        let reason = format!("send the request with content-type: {JSON}");
-        return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
-    }
-    let host = text(HOST);
-    if !is_loopback(host) {
-        let reason = format!("this service is on a loopback address, not on {host:?}");
-        return Err(Refusal::new(StatusCode::FORBIDDEN, reason));
-    }
-    Ok(())
-}
-
-/// Whether a `Host` header names this machine.
-fn is_loopback(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+/// A number in a path.
+fn number(text: &str, path: &str) -> Result<u64, Refusal> {
+    text.parse().map_err(|_| Refusal::not_found(path))
 }
 
 impl Handler for Routes {
@@ -219,37 +284,11 @@ impl Handler for Routes {
     async fn handle(
         self: Arc<Self>,
         request: Request<Incoming>,
-        _peer: SocketAddr,
+        peer: SocketAddr,
     ) -> Response<Self::Body> {
-        let answer = tokio::time::timeout(self.request_max, self.answer(request)).await;
+        let answer = tokio::time::timeout(self.request_max, self.answer(request, peer)).await;
         response(answer.unwrap_or_else(|_| {
             Err(Refusal::internal("the request took too long; it may go on in the background"))
         }))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_loopback_hosts_may_change_something() {
-        for host in ["localhost", "localhost:8001", "127.0.0.1:8001", "[::1]:8001", "127.9.9.9"] {
-            assert!(is_loopback(host), "{host}");
-        }
-        for host in ["", "example.com", "example.com:8001", "localhost.example.com", "10.0.0.1:1"] {
-            assert!(!is_loopback(host), "{host}");
-        }
-    }
-
-    #[test]
-    fn parameters_are_checked() {
-        assert!(matches!(window("window=1h&x=2"), Ok(Window::Hour)));
-        assert!(matches!(window(""), Ok(Window::FiveMinutes)));
-        assert!(window("window=2h").is_err_and(|r| r.reason.contains("5m, 1h or 1d")));
-        assert!(past_minutes("").is_ok_and(|minutes| minutes == HEATMAP_PAST_MINUTES));
-        assert!(past_minutes("past_minutes=-1").is_err());
-        assert!(matches!((from_ms(""), from_ms("from_ms=12")), (Ok(0), Ok(12))));
-        assert!(from_ms("from_ms=noon").is_err());
     }
 }

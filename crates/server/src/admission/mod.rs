@@ -10,9 +10,12 @@
 
 mod credits;
 mod gate;
+mod hot_keys;
+pub(crate) mod measured;
 mod provisioned;
 
-pub(crate) use gate::Gate;
+pub(crate) use gate::{Asking, Gate, Refused};
+pub(crate) use hot_keys::HotKey;
 
 use std::sync::Arc;
 
@@ -96,6 +99,22 @@ impl Admission {
         gates.gates.iter().filter_map(level).collect()
     }
 
+    /// All gates, in the order of the key axis.
+    pub(crate) fn gates(&self, map: &PartitionMap, now_ms: i64) -> Vec<Arc<Gate>> {
+        self.follow(map, now_ms);
+        self.gates.load().gates.clone()
+    }
+
+    /// The keys that ask for much of what their partitions serve.
+    pub(crate) fn hot_keys(&self) -> Vec<(PartitionId, HotKey)> {
+        let gates = self.gates.load();
+        let of = |gate: &Arc<Gate>| {
+            let id = gate.partition();
+            gate.hot_keys().into_iter().map(move |key| (id, key)).collect::<Vec<_>>()
+        };
+        gates.gates.iter().flat_map(of).collect()
+    }
+
     /// Makes the gates of a newer map; those of partitions that stay are kept. While one request
     /// does that, others go on through the old gates, which cover the key axis as well.
     fn follow(&self, map: &PartitionMap, now_ms: i64) {
@@ -114,7 +133,8 @@ impl Admission {
             Level::Inherited(level) => {
                 let (capacity, burst_s) = (capacity(&self.settings), self.settings.burst_s);
                 let buckets = || Buckets::at_level(level, capacity, burst_s, now_ms);
-                Arc::new(Gate::new(info.id, info.range.clone(), limited.then(buckets)))
+                let buckets = limited.then(buckets);
+                Arc::new(Gate::new(info.id, info.range.clone(), buckets))
             }
         };
         let gates = map.partitions.iter().zip(levels).map(gate).collect();

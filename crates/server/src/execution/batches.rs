@@ -83,7 +83,7 @@ impl Executor {
         let Ok(metered) = Metered::admit_part(self, served, call, target) else {
             return Ok(BatchWriteResult::Unprocessed);
         };
-        let outcome = write_item(served, write, metered).await?;
+        let outcome = write_item(&self.tables, served, write, metered).await?;
         match outcome.error() {
             Some(error) => Err(error.clone()),
             None => Ok(BatchWriteResult::Done(outcome.units)),
@@ -99,7 +99,9 @@ impl Executor {
         let key = ItemKey::new(served, read.key(), read.primary_key());
         let target = key.target(RequestType::Retrieve, least_read(read));
         match Metered::admit_part(self, served, call, target) {
-            Ok(metered) => Ok(BatchReadResult::Done(read_item(served, read, metered).await?)),
+            Ok(metered) => {
+                Ok(BatchReadResult::Done(read_item(&self.tables, served, read, metered).await?))
+            }
             Err(_throttled) => Ok(BatchReadResult::Unprocessed),
         }
     }

@@ -4,13 +4,13 @@ use dynamodb::{
     Access, ApiError, Body, Change, DeleteItem, GetItem, PutItem, Read, ReadOutcome, Throttle,
     UpdateItem, Write, WriteOutcome,
 };
-use storage::Decision;
+use storage::{Decision, InOrder, StorageError};
 use types::{PrimaryKey, Units, capacity, storage_key};
 use workload::RequestType;
 
 use super::metered::{Metered, Target, Throttled};
 use super::{Call, Executor, storage_failed};
-use crate::tables::ServedTable;
+use crate::tables::{ServedTable, Tables};
 
 impl Executor {
     pub(super) async fn put_item(&self, body: Body, call: &Call<'_>) -> Result<Vec<u8>, ApiError> {
@@ -50,7 +50,7 @@ impl Executor {
         let target = key.target(RequestType::Retrieve, least_read(&read));
         let metered = Metered::admit(self, &served, call, target)
             .map_err(|cause| throttled(&served, Access::Read, cause))?;
-        let outcome = read_item(&served, &read, metered).await?;
+        let outcome = read_item(&self.tables, &served, &read, metered).await?;
         Ok(read.respond(&outcome))
     }
 
@@ -69,7 +69,7 @@ impl Executor {
         };
         let metered = Metered::admit(self, served, call, key.target(request, least))
             .map_err(|cause| throttled(served, Access::Write, cause))?;
-        let outcome = write_item(served, &write, metered).await?;
+        let outcome = write_item(&self.tables, served, &write, metered).await?;
         write.respond(outcome)
     }
 }
@@ -108,18 +108,24 @@ pub(super) fn least_read(read: &Read) -> Units {
 
 /// Reads an item and pays for it.
 pub(super) async fn read_item(
+    tables: &Tables,
     served: &ServedTable,
     read: &Read,
     metered: Metered<'_>,
 ) -> Result<ReadOutcome, ApiError> {
-    let stored = served.table.get(read.key()).await.map_err(storage_failed)?;
-    let outcome = read.outcome(stored.as_deref())?;
+    let mut stored = served.items().get(read.key()).await;
+    while matches!(stored, Err(StorageError::Rekeyed(_))) {
+        let (items, key) = in_new_order(tables, served, read.primary_key()).await?;
+        stored = items.get(&key).await;
+    }
+    let outcome = read.outcome(stored.map_err(storage_failed)?.as_deref())?;
     metered.served(outcome.units, outcome.bytes);
     Ok(outcome)
 }
 
 /// Changes an item as `write` decides and pays for it. Returns when the change is durable.
 pub(super) async fn write_item(
+    tables: &Tables,
     served: &ServedTable,
     write: &Write,
     metered: Metered<'_>,
@@ -132,10 +138,26 @@ pub(super) async fn write_item(
             Change::Keep => Decision::Keep(outcome),
         }
     };
-    let changed = served.table.read_modify_write(write.key(), decide).await;
+    let mut changed = served.items().read_modify_write(write.key(), decide).await;
+    while matches!(changed, Err(StorageError::Rekeyed(_))) {
+        let (items, key) = in_new_order(tables, served, write.primary_key()).await?;
+        changed = items.read_modify_write(&key, decide).await;
+    }
     let outcome = changed.map_err(storage_failed)?;
     metered.served(outcome.units, outcome.bytes);
     Ok(outcome)
+}
+
+/// The table, and an item's key, in the order that it has by now.
+async fn in_new_order(
+    tables: &Tables,
+    served: &ServedTable,
+    key: &PrimaryKey,
+) -> Result<(InOrder, bytes::Bytes), ApiError> {
+    // Between the new order and the definition that goes with it there is a moment.
+    tokio::task::yield_now().await;
+    let now = tables.again(served)?;
+    Ok((now.items(), storage_key::encode(now.definition.strategy, key)))
 }
 
 /// The refusal of a request that there is no capacity for.

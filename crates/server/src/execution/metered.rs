@@ -15,7 +15,7 @@ use workload::{Attempt, Outcome, RangeKeyPrefix, RequestType, StorageKeyPrefix, 
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Call, Executor};
-use crate::admission::Gate;
+use crate::admission::{Asking, Gate};
 use crate::tables::ServedTable;
 
 /// What a data request asks for, and where on the key axis.
@@ -54,6 +54,7 @@ pub(super) struct Metered<'a> {
     /// The gates it has passed, with the bytes read there. Only pages pass any.
     passed: Vec<(Arc<Gate>, usize)>,
     least: Units,
+    asking: Asking,
     vector: Vector,
     attempt: Attempt,
     real_ms: i64,
@@ -111,16 +112,21 @@ impl<'a> Metered<'a> {
             outcome: Outcome::Served,
             demand: false,
         };
-        let Target { request, least, .. } = target;
+        let Target { request, least, key_hash, .. } = target;
+        let asking = Asking { request, key_hash, client: call.client, least };
         let provisioned = &served.admission.provisioned;
-        let admitted = if provisioned.admit(least, call.now_ms) {
-            let admitted = gate.admit(request, least, call.now_ms);
-            admitted.map_err(|refused| {
+        let node = executor.tables().measured();
+        let admitted = if !provisioned.admit(least, call.now_ms) {
+            Err((gate.refused(request, least), Throttled::Table))
+        } else if !node.admit(least, call.now_ms) {
+            provisioned.settle(Units::ZERO, least);
+            Err((gate.refused(request, least), Throttled::Partition))
+        } else {
+            gate.admit(&asking, call.now_ms).map_err(|refused| {
                 provisioned.settle(Units::ZERO, least);
+                node.settle(Units::ZERO, least);
                 (refused, Throttled::Partition)
             })
-        } else {
-            Err((gate.refused(request, least), Throttled::Table))
         };
         match admitted {
             Ok(()) => Ok(Self {
@@ -130,12 +136,14 @@ impl<'a> Metered<'a> {
                 bytes_before: 0,
                 passed: Vec::new(),
                 least: target.least,
+                asking,
                 vector,
                 attempt,
                 real_ms: call.real_ms,
                 recorded: false,
             }),
             Err((refused, throttled)) => {
+                executor.throttled(served, &refused, &vector);
                 vector.outcome = Outcome::Throttled;
                 set_units(&mut vector, refused.estimate);
                 record(executor, vector, &attempt, call.real_ms);
@@ -150,6 +158,7 @@ impl<'a> Metered<'a> {
         self.vector.data_bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.pay(cost, bytes);
         self.served.admission.provisioned.settle(cost, self.least);
+        self.executor.tables().measured().settle(cost, self.least);
         self.record();
     }
 
@@ -177,9 +186,9 @@ impl<'a> Metered<'a> {
 
     /// Divides the cost among the partitions by the bytes read from them.
     fn pay(&self, cost: Units, bytes: usize) {
-        let request = self.vector.request;
+        let asking = &self.asking;
         if self.passed.is_empty() {
-            return self.gate.settle(request, cost, self.least);
+            return self.gate.settle(asking, cost, self.least);
         }
         let part = |of: usize| {
             let share = of as f64 / bytes.max(1) as f64;
@@ -187,10 +196,10 @@ impl<'a> Metered<'a> {
         };
         let mut taken = self.least;
         for (gate, read) in &self.passed {
-            gate.settle(request, part(*read), std::mem::take(&mut taken));
+            gate.settle(asking, part(*read), std::mem::take(&mut taken));
         }
         let rest = part(bytes.saturating_sub(self.bytes_before));
-        self.gate.settle(request, rest, taken);
+        self.gate.settle(asking, rest, taken);
     }
 
     fn record(&mut self) {

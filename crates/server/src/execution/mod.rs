@@ -15,14 +15,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use dynamodb::{ApiError, Body, Operation, describe_endpoints_response, describe_limits_response};
+use manager::HotKeyReport;
 use storage::StorageError;
-use types::Clock;
-use workload::{ClientNames, Demand, Recorder};
+use types::{Clock, PartitionId, TableId};
+use workload::{ClientNames, Demand, Recorder, Vector};
 
+use crate::admission::{HotKey, Refused};
+use crate::metrics::Metrics;
 use crate::server::Components;
 use crate::settings::ServerSettings;
 use crate::table_states::TableStates;
-use crate::tables::Tables;
+use crate::tables::{ServedTable, Tables};
 
 /// Carries out operations.
 pub(crate) struct Executor {
@@ -32,10 +35,13 @@ pub(crate) struct Executor {
     recorder: Arc<Recorder>,
     clients: Arc<ClientNames>,
     demand: Demand,
+    metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
     settings: ServerSettings,
     seed: u64,
     started: Instant,
+    /// The same by the server's clock.
+    started_ms: i64,
 }
 
 /// What an operation needs to know of the request that asked for it.
@@ -63,10 +69,19 @@ impl std::fmt::Debug for Executor {
 
 impl Executor {
     /// An executor on `components`.
-    pub(crate) fn new(settings: &ServerSettings, components: Components) -> Self {
+    pub(crate) fn new(
+        settings: &ServerSettings,
+        components: Components,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let Components { storage, recorder, clients, clock, expected_load, seed } = components;
-        let tables =
-            Tables::new(Arc::clone(&storage), Arc::clone(&clock), settings.limits, expected_load);
+        let tables = Tables::new(
+            Arc::clone(&storage),
+            Arc::clone(&clock),
+            settings.limits,
+            settings.tables.page_tokens_max,
+            expected_load,
+        );
         Self {
             storage,
             tables: Arc::new(tables),
@@ -74,6 +89,8 @@ impl Executor {
             recorder,
             clients,
             demand: Demand::new(&settings.demand),
+            metrics,
+            started_ms: clock.now_ms(),
             clock,
             settings: settings.clone(),
             seed,
@@ -87,7 +104,7 @@ impl Executor {
     }
 
     /// The tables that are served.
-    pub(crate) fn tables(&self) -> &Tables {
+    pub(crate) fn tables(&self) -> &Arc<Tables> {
         &self.tables
     }
 
@@ -99,6 +116,37 @@ impl Executor {
     /// Real milliseconds since the start.
     pub(crate) fn real_ms(&self) -> i64 {
         i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// The keys that ask for much of what their partitions have.
+    pub(crate) fn hot_keys(&self) -> Vec<HotKeyReport> {
+        let report = |(table, partition, key): (TableId, PartitionId, HotKey)| HotKeyReport {
+            table,
+            partition,
+            key_hash: key.key_hash,
+            client: self.clients.name(key.client).map(|name| name.to_string()),
+            demand: key.demand,
+            refused: key.refused,
+        };
+        self.tables.hot_keys().into_iter().map(report).collect()
+    }
+
+    /// Counts a request that was refused, and tells when it is a single key that is too much.
+    fn throttled(&self, served: &ServedTable, refused: &Refused, vector: &Vector) {
+        if !refused.hot_key {
+            return;
+        }
+        self.metrics.count_hot_key();
+        if refused.first {
+            let client = self.clients.name(vector.client);
+            tracing::warn!(
+                table = served.table.name(),
+                partition = %vector.partition,
+                key = %format_args!("{:016x}", vector.key_hash),
+                client = client.as_deref().unwrap_or("unknown"),
+                "a single key asks for more than its partition has: it alone is throttled",
+            );
+        }
     }
 
     /// Carries out `operation` with the parameters in `body`; returns the reply's body.

@@ -3,8 +3,8 @@
 //!
 //! The definition in the catalog is changed by compare-and-set, judged on the version that is
 //! changed; then the table is served by the new one. While UpdateTable does so the table is UPDATING,
-//! and its reply says so, with what holds from then on. A change that asks for more throughput does
-//! not move a partition boundary: that is the manager's.
+//! and its reply says so, with what holds from then on. A change that asks for more warm throughput
+//! does not move a partition boundary itself: the manager sees it in the definition and does.
 
 use dynamodb::{
     ApiError, Body, ListTags, TableDefinition, TableStatus, TagResource, UntagResource,

@@ -4,6 +4,7 @@ use std::fmt::Error;
 use std::sync::Arc;
 
 use dynamodb::Operation;
+use manager::Manager;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
@@ -11,12 +12,23 @@ use prometheus_client::registry::{Registry, Unit};
 use storage::Storage;
 use workload::Recorder;
 
-use super::{Metrics, OperationCounts, log};
+use super::planner::Planner;
+use super::{Metrics, OperationCounts, engine, log};
 
 /// Renders what a server counts.
 #[derive(Debug)]
 pub struct MetricsExport {
     registry: Registry,
+    metrics: Arc<Metrics>,
+    recorder: Arc<Recorder>,
+}
+
+/// All operations together, and what no operation has counted.
+#[derive(Clone, Debug)]
+pub(crate) struct Totals {
+    pub(crate) counts: OperationCounts,
+    pub(crate) refused: u64,
+    pub(crate) vectors_dropped: u64,
 }
 
 /// Collects at the time of the scrape what the server counts as it goes.
@@ -39,8 +51,27 @@ impl MetricsExport {
         storage: Option<Arc<Storage>>,
     ) -> Self {
         let mut registry = Registry::with_prefix("foreshard");
-        registry.register_collector(Box::new(Scrape { metrics, recorder, storage }));
-        Self { registry }
+        let (counted, recording) = (Arc::clone(&metrics), Arc::clone(&recorder));
+        let scrape = Scrape { metrics: counted, recorder: recording, storage };
+        registry.register_collector(Box::new(scrape));
+        Self { registry, metrics, recorder }
+    }
+
+    /// With what the manager knows of partitions, forecasts, re-partitionings and anomalies.
+    #[must_use]
+    pub fn with_manager(mut self, manager: Arc<Manager>) -> Self {
+        self.registry.register_collector(Box::new(Planner(manager.clone())));
+        self.registry.register_collector(Box::new(Noticed(manager)));
+        self
+    }
+
+    /// What the page shows of it.
+    pub(crate) fn totals(&self) -> Totals {
+        Totals {
+            counts: self.metrics.all(),
+            refused: self.metrics.refused(),
+            vectors_dropped: self.recorder.dropped(),
+        }
     }
 
     /// The metrics as they are now.
@@ -54,6 +85,23 @@ impl MetricsExport {
     }
 }
 
+/// Collects what the manager has noticed.
+#[derive(Debug)]
+struct Noticed(Arc<Manager>);
+
+impl Collector for Noticed {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), Error> {
+        let help = "Anomalies that have begun, by what they are about and which way they go";
+        let mut family = encoder.encode_descriptor("anomalies", help, None, MetricType::Counter)?;
+        for (subject, kind, count) in self.0.anomaly_counts() {
+            family
+                .encode_family(&[("subject", subject), ("kind", kind)])?
+                .encode_counter::<NoLabelSet, u64, f64>(&count, None)?;
+        }
+        Ok(())
+    }
+}
+
 impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), Error> {
         let all = Operation::ALL.iter().map(|o| (o.name(), self.metrics.operation(*o)));
@@ -61,6 +109,7 @@ impl Collector for Scrape {
         encode_requests(&mut encoder, &seen)?;
         encode_errors(&mut encoder, &seen)?;
         encode_latency(&mut encoder, &seen)?;
+        encode_throttles(&mut encoder, &self.metrics)?;
         let counter = |encoder: &mut DescriptorEncoder, name, help, value: u64| {
             encoder
                 .encode_descriptor(name, help, None, MetricType::Counter)?
@@ -69,6 +118,8 @@ impl Collector for Scrape {
         let refused = self.metrics.refused();
         let help = "Requests without a known operation or without a signature";
         counter(&mut encoder, "refused_requests", help, refused)?;
+        let help = "Requests refused because a single key asks for more than its partition has";
+        counter(&mut encoder, "hot_key_refused_requests", help, self.metrics.hot_keys_refused())?;
         let help = "Workload vectors dropped because a queue was full";
         counter(&mut encoder, "workload_vectors_dropped", help, self.recorder.dropped())?;
         encoder
@@ -79,10 +130,11 @@ impl Collector for Scrape {
                 MetricType::Gauge,
             )?
             .encode_gauge(&(self.recorder.waiting() as u64))?;
-        match self.storage.as_ref().and_then(|storage| storage.log_metrics()) {
-            Some(log) => log::encode(&mut encoder, &log),
-            None => Ok(()),
+        let Some(storage) = &self.storage else { return Ok(()) };
+        if let Some(log) = storage.log_metrics() {
+            log::encode(&mut encoder, &log)?;
         }
+        engine::encode(&mut encoder, &storage.engine_counters())
     }
 }
 
@@ -113,6 +165,17 @@ fn encode_errors(encoder: &mut DescriptorEncoder, seen: &Seen) -> Result<(), Err
                 .encode_family(&[("operation", *name), ("kind", kind)])?
                 .encode_counter::<NoLabelSet, u64, f64>(&count, None)?;
         }
+    }
+    Ok(())
+}
+
+fn encode_throttles(encoder: &mut DescriptorEncoder, metrics: &Metrics) -> Result<(), Error> {
+    let help = "Throttled requests, by the limit that they met";
+    let mut family = encoder.encode_descriptor("throttles", help, None, MetricType::Counter)?;
+    for (reason, count) in metrics.throttled_by_reason() {
+        family
+            .encode_family(&[("reason", reason)])?
+            .encode_counter::<NoLabelSet, u64, f64>(&count, None)?;
     }
     Ok(())
 }

@@ -123,6 +123,12 @@ impl LatencySnapshot {
         self.max_us = self.max_us.max(other.max_us);
     }
 
+    /// The end of every bucket that is not empty, in microseconds, and what fell into it.
+    pub(crate) fn filled(&self) -> impl Iterator<Item = (u64, u64)> {
+        let buckets = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
+        buckets.map(|(bucket, count)| (bucket_end_us(bucket), *count))
+    }
+
     /// `(upper bound in seconds, count)` for every power of two, not cumulative: the form in which
     /// OpenMetrics wants a histogram. The last bound is infinite.
     pub(crate) fn by_powers_of_two(&self) -> Vec<(f64, u64)> {
@@ -200,6 +206,15 @@ mod tests {
             assert!((1.0..1.0 + 1.0 / 16.0).contains(&(found / exact)), "{quantile}: {found}");
         }
         assert_eq!(LatencySnapshot::default().quantile(0.99), Duration::ZERO);
+    }
+
+    #[test]
+    fn only_filled_buckets_are_told() {
+        let histogram = LatencyHistogram::default();
+        for us in [3, 3, 100] {
+            histogram.record(Duration::from_micros(us));
+        }
+        assert_eq!(histogram.snapshot().filled().collect::<Vec<_>>(), [(3, 2), (103, 1)]);
     }
 
     #[test]

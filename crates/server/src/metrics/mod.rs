@@ -3,9 +3,11 @@
 //! One fixed set of atomics per operation, found by index: nothing is looked up, locked or
 //! allocated on the request path. The names on `/metrics` are part of the interface.
 
+mod engine;
 mod export;
 mod latency;
 mod log;
+mod planner;
 
 pub use export::MetricsExport;
 pub use latency::{LatencyHistogram, LatencySnapshot};
@@ -21,7 +23,19 @@ pub struct Metrics {
     operations: Vec<OperationMetrics>,
     /// Requests that named no operation we know, or came without a signature.
     refused: AtomicU64,
+    /// Throttled requests, by the place of their reason among [`REASONS`].
+    reasons: [AtomicU64; REASONS.len()],
+    /// Requests refused because of their key alone.
+    hot_keys: AtomicU64,
 }
+
+/// Why requests are throttled, as DynamoDB names it.
+pub(crate) const REASONS: [&str; 4] = [
+    "TableReadKeyRangeThroughputExceeded",
+    "TableWriteKeyRangeThroughputExceeded",
+    "TableReadProvisionedThroughputExceeded",
+    "TableWriteProvisionedThroughputExceeded",
+];
 
 /// What was counted of one operation.
 #[derive(Debug, Default)]
@@ -50,7 +64,12 @@ pub struct OperationCounts {
 impl Default for Metrics {
     fn default() -> Self {
         let operations = Operation::ALL.iter().map(|_| OperationMetrics::default()).collect();
-        Self { operations, refused: AtomicU64::new(0) }
+        Self {
+            operations,
+            refused: AtomicU64::new(0),
+            reasons: Default::default(),
+            hot_keys: AtomicU64::new(0),
+        }
     }
 }
 
@@ -75,6 +94,16 @@ impl Metrics {
             _ => &counted.client_errors,
         };
         counter.fetch_add(1, Ordering::Relaxed);
+        let reason = error.throttle_reason();
+        if let Some(place) = REASONS.iter().position(|known| Some(*known) == reason) {
+            self.reasons[place].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Throttled requests by reason.
+    pub(crate) fn throttled_by_reason(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        REASONS.into_iter().zip(self.reasons.iter().map(count))
     }
 
     /// What was counted of `operation` until now.
@@ -90,6 +119,30 @@ impl Metrics {
             throttled: counted.throttled.load(Ordering::Relaxed),
             latency,
         }
+    }
+
+    /// Counts a request that was refused because its key alone asks for too much.
+    pub(crate) fn count_hot_key(&self) {
+        self.hot_keys.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Requests that were refused because their key alone asks for too much.
+    pub fn hot_keys_refused(&self) -> u64 {
+        self.hot_keys.load(Ordering::Relaxed)
+    }
+
+    /// All operations together.
+    pub fn all(&self) -> OperationCounts {
+        let mut all = OperationCounts::default();
+        for operation in Operation::ALL {
+            let one = self.operation(*operation);
+            all.requests += one.requests;
+            all.client_errors += one.client_errors;
+            all.server_errors += one.server_errors;
+            all.throttled += one.throttled;
+            all.latency.add(&one.latency);
+        }
+        all
     }
 
     /// Requests that named no operation we know, or came without a signature.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use http::{Method, StatusCode};
 use manager::{Manager, ManagerSettings, PolicyFactory};
-use planner::policy::Static;
+use planner::policy::{Predictive, Static};
 use serde_json::{Value, json};
 use server::metrics::MetricsExport;
 use server::{Admin, AdminComponents, AdminHandle, AdminSettings};
@@ -20,33 +20,48 @@ use crate::support::TestServer;
 /// Requests made while waiting for the manager, each about a millisecond.
 const TRIES_MAX: usize = 20_000;
 
-const JSON: (&str, &str) = ("content-type", "application/json");
+pub(crate) const JSON: (&str, &str) = ("content-type", "application/json");
 
 /// A server with a manager that acts by hand only, and the admin listener.
-struct Administered {
-    server: TestServer,
-    manager: Arc<Manager>,
+pub(crate) struct Administered {
+    pub(crate) server: TestServer,
+    pub(crate) manager: Arc<Manager>,
     admin: AdminHandle,
-    raw: RawClient,
+    pub(crate) raw: RawClient,
 }
 
 impl Administered {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_on(TestServer::start().await).await
     }
 
-    async fn start_on(server: TestServer) -> Self {
-        Self::start_with(server, Arc::new(|| Box::new(Static))).await
+    pub(crate) async fn start_on(server: TestServer) -> Self {
+        Self::start_with(server, |_| ()).await
     }
 
-    async fn start_with(server: TestServer, policy: PolicyFactory) -> Self {
+    /// With settings that the test chooses.
+    pub(crate) async fn start_with(
+        server: TestServer,
+        change: impl FnOnce(&mut AdminSettings),
+    ) -> Self {
+        let policy: PolicyFactory = Arc::new(|| Box::new(Static));
+        Self::start_under(server, policy, Units { read: 3000.0, write: 1000.0 }, change).await
+    }
+
+    /// Under a policy of the test's, with partitions of this capacity.
+    pub(crate) async fn start_under(
+        server: TestServer,
+        policy: PolicyFactory,
+        capacity: Units,
+        change: impl FnOnce(&mut AdminSettings),
+    ) -> Self {
         let parts = server.components();
         let components = manager::Components {
             storage: parts.storage,
             recorder: parts.recorder,
             clients: parts.clients,
             clock: parts.clock,
-            capacity: Units { read: 3000.0, write: 1000.0 },
+            capacity,
             limits: planner::Limits::Dynamodb,
             collector: WorkloadSettings::default().collector,
             controller: planner::ControllerSettings::default(),
@@ -55,31 +70,37 @@ impl Administered {
         };
         let settings = ManagerSettings { tick_ms: 20, ..Default::default() };
         let manager = Manager::start(settings, components).await.unwrap();
-        let metrics = MetricsExport::new(
-            Arc::clone(server.handle.metrics()),
-            Arc::clone(server.handle.recorder()),
-            Some(Arc::clone(server.storage())),
-        );
-        let settings = AdminSettings { listen: ([127, 0, 0, 1], 0).into(), ..Default::default() };
-        let components = AdminComponents {
-            manager: Arc::clone(&manager),
-            metrics: Arc::new(metrics),
-            storage: Arc::clone(server.storage()),
-        };
-        let admin = Admin::start(settings, components).await.unwrap();
+        let mut settings =
+            AdminSettings { listen: ([127, 0, 0, 1], 0).into(), ..Default::default() };
+        change(&mut settings);
+        let admin = Admin::start(settings, components_of(&server, &manager)).await.unwrap();
         let raw = RawClient::new(admin.addr());
         Self { server, manager, admin, raw }
     }
 
+    /// What its listener shows.
+    pub(crate) fn components(&self) -> AdminComponents {
+        components_of(&self.server, &self.manager)
+    }
+
+    /// A second listener that shows the same.
+    pub(crate) async fn another(&self, port: u16) -> (AdminHandle, RawClient) {
+        let listen = ([127, 0, 0, 1], port).into();
+        let settings = AdminSettings { listen, ..Default::default() };
+        let admin = Admin::start(settings, self.components()).await.unwrap();
+        let raw = RawClient::new(admin.addr());
+        (admin, raw)
+    }
+
     /// A document of the admin API.
-    async fn document(&self, path: &str) -> Value {
+    pub(crate) async fn document(&self, path: &str) -> Value {
         let reply = self.raw.get(&format!("/api/v1/{path}")).await;
         assert_eq!(reply.status, StatusCode::OK, "{path}: {:?}", reply.body);
         assert_eq!(reply.header("content-type"), "application/json");
         reply.json()
     }
 
-    async fn post(&self, path: &str, headers: &[(&str, &str)], body: Value) -> Reply {
+    pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)], body: Value) -> Reply {
         self.raw.send(Method::POST, path, headers, body.to_string()).await
     }
 
@@ -90,15 +111,30 @@ impl Administered {
         self.server
     }
 
-    async fn stop(self) {
+    /// Stops all; hands back the directory.
+    pub(crate) async fn stop(self) -> tempfile::TempDir {
         self.admin.shutdown().await;
         self.manager.stop().await.unwrap();
-        self.server.stop().await;
+        self.server.stop().await
+    }
+}
+
+fn components_of(server: &TestServer, manager: &Arc<Manager>) -> AdminComponents {
+    let metrics = MetricsExport::new(
+        Arc::clone(server.handle.metrics()),
+        Arc::clone(server.handle.recorder()),
+        Some(Arc::clone(server.storage())),
+    )
+    .with_manager(Arc::clone(manager));
+    AdminComponents {
+        manager: Arc::clone(manager),
+        metrics: Arc::new(metrics),
+        storage: Arc::clone(server.storage()),
     }
 }
 
 /// What `look` finds, when it finds something: the manager works at its own pace.
-async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
     for _ in 0..TRIES_MAX {
         if let Some(found) = look().await {
             return found;
@@ -108,7 +144,7 @@ async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
 }
 
 /// The one line that says why not.
-fn refusal(reply: &Reply, status: StatusCode) -> String {
+pub(crate) fn refusal(reply: &Reply, status: StatusCode) -> String {
     assert_eq!(reply.status, status, "{:?}", reply.body);
     let json = reply.json();
     let error = json["error"].as_str().unwrap_or_else(|| panic!("no error in {json}"));
@@ -137,6 +173,7 @@ async fn page_health_and_metrics_are_served() {
     for line in [
         "foreshard_requests_total{operation=\"CreateTable\"} 1",
         "foreshard_errors_total{operation=\"GetItem\",kind=\"client\"} 1",
+        "foreshard_anomalies_total{subject=\"client\",kind=\"flash_crowd\"} 0",
         "foreshard_log_segments 1",
         "foreshard_log_failed 0",
         "foreshard_log_queued_bytes 0",
@@ -213,6 +250,234 @@ async fn a_reslice_by_hand_is_carried_out_and_mistakes_are_explained() {
     admin.stop().await;
 }
 
+/// A wish that the manager carries out, after a preview that changed nothing.
+async fn carried_out(admin: &Administered, wish: Value) -> Value {
+    let path = "/api/v1/tables/things/reslice";
+    let epoch = async || admin.document("tables/things/partitions").await["epoch"].clone();
+    let before = epoch().await;
+    let preview = admin.post(&format!("{path}?dry_run=true"), &[JSON], wish.clone()).await;
+    assert_eq!(preview.status, StatusCode::OK, "{wish}: {:?}", preview.body);
+    assert_eq!(epoch().await, before, "a preview changes nothing");
+    let done = admin.post(path, &[JSON], wish.clone()).await;
+    assert_eq!(done.status, StatusCode::OK, "{wish}: {:?}", done.body);
+    let workflow = admin.document(&format!("workflows/{}", done.json()["decision"])).await;
+    for field in ["action", "kind", "sources", "reason"] {
+        assert_eq!(preview.json()[field], workflow[field], "{field} of {wish}");
+    }
+    assert_eq!((&workflow["state"], &workflow["step"]), (&json!("done"), &json!("done")));
+    let steps: Vec<&Value> =
+        workflow["trail"].as_array().unwrap().iter().map(|passed| &passed["step"]).collect();
+    assert_eq!(steps, ["decided", "waiting", "reslicing", "checking", "done"]);
+    workflow
+}
+
+/// Puts items, so many of them under each partition key, and waits until their load has been seen.
+async fn loaded(admin: &Administered, keys: &[(&str, usize)]) {
+    for (key, times) in keys {
+        for n in 0..*times {
+            let item = json!({"pk": {"S": key}, "sk": {"N": n.to_string()}});
+            admin.server.raw.must("PutItem", json!({"TableName": "things", "Item": item})).await;
+        }
+    }
+    let writes: usize = keys.iter().map(|(_, times)| times).sum();
+    eventually(async || {
+        admin.server.clock.advance_ms(1000);
+        let forecast = admin.document("tables/things/forecast").await;
+        let partitions = forecast["partitions"].as_array()?;
+        let seen: f64 = partitions.iter().filter_map(|p| p["load_recent"]["write"].as_f64()).sum();
+        // Units per second over five minutes.
+        (seen * 300.0 >= writes as f64 * 0.9).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shift_and_an_isolation_are_previewed_carried_out_and_journaled() {
+    let admin = Administered::start().await;
+    admin.server.table("things", true).await;
+    loaded(&admin, &[("hot", 200), ("a", 20), ("b", 20), ("c", 20), ("d", 20)]).await;
+    let split = json!({"action": "reslice", "sources": [1], "boundaries": ["8000000000000000"]});
+    let split = carried_out(&admin, split).await;
+    assert_eq!((&split["action"], &split["kind"]), (&json!("split"), &json!("vertical")));
+
+    let shift = carried_out(&admin, json!({"action": "shift", "partitions": [2, 3]})).await;
+    assert_eq!((&shift["action"], &shift["kind"]), (&json!("shift"), &json!("range_adjustment")));
+    assert!(
+        shift["reason"].as_str().unwrap().contains("the fuller of the two goes from"),
+        "{shift}"
+    );
+
+    let key = json!({"action": "isolate", "key": {"pk": {"S": "hot"}}});
+    let isolate = carried_out(&admin, key.clone()).await;
+    assert_eq!(isolate["action"], "isolate");
+    let key_hash = types::storage_key::partition_hash(&types::KeyValue::S("hot".into()));
+    let partitions = admin.document("tables/things/partitions").await;
+    let starts: Vec<&str> = partitions["partitions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|partition| partition["start"].as_str().unwrap())
+        .collect();
+    assert!(starts.contains(&format!("{key_hash:016x}").as_str()), "{starts:?}");
+
+    let path = "/api/v1/tables/things/reslice";
+    for (wish, why) in [
+        (key, "nothing but that key"),
+        (json!({"action": "isolate", "key": {"pk": {"S": "a"}, "sk": {"N": "1"}}}), "sort key out"),
+        (json!({"action": "isolate", "key": {"x": {"S": "a"}}}), "does not match the schema"),
+        (json!({"action": "shift", "partitions": [2]}), "two neighbours"),
+        (json!({"action": "shift", "partitions": [98, 99]}), "no partition"),
+        (
+            json!({"action": "reslice", "sources": [partitions["partitions"][0]["id"]],
+                   "boundaries": ["0000000000000000ff"]}),
+            "keeps whole",
+        ),
+    ] {
+        let reply = admin.post(path, &[JSON], wish.clone()).await;
+        let said = refusal(&reply, StatusCode::BAD_REQUEST);
+        assert!(said.contains(why), "{wish}: {said}");
+    }
+    let merged: Vec<Value> = admin.document("tables/things/partitions").await["partitions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|partition| partition["id"].clone())
+        .collect();
+    let merge = carried_out(&admin, json!({"action": "merge", "partitions": merged})).await;
+    assert_eq!((&merge["action"], &merge["kind"]), (&json!("merge"), &json!("horizontal")));
+    let listed = admin.document("workflows?ended=true").await;
+    assert_eq!(listed["workflows"].as_array().unwrap().len(), 4);
+    assert_eq!(admin.document("workflows").await["workflows"], json!([]));
+    admin.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workflows_wait_are_paused_and_are_cancelled() {
+    let faults = Arc::new(Held::default());
+    let directory = tempfile::tempdir().unwrap();
+    let server = TestServer::start_on(directory, Arc::clone(&faults) as _, |_| ()).await;
+    let admin = Administered::start_on(server).await;
+    admin.server.table("things", false).await;
+    let path = "/api/v1/tables/things/reslice?no_wait=true";
+    let at = |cut: &str| json!({"action": "reslice", "sources": [1], "boundaries": [cut]});
+    let wish = async |wish: Value| {
+        let reply = admin.post(path, &[JSON], wish).await;
+        assert_eq!(reply.status, StatusCode::OK, "{:?}", reply.body);
+        reply.json()["workflow"].as_u64().unwrap()
+    };
+    let tell = async |id: u64, what: &str| {
+        admin.post(&format!("/api/v1/workflows/{id}/{what}"), &[JSON], json!({})).await
+    };
+    let reaches = async |id: u64, step: &str| {
+        eventually(async || {
+            let workflow = admin.document(&format!("workflows/{id}")).await;
+            (workflow["step"] == step).then_some(workflow)
+        })
+        .await
+    };
+    let path_and_wait = path.trim_end_matches("?no_wait=true");
+    let first = admin.post(path_and_wait, &[JSON], at("8000000000000000")).await;
+    assert_eq!(first.status, StatusCode::OK, "{:?}", first.body);
+    // The next one stands still in the middle of its work.
+    faults.hold();
+    let halves = admin.document("tables/things/partitions").await;
+    let id = |at: usize| halves["partitions"][at]["id"].clone();
+    let cut = |source: Value, at: &str| json!({"action": "reslice", "sources": [source], "boundaries": [at]});
+    let holding = wish(cut(id(0), "4000000000000000")).await;
+    reaches(holding, "reslicing").await;
+    let reply = tell(holding, "cancel").await;
+    assert!(refusal(&reply, StatusCode::CONFLICT).contains("is being carried out"));
+    // One workflow per key range, and one action per table.
+    let rival = admin.post(path, &[JSON], cut(id(0), "2000000000000000")).await;
+    refusal(&rival, StatusCode::CONFLICT);
+    let waiting = wish(cut(id(1), "c000000000000000")).await;
+    let seen = eventually(async || {
+        let seen = admin.document(&format!("workflows/{waiting}")).await;
+        seen["waits_for"].as_str().map(str::to_owned)
+    })
+    .await;
+    assert!(seen.contains("on this table"), "{seen}");
+    assert_eq!(tell(waiting, "pause").await.status, StatusCode::OK);
+    reaches(waiting, "paused").await;
+    assert_eq!(tell(waiting, "resume").await.status, StatusCode::OK);
+    reaches(waiting, "waiting").await;
+    assert_eq!(tell(waiting, "cancel").await.status, StatusCode::OK);
+    let cancelled = reaches(waiting, "cancelled").await;
+    assert_eq!(cancelled["state"], "cancelled");
+    assert!(refusal(&tell(waiting, "cancel").await, StatusCode::CONFLICT).contains("has ended"));
+    refusal(&tell(4711, "cancel").await, StatusCode::NOT_FOUND);
+    refusal(&tell(holding, "explode").await, StatusCode::NOT_FOUND);
+    faults.release();
+    reaches(holding, "done").await;
+    let table = admin.server.storage().table("things").unwrap();
+    assert_eq!(table.partition_map().partitions.len(), 3, "the cancelled one changed nothing");
+    admin.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_is_made_ready_for_the_throughput_that_is_asked_for() {
+    let server = TestServer::start().await;
+    let policy: PolicyFactory = Arc::new(|| Box::new(Predictive::default()));
+    let capacity = Units { read: 3000.0, write: 1000.0 };
+    let admin = Administered::start_under(server, policy, capacity, |_| ()).await;
+    let mut table = crate::support::table("things", false);
+    let warm = |write: u64| json!({"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": write});
+    table["WarmThroughput"] = warm(4_000);
+    admin.server.raw.must("CreateTable", table).await;
+    let partitions = async || {
+        let document = admin.document("tables/things/partitions").await;
+        document["partitions"].as_array().unwrap().len()
+    };
+    assert_eq!(partitions().await, 4, "12,000 reads and 4,000 writes at 3,000 and 1,000 each");
+    let put = json!({"TableName": "things", "Item": {"pk": {"S": "kept"}}});
+    admin.server.raw.must("PutItem", put).await;
+    let update = json!({"TableName": "things", "WarmThroughput": warm(9_500)});
+    admin.server.raw.must("UpdateTable", update).await;
+    eventually(async || {
+        admin.server.clock.advance_ms(1000);
+        (partitions().await == 10).then_some(())
+    })
+    .await;
+    let workflows = admin.document("workflows?ended=true").await;
+    let first = &workflows["workflows"][0];
+    assert_eq!((&first["kind"], &first["action"]), (&json!("vertical"), &json!("split")));
+    assert!(first["reason"].as_str().unwrap().contains("needs 10 partitions"), "{first}");
+    let key = json!({"TableName": "things", "Key": {"pk": {"S": "kept"}}});
+    assert!(admin.server.raw.must("GetItem", key).await["Item"].is_object());
+    admin.stop().await;
+}
+
+/// Holds reslices up after their journal, until they are released.
+#[derive(Debug, Default)]
+struct Held {
+    held: AtomicBool,
+    released: tokio::sync::Notify,
+}
+
+impl Held {
+    fn hold(&self) {
+        self.held.store(true, Ordering::SeqCst);
+    }
+
+    fn release(&self) {
+        self.held.store(false, Ordering::SeqCst);
+        self.released.notify_waiters();
+    }
+}
+
+#[async_trait]
+impl Faults for Held {
+    async fn reached(&self, point: FaultPoint) -> Verdict {
+        let released = self.released.notified();
+        tokio::pin!(released);
+        released.as_mut().enable();
+        if point == FaultPoint::ResliceJournaled && self.held.load(Ordering::SeqCst) {
+            released.await;
+        }
+        Verdict::Proceed
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_tables_paths_and_windows_are_refused() {
     let admin = Administered::start().await;
@@ -266,9 +531,10 @@ async fn a_service_whose_log_has_failed_is_not_ready_and_says_why() {
 }
 
 /// A service whose policy has thresholds.
-async fn tunable(server: TestServer) -> Administered {
+pub(crate) async fn tunable(server: TestServer) -> Administered {
     let policy = || Box::new(planner::Predictive::default()) as Box<dyn planner::Policy>;
-    Administered::start_with(server, Arc::new(policy)).await
+    let capacity = Units { read: 3000.0, write: 1000.0 };
+    Administered::start_under(server, Arc::new(policy), capacity, |_| ()).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,7 +12,7 @@ use tokio::process::Command;
 use crate::support::TestServer;
 
 /// A file below this crate's tests.
-fn suite(path: &str) -> PathBuf {
+pub(crate) fn suite(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(path)
 }
 
@@ -21,7 +21,7 @@ fn is_set(variable: &str) -> bool {
 }
 
 /// The Python to use, if there is one.
-fn python() -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     if let Some(python) = std::env::var_os("FORESHARD_PYTHON") {
         return Some(python.into());
     }
@@ -30,13 +30,13 @@ fn python() -> Option<PathBuf> {
 }
 
 /// Says that a test cannot run, or fails if it must.
-fn skip(missing: &str) {
+pub(crate) fn skip(missing: &str) {
     assert!(!is_set("FORESHARD_NEED_CLIENTS"), "{missing}, and FORESHARD_NEED_CLIENTS=1");
     eprintln!("skipped: {missing}");
 }
 
 /// Runs a suite and expects it to end well and to say `said`.
-async fn passes(program: impl AsRef<OsStr>, arguments: &[&OsStr], expected: &str) {
+pub(crate) async fn passes(program: impl AsRef<OsStr>, arguments: &[&OsStr], expected: &str) {
     let program = Path::new(program.as_ref());
     let output = Command::new(program).args(arguments).output().await;
     let output = output.unwrap_or_else(|error| {

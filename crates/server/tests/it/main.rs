@@ -4,16 +4,22 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod admin;
+mod admin_access;
 mod admission;
 mod auth;
 mod clients;
 mod compatibility;
 mod compatibility_samples;
 mod concurrency;
+mod dashboard;
 mod fuzzed;
+mod hot_keys;
 mod http_client;
+mod openapi;
+mod prometheus;
 mod protocol;
 mod range_queries;
+mod rekey;
 mod reslice;
 mod sdk;
 mod sdk_client;

@@ -15,7 +15,7 @@ use crate::report::table::{GroupBy, aligned, groups};
 use std::fmt::Write;
 
 /// The action lengths that are tried beside the plan's own, in seconds: a move, a move with data, a node
-/// that is started, a small rekey. None of these is measured: the engine does not do them yet.
+/// that is started, a small rekey. None of these is measured.
 pub const DURATIONS_S: [i64; 6] = [1, 10, 60, 180, 600, 1_800];
 
 /// The costs that are tried: the plan's own first, then longer ones.

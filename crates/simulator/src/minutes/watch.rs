@@ -13,7 +13,7 @@ use crate::matrix::{CELLS, Kind, LoadMatrix, MINUTE_MS, cell_ranges, cells_of_ra
 use forecast::Quantile;
 use planner::{CellView, ControllerSettings, Cycles, Limits, PartitionView, TableView};
 use std::ops::Range;
-use types::{KeyRange, PartitionId, TableId, Units};
+use types::{KeyRange, PartitionId, Strategy, TableId, Units};
 
 /// How long a "recently" is, in minutes.
 const RECENT_MINUTES: usize = 5;
@@ -72,6 +72,9 @@ impl<'a> Watch<'a> {
                 due: false,
                 busy: false,
                 limits: Limits::Dynamodb,
+                strategy: Strategy::Hash,
+                warm: Units::ZERO,
+                node: None,
                 last_plan_ms: None,
                 partitions: Vec::new(),
             },
@@ -180,6 +183,7 @@ impl<'a> Watch<'a> {
             size_bytes: 0,
             forecast_size_bytes: 0,
             top_key_share: 0.0,
+            hot_keys: Vec::new(),
             created_ms: partition.made_ms,
             merged_ms: None,
         }

@@ -2,4 +2,6 @@
 //!
 //! Runs of whole days: what they assert holds for a workload, not for a function.
 
+mod closed_loop;
+mod day_and_night;
 mod negative_control;

@@ -11,6 +11,10 @@ use types::ManualClock;
 /// The bytes of an item.
 pub(crate) const VALUE_BYTES: usize = 400;
 
+/// The bytes of an item that fills a table, and how many tasks fill it.
+const FILL_BYTES: usize = 4_000;
+const FILLERS: usize = 64;
+
 /// What one run came to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Figures {
@@ -68,6 +72,33 @@ pub(crate) fn key(writer: usize, n: u64) -> [u8; 16] {
     // The axis ends before nine bytes of 0xff.
     key[0] &= 0xfe;
     key
+}
+
+/// Fills a table with so many megabytes of random values.
+pub(crate) async fn fill(table: &Arc<Table>, megabytes: usize) {
+    let items = (megabytes << 20) / FILL_BYTES;
+    let fillers = (0..FILLERS).map(|filler| {
+        let table = table.clone();
+        tokio::spawn(async move {
+            let mut random = filler as u64 + 1;
+            for n in (filler..items).step_by(FILLERS) {
+                let value: Vec<u8> = (0..FILL_BYTES / 8)
+                    .flat_map(|_| {
+                        random ^= random << 13;
+                        random ^= random >> 7;
+                        random ^= random << 17;
+                        random.to_be_bytes()
+                    })
+                    .collect();
+                let value = Bytes::from(value);
+                let key = key(filler, (n / FILLERS) as u64);
+                table.read_modify_write(&key, |_| Decision::Put(value, ())).await.unwrap();
+            }
+        })
+    });
+    for filler in fillers.collect::<Vec<_>>() {
+        filler.await.unwrap();
+    }
 }
 
 /// Puts one item.

@@ -99,6 +99,10 @@ async fn read_table(check: &mut Check, path: &Path) -> Option<TableRecord> {
         let what = "a reslice was under way";
         check.report.harmless(path, what, "nothing to do: the next start undoes it");
     }
+    if newest.rekey.is_some() && newest.state == TableState::Active {
+        let what = "a rekey was under way";
+        check.report.harmless(path, what, "nothing to do: it goes on after the next start");
+    }
     Some(newest)
 }
 

@@ -6,6 +6,7 @@
 
 use super::{Check, RESTORE};
 use crate::engine::DATA;
+use crate::map::may_hold;
 use crate::settings::LogKind;
 use crate::wal::{Facts, LOG, decode_rows, has_segments};
 use nodelog::{DatabaseName, Disk, Files, Inspection, Location, LogError, inspect};
@@ -138,7 +139,7 @@ fn read_rows(files: &Files, records: &[Location], range: &KeyRange) -> Result<u6
         let batch = record.read(files).map_err(|error| error.to_string())?;
         let rows = decode_rows(&batch, record.id);
         let rows = rows.ok_or_else(|| format!("record {} is no batch of rows", record.id))?;
-        if let Some(outside) = rows.iter().find(|row| !range.contains(&row.key)) {
+        if let Some(outside) = rows.iter().find(|row| !may_hold(range, &row.key)) {
             return Err(format!(
                 "record {} has a key outside of the partition's range: {}",
                 record.id,

@@ -1,7 +1,7 @@
 //! Each invariant lets the real steps pass and stops a record that breaks it.
 
 use super::*;
-use crate::record::table::{ResliceRecord, RetiredRecord};
+use crate::record::table::{CopiedRecord, RekeyRecord, ResliceRecord, RetiredRecord};
 use bytes::Bytes;
 use types::TableId;
 
@@ -25,6 +25,9 @@ fn table() -> TableRecord {
         partitions: parts(&[0, 1, 2], &["g", "p"]),
         reslice: None,
         retired: vec![],
+        order: 0,
+        rekey: None,
+        rekeyed_ms: None,
     }
 }
 
@@ -135,4 +138,54 @@ fn a_name_is_free_again_only_after_the_drop() {
     check(Some(&dropped), &again).unwrap();
     again.id = TableId(1);
     assert!(check(Some(&dropped), &again).is_err(), "not under the old number");
+}
+
+/// The table with a rekey under way, to one partition 10.
+fn rekeying() -> TableRecord {
+    let rekey = RekeyRecord {
+        target: serde_json::Value::Null,
+        stage: RekeyStage::Copying,
+        children: parts(&[10], &[]),
+        copied: vec![CopiedRecord { source: PartitionId(1), left: None, items: 0, bytes: 0 }],
+        started_ms: 7,
+    };
+    TableRecord { next_partition: 11, rekey: Some(rekey), ..table() }
+}
+
+fn rekeyed() -> TableRecord {
+    let retired = [0, 1, 2].map(|id| RetiredRecord { id: PartitionId(id), retired_ms: 8 });
+    TableRecord {
+        order: 1,
+        epoch: 6,
+        partitions: parts(&[10], &[]),
+        retired: retired.to_vec(),
+        rekey: None,
+        ..rekeying()
+    }
+}
+
+#[test]
+fn the_steps_of_a_rekey_pass() {
+    check(Some(&table()), &rekeying()).unwrap();
+    check(Some(&rekeying()), &rekeyed()).unwrap();
+    check(Some(&rekeying()), &TableRecord { rekey: None, ..rekeying() }).unwrap();
+}
+
+#[test]
+fn a_key_order_changes_only_by_a_finished_rekey() {
+    let broken =
+        |before: &TableRecord, after: &TableRecord| check(Some(before), after).unwrap_err();
+    let unprepared = TableRecord { next_partition: 11, ..table() };
+    assert!(broken(&unprepared, &rekeyed()).contains("the key order went"));
+    let jumped = TableRecord { order: 2, ..rekeyed() };
+    assert!(broken(&rekeying(), &jumped).contains("the key order went"));
+    let mut open = rekeying();
+    open.rekey.as_mut().unwrap().children.clear();
+    assert!(broken(&table(), &open).contains("children of the rekey"));
+    let mut foreign = rekeying();
+    foreign.rekey.as_mut().unwrap().copied[0].source = PartitionId(9);
+    assert!(broken(&table(), &foreign).contains("does not serve"));
+    let mut undone = rekeying();
+    undone.rekey.as_mut().unwrap().stage = RekeyStage::Undoing;
+    assert!(broken(&undone, &rekeyed()).contains("the key order went"));
 }

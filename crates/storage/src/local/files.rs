@@ -24,6 +24,13 @@ pub(super) struct Staged {
     object: String,
 }
 
+/// What is in a directory, by path.
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    pub(super) directories: Vec<String>,
+    pub(super) objects: Vec<(String, Stat)>,
+}
+
 /// Whether a file with this name is one that is being written: `name#1`.
 pub(crate) fn is_staging_name(name: &str) -> bool {
     name.split_once('#')
@@ -132,32 +139,32 @@ impl Files {
     }
 
     /// The directories and the objects that are in a directory. What goes away meanwhile is left out.
-    pub(super) fn list(&self, directory: &str) -> io::Result<(Vec<String>, Vec<(String, Stat)>)> {
+    pub(super) fn list(&self, directory: &str) -> io::Result<Listed> {
         let entries = match self.tree.entries(directory) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             entries => entries?,
         };
-        let (mut directories, mut objects) = (Vec::new(), Vec::new());
+        let mut listed = Listed::default();
         for Entry { name, is_directory } in entries {
             let path = join(directory, &name);
             match is_directory {
-                true => directories.push(path),
+                true => listed.directories.push(path),
                 false if is_staging_name(&name) => {}
-                false => match self.open(&path) {
-                    Ok((_, stat)) => objects.push((path, stat)),
+                false => match self.tree.stat(&path) {
+                    Ok(stat) => listed.objects.push((path, stat)),
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                     Err(error) => return Err(error),
                 },
             }
         }
-        Ok((directories, objects))
+        Ok(listed)
     }
 
     /// All objects below a directory.
     pub(super) fn walk(&self, directory: &str, found: &mut Vec<(String, Stat)>) -> io::Result<()> {
-        let (directories, objects) = self.list(directory)?;
-        found.extend(objects);
-        directories.iter().try_for_each(|below| self.walk(below, found))
+        let listed = self.list(directory)?;
+        found.extend(listed.objects);
+        listed.directories.iter().try_for_each(|below| self.walk(below, found))
     }
 }
 

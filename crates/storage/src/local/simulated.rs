@@ -29,6 +29,11 @@ impl Tree for Arc<SimulatedDisk> {
         self.sync_names(path)
     }
 
+    fn stat(&self, path: &str) -> io::Result<Stat> {
+        let (length, modified_ms) = self.stat_file(self.open_file(path)?)?;
+        Ok(Stat { length, modified_ms })
+    }
+
     fn open(&self, path: &str) -> io::Result<Box<dyn OpenFile>> {
         Ok(Box::new(SimulatedFile { disk: self.clone(), number: self.open_file(path)? }))
     }

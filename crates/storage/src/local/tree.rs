@@ -3,7 +3,7 @@
 //! Paths are relative to a root, with `/` between the parts; the root is the empty path.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -26,6 +26,9 @@ pub(crate) trait Tree: Send + Sync + fmt::Debug {
 
     /// Forces a directory's names onto the disk.
     fn sync_directory(&self, path: &str) -> io::Result<()>;
+
+    /// What is known of a file without opening it.
+    fn stat(&self, path: &str) -> io::Result<Stat>;
 
     /// Opens a file for reading.
     fn open(&self, path: &str) -> io::Result<Box<dyn OpenFile>>;
@@ -114,8 +117,12 @@ impl Tree for RealTree {
         let mut entries = Vec::new();
         for entry in fs::read_dir(self.path(directory))? {
             let entry = entry?;
+            let kind = entry.file_type()?;
+            // Somebody may have moved a directory to another disk and left a link.
+            let linked = || fs::metadata(entry.path()).is_ok_and(|target| target.is_dir());
+            let is_directory = kind.is_dir() || kind.is_symlink() && linked();
             if let Ok(name) = entry.file_name().into_string() {
-                entries.push(Entry { name, is_directory: entry.file_type()?.is_dir() });
+                entries.push(Entry { name, is_directory });
             }
         }
         entries.sort_by(|a, b| a.name.cmp(&b.name));
@@ -135,6 +142,10 @@ impl Tree for RealTree {
             true => File::open(self.path(path))?.sync_all(),
             false => Ok(()),
         }
+    }
+
+    fn stat(&self, path: &str) -> io::Result<Stat> {
+        stat(&fs::metadata(self.path(path))?)
     }
 
     fn open(&self, path: &str) -> io::Result<Box<dyn OpenFile>> {
@@ -160,6 +171,15 @@ impl Tree for RealTree {
     }
 }
 
+/// A directory is no file.
+fn stat(metadata: &Metadata) -> io::Result<Stat> {
+    if metadata.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    let modified = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ok(Stat { length: metadata.len(), modified_ms: modified.as_millis() as i64 })
+}
+
 #[derive(Debug)]
 struct RealFile {
     file: File,
@@ -168,12 +188,7 @@ struct RealFile {
 
 impl OpenFile for RealFile {
     fn stat(&self) -> io::Result<Stat> {
-        let metadata = self.file.metadata()?;
-        if metadata.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
-        let modified = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Ok(Stat { length: metadata.len(), modified_ms: modified.as_millis() as i64 })
+        stat(&self.file.metadata()?)
     }
 
     fn read(&self, range: Range<u64>) -> io::Result<Vec<u8>> {

@@ -5,7 +5,7 @@
 //! as [`TableState::Dropped`], so that the versions of a name go on when it is used again.
 //!
 //! The record names every database that belongs to the table: those that serve
-//! (`partitions`), those that a reslice is making (`reslice.children`), and those that have been
+//! (`partitions`), those that a reslice or a rekey is making (`children`), and those that have been
 //! replaced but may still lend files to their children (`retired`). A database that is not named
 //! belongs to nobody and is removed at start.
 
@@ -13,7 +13,7 @@ use super::{HexKey, Record};
 use serde::{Deserialize, Serialize};
 use types::{KeyRange, PartitionId, TableId};
 
-/// Version 1.
+/// Version 2: a table's key order may change. Records of version 1 are of tables whose never has.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TableRecord {
@@ -33,6 +33,52 @@ pub(crate) struct TableRecord {
     pub(crate) reslice: Option<ResliceRecord>,
     /// Partitions that were replaced; their databases may still lend files to others.
     pub(crate) retired: Vec<RetiredRecord>,
+    /// How often the key order has changed. Since version 2.
+    #[serde(default)]
+    pub(crate) order: u64,
+    /// The change of the key order that is under way. Since version 2.
+    #[serde(default)]
+    pub(crate) rekey: Option<RekeyRecord>,
+    /// When the key order was changed last. Since version 2.
+    #[serde(default)]
+    pub(crate) rekeyed_ms: Option<i64>,
+}
+
+/// A change of the key order: `children` are filled with all items, under other keys.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RekeyRecord {
+    /// What the crates above make of the table; not interpreted here.
+    pub(crate) target: serde_json::Value,
+    pub(crate) stage: RekeyStage,
+    /// In the order of the new key axis.
+    pub(crate) children: Vec<PartitionRecord>,
+    /// How far each partition of the old order is copied; none for those that were not begun.
+    pub(crate) copied: Vec<CopiedRecord>,
+    pub(crate) started_ms: i64,
+}
+
+/// How far a change of the key order is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RekeyStage {
+    /// The children are being made.
+    Making,
+    /// The children are there and are being filled. A restart goes on with that.
+    Copying,
+    /// It was given up: the children are being deleted.
+    Undoing,
+}
+
+/// How far a partition of the old order is copied.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CopiedRecord {
+    pub(crate) source: PartitionId,
+    /// What is left begins here; none if nothing is.
+    pub(crate) left: Option<HexKey>,
+    pub(crate) items: u64,
+    pub(crate) bytes: u64,
 }
 
 /// Where a table is in its life.
@@ -97,15 +143,20 @@ impl TableRecord {
 
     /// The partitions whose databases belong to this table, for whatever reason.
     pub(crate) fn databases(&self) -> impl Iterator<Item = PartitionId> + '_ {
-        let making = self.reslice.iter().flat_map(|reslice| &reslice.children);
-        let serving = self.partitions.iter();
-        serving.chain(making).map(|p| p.id).chain(self.retired.iter().map(|retired| retired.id))
+        self.opened().chain(self.retired.iter().map(|retired| retired.id))
+    }
+
+    /// Those that serve or may do so one day; no other is ever opened again.
+    pub(crate) fn opened(&self) -> impl Iterator<Item = PartitionId> + '_ {
+        let reslice = self.reslice.iter().flat_map(|reslice| &reslice.children);
+        let making = reslice.chain(self.rekey.iter().flat_map(|rekey| &rekey.children));
+        self.partitions.iter().chain(making).map(|partition| partition.id)
     }
 }
 
 impl Record for TableRecord {
     const KIND: &'static str = "foreshard.table";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn read(_version: u32, body: &str) -> Result<Self, String> {
         serde_json::from_str(body).map_err(|error| error.to_string())

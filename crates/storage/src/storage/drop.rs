@@ -55,6 +55,7 @@ pub(super) async fn finish_drop(shared: &Shared, object: &TableObject) -> Result
         record.definition = serde_json::Value::Null;
         record.partitions.clear();
         record.reslice = None;
+        record.rekey = None;
         record.retired.clear();
         Ok(())
     };

@@ -1,7 +1,8 @@
 //! What happens at start: every table of the catalog is brought to rest and opened.
 //!
 //! A reslice that was not published is undone, a drop that was begun is finished, and databases
-//! that the catalog does not name are deleted. A reslice that was published needs nothing: its
+//! that the catalog does not name are deleted. A rekey that was under way goes on when its caller asks
+//! for that; until then its writes are captured. A reslice that was published needs nothing: its
 //! children are the partitions, and its parents wait for [`maintain`](crate::maintain).
 
 use super::drop::finish_drop;
@@ -9,6 +10,7 @@ use crate::catalog::Catalog;
 use crate::engine::{DATA, Engine};
 use crate::error::{Result, StorageError};
 use crate::record::table::{TableRecord, TableState};
+use crate::rekey::undo::finish_undoing;
 use crate::reslice::undo::undo_unpublished;
 use crate::table::open::Expect;
 use crate::table::{Shared, Table};
@@ -30,6 +32,7 @@ pub(super) async fn open_tables(
         // Before anything is undone: the process before may be about to publish what is undone here.
         object.claim().await?;
         undo_unpublished(shared, &object).await?;
+        finish_undoing(shared, &object).await?;
         match object.record().await? {
             Some(record) if record.state == TableState::Active => resting.push((object, record)),
             Some(record) if record.state == TableState::Dropping => {
@@ -74,17 +77,20 @@ async fn sweep_orphans(shared: &Shared, records: &[&TableRecord], next_table: u6
             shared.directory.remove_empty(table.as_ref())?;
         }
     }
-    forget_orphans(shared, &named).await
+    let opened = records.iter().flat_map(|record| record.opened().map(|id| (record.id, id)));
+    let opened = opened.map(|(table, id)| Engine::path(table, id)).collect();
+    forget_others(shared, &opened).await
 }
 
-/// Lets the log forget databases that belong to nobody: their files may be gone already, but what
-/// it has of them would hold it for ever.
-async fn forget_orphans(shared: &Shared, named: &HashSet<Path>) -> Result<()> {
+/// Lets the log forget databases that are never opened again: those that belong to nobody, whose files
+/// may be gone already, and those that were replaced. What others borrow from these is in files, and
+/// nobody reads anything else of them; but what the log has of them would hold it for ever.
+async fn forget_others(shared: &Shared, named: &HashSet<Path>) -> Result<()> {
     let Some(wal) = shared.engine.wal() else {
         return Ok(());
     };
     for database in wal.databases().iter().filter(|database| !named.contains(database)) {
-        tracing::info!(%database, "the log forgets a database that belongs to no table");
+        tracing::info!(%database, "the log forgets a database that is not opened any more");
         wal.drop_database(database).await?;
     }
     Ok(())

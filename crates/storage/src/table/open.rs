@@ -1,6 +1,6 @@
 //! Making a table and opening one that exists.
 
-use super::{Life, Routes, Shared, Table};
+use super::{Defined, Life, Routes, Shared, Table};
 use crate::catalog::TableObject;
 use crate::engine::Engine;
 use crate::error::{Result, StorageError};
@@ -8,10 +8,11 @@ use crate::maintain::Unneeded;
 use crate::map::PartitionInfo;
 use crate::partition::Partition;
 use crate::record::table::{PartitionRecord, TableRecord};
-use arc_swap::ArcSwap;
+use crate::rekey::Rekeying;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use futures::StreamExt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use tokio::sync::{Notify, watch};
 use types::TableId;
 
@@ -38,12 +39,18 @@ impl Table {
         expect: Expect,
     ) -> Result<Arc<Self>> {
         let partitions = open_partitions(&shared, record.id, &record.partitions, expect).await?;
-        let routes = Routes::new(record.id, record.epoch, partitions);
-        Ok(Arc::new(Self {
+        if record.rekey.is_some() {
+            // Nobody has written yet, so nothing escapes.
+            let captures = partitions.iter().map(|partition| partition.capture_from_here());
+            futures::future::try_join_all(captures).await?;
+        }
+        let routes = Routes::new(record.id, record.epoch, record.order, partitions.clone());
+        let defined = Defined { order: record.order, definition: Arc::new(record.definition) };
+        let table = Arc::new(Self {
             id: record.id,
             name: record.name,
             created_ms: record.created_ms,
-            definition: ArcSwap::from_pointee(record.definition),
+            defined: ArcSwap::from_pointee(defined),
             defining: tokio::sync::Mutex::default(),
             shared,
             object,
@@ -55,7 +62,12 @@ impl Table {
             workflow: Arc::default(),
             unneeded: Unneeded::default(),
             closing: Arc::default(),
-        }))
+            previous: ArcSwapOption::empty(),
+            rekeying: Rekeying::new(record.rekey),
+            rekeyed_ms: AtomicI64::new(record.rekeyed_ms.unwrap_or(i64::MIN)),
+        });
+        table.watch_over(&partitions);
+        Ok(table)
     }
 }
 

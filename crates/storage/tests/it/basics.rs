@@ -1,8 +1,11 @@
 //! Tables, keys, scans, and what is left of them after closing and opening again.
 
-use crate::support::{get, keys, open_synced as open, put, table};
+use crate::support::wire::Wire;
+use crate::support::{components, get, keys, open_synced as open, put, settings, table};
 use bytes::Bytes;
-use storage::{Decision, Direction, NewTable, StorageError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use storage::{Components, Decision, Direction, NewTable, Storage, StorageError, StorageSettings};
 use types::{KeyRange, PartitionId};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -121,4 +124,31 @@ async fn a_closed_store_turns_every_call_away() {
     let put = storage.blobs().put("x", Bytes::new()).await;
     assert!(matches!(put, Err(StorageError::Closed)));
     storage.close().await.unwrap();
+}
+
+/// How many requests for sorted files a scan of some 200 kB makes.
+async fn requests_of_a_scan(root: &std::path::Path, scan_ahead_bytes: usize) -> u64 {
+    let wire = Wire::new();
+    let wired = Components { layer: Some(Arc::new(wire.clone())), ..components() };
+    let ahead = StorageSettings { scan_ahead_bytes, ..settings(root) };
+    let storage = Storage::open(ahead, wired).await.unwrap();
+    let orders = storage.table("orders").unwrap();
+    let reads = wire.count_reads_of_files();
+    assert_eq!(keys(&orders, KeyRange::full(), Direction::Forward).await.len(), 100);
+    storage.close().await.unwrap();
+    reads.load(Ordering::SeqCst)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_reads_ahead_as_far_as_it_is_told() {
+    let root = tempfile::tempdir().unwrap();
+    let storage = open(root.path()).await;
+    let orders = table(&storage, "orders", &[]).await;
+    for n in 0..100 {
+        put(&orders, &format!("k{n:03}"), &"x".repeat(2_000)).await;
+    }
+    storage.close().await.unwrap();
+    let near = requests_of_a_scan(root.path(), 4 << 10).await;
+    let far = requests_of_a_scan(root.path(), 64 << 10).await;
+    assert!(far * 4 < near, "{far} requests with 64 kB ahead, {near} with 4 kB");
 }

@@ -72,12 +72,15 @@ struct Server {
 }
 
 impl Server {
-    /// `None` where there is none: `make test` installs it into `.venv`.
-    fn start() -> Option<Self> {
+    /// `None` where there is none: `make test` installs them into `.venv`.
+    fn start(kind: &str) -> Option<Self> {
         let python = std::env::var("FORESHARD_PYTHON").unwrap_or_else(|_| "python3".to_owned());
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/s3_server.py");
-        let started =
-            Command::new(python).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let started = Command::new(python)
+            .args([script, kind])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
         let mut process = started.ok()?;
         let mut line = String::new();
         BufReader::new(process.stdout.take()?).read_line(&mut line).ok()?;
@@ -92,16 +95,16 @@ impl Server {
 }
 
 impl Drop for Server {
+    /// It ends when its input does, and takes with it what it has started.
     fn drop(&mut self) {
-        let _ = self.process.kill();
+        drop(self.process.stdin.take());
         let _ = self.process.wait();
     }
 }
 
-/// The environment says where the server is, and a process has one: so the test runs itself once
-/// more, with another.
-#[test]
-fn a_store_lives_in_an_s3_bucket() {
+/// The environment says where the server is, and a process has one: so a test runs itself once more,
+/// with another.
+fn live_on(kind: &str, test: &str) {
     const PORT: &str = "FORESHARD_TEST_S3_PORT";
     if std::env::var(PORT).is_ok() {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
@@ -109,20 +112,30 @@ fn a_store_lives_in_an_s3_bucket() {
         runtime.block_on(live_and_reopen(bucket, components, 5));
         return;
     }
-    let Some(server) = Server::start() else {
-        println!("skipped: no S3 server; `make test` installs one (moto, from PyPI) into .venv");
+    let Some(server) = Server::start(kind) else {
+        println!("skipped: no {kind}; `make test` installs it (from PyPI) into .venv");
         return;
     };
     let again = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "bucket::a_store_lives_in_an_s3_bucket", "--nocapture"])
+        .args(["--exact", test, "--nocapture"])
         .env(PORT, server.port.to_string())
         .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", server.port))
         .env("AWS_ALLOW_HTTP", "true")
         .env("AWS_ACCESS_KEY_ID", "test")
-        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "testtest")
         .env("AWS_REGION", "us-east-1")
         .status();
     assert!(again.unwrap().success());
+}
+
+#[test]
+fn a_store_lives_in_an_s3_bucket() {
+    live_on("moto", "bucket::a_store_lives_in_an_s3_bucket");
+}
+
+#[test]
+fn a_store_lives_in_a_bucket_of_seaweedfs() {
+    live_on("seaweedfs", "bucket::a_store_lives_in_a_bucket_of_seaweedfs");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@
 
 mod child;
 mod ledger;
+mod rekey;
 mod victim;
 
 use crate::support::{get, load, open, put, reslice};

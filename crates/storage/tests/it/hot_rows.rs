@@ -94,7 +94,7 @@ async fn no_read_is_older_than_what_was_known_when_it_began() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_was_read_needs_no_file_any_more() {
-    use crate::support::wire::{Request, Wire};
+    use crate::support::wire::Wire;
     let (root, wire) = (tempfile::tempdir().unwrap(), Wire::new());
     let uncached = StorageSettings { cache_bytes: 0, ..settings(root.path()) };
     let wired = || storage::Components { layer: Some(Arc::new(wire.clone())), ..components() };
@@ -104,13 +104,7 @@ async fn a_row_that_was_read_needs_no_file_any_more() {
     storage.close().await.unwrap();
     let storage = Storage::open(uncached, wired()).await.unwrap();
     let orders = storage.table("orders").unwrap();
-    let reads = Arc::new(AtomicU64::new(0));
-    let counted = reads.clone();
-    wire.rule(move |request, path| {
-        let file = request == Request::Get && path.ends_with(".sst");
-        counted.fetch_add(u64::from(file), Ordering::SeqCst);
-        crate::support::wire::Fate::Done
-    });
+    let reads = wire.count_reads_of_files();
     let mut before = Vec::new();
     for _ in 0..3 {
         assert_eq!(crate::support::get(&orders, "a").await.as_deref(), Some("1"));

@@ -1,5 +1,6 @@
 //! What several tests need: stores in temporary directories, keys, and reading a whole table.
 
+pub(crate) mod history;
 pub(crate) mod load;
 pub(crate) mod wire;
 

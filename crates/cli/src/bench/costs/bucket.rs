@@ -146,3 +146,21 @@ impl ObjectStore for Counter {
         self.bucket.copy_opts(from, to, options).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn writes_to_a_bucket_are_counted_and_go_nowhere_else() {
+        let settings = StorageSettings {
+            store: Some("s3://counted/".to_owned()),
+            directory: "/nonexistent/must-not-be-touched".into(),
+            bucket_flush_ms: 5,
+            ..StorageSettings::default()
+        };
+        let per_ms = counted(&settings, Some(Duration::from_millis(100))).await.unwrap();
+        // Whoever waits for each write to be durable waits for a PUT each time.
+        assert!(per_ms > 0.0);
+    }
+}

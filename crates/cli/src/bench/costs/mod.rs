@@ -1,8 +1,8 @@
 //! `foreshard bench costs`: what re-partitioning costs on this engine and this machine, as one file.
 //!
 //! The simulator and everything that decides by it read that file (`simulate --costs FILE`); the copy
-//! that comes with the program is one of these. Each part is measured on a store of its own. What the
-//! engine does not do yet (rekey, move) is not in it. docs/evaluation.md describes the fields.
+//! that comes with the program is one of these. Each part is measured on a store of its own. What is
+//! not measured (rekey, move) is not in it. docs/evaluation.md describes the fields.
 
 mod bucket;
 mod fixture;
@@ -159,26 +159,4 @@ async fn scan_us(fixture: &Fixture) -> Result<f64, CostsError> {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(median(took.into_iter().skip(1)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn what_is_measured_is_a_file_that_the_simulator_reads() {
-        let directory = tempfile::tempdir().unwrap();
-        let args = Args {
-            out: None,
-            megabytes: 4,
-            data: directory.path().to_path_buf(),
-            machine: Some("a test".into()),
-        };
-        let costs = measure(&args).await.unwrap();
-        let text = serde_json::to_string(&costs).unwrap();
-        assert_eq!(MeasuredCosts::parse(&text).as_ref(), Ok(&costs));
-        assert!(costs.split.pause_ms > 0.0 && costs.debt.written_ratio > 0.1, "{costs:?}");
-        assert!(costs.bucket.puts_active_per_month > costs.bucket.puts_idle_per_month, "{costs:?}");
-        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "it tidies up");
-    }
 }

@@ -22,6 +22,7 @@ const LATENCY_US_MAX: u64 = 120_000_000;
 
 /// What `foreshard bench` takes without a subcommand.
 #[derive(clap::Args, Debug)]
+#[group(id = "endpoint_args")]
 pub(crate) struct Args {
     /// The endpoint, e.g. http://127.0.0.1:8000
     #[arg(long, value_name = "URL", required = true)]

@@ -6,7 +6,7 @@
 //! days (the median), and a week ago. All loads are relative to the mean of the last day (the row's
 //! `level`), so that growth does not date the coefficients.
 
-use crate::buffer::Recent;
+use super::logs::Logs;
 use crate::seasons::Seasons;
 use std::f64::consts::TAU;
 
@@ -45,42 +45,66 @@ impl Row {
     }
 }
 
-/// Computes rows from running sums of the logarithms, from which every mean is one subtraction.
+/// A row until its targets are known, at half the memory.
+#[derive(Clone, Debug)]
+pub(super) struct KeptRow {
+    shared: [f32; SHARED],
+    own: Vec<[f32; OWN]>,
+    level: f32,
+}
+
+impl KeptRow {
+    pub(super) fn new(steps: usize) -> Self {
+        Self { shared: [0.0; SHARED], own: vec![[0.0; OWN]; steps], level: 0.0 }
+    }
+
+    pub(super) fn keep(&mut self, row: &Row) {
+        self.shared = row.shared.map(|feature| feature as f32);
+        for (kept, own) in self.own.iter_mut().zip(&row.own) {
+            *kept = own.map(|feature| feature as f32);
+        }
+        self.level = row.level as f32;
+    }
+
+    pub(super) fn row(&self) -> Row {
+        Row {
+            shared: self.shared.map(f64::from),
+            own: self.own.iter().map(|own| own.map(f64::from)).collect(),
+            level: f64::from(self.level),
+        }
+    }
+}
+
+/// Computes rows from the logarithms of the last week.
 #[derive(Clone, Debug)]
 pub(super) struct Features {
     seasons: Seasons,
     short_bins: usize,
     long_bins: usize,
     hour_bins: usize,
-    /// `sums[i]` is the sum of all logarithms before the bin `i`; one longer than the past.
-    sums: Recent<f64>,
+    logs: Logs,
 }
 
 impl Features {
     pub(super) fn new(seasons: Seasons) -> Self {
         let margin = LAGS + 4;
-        let mut sums = Recent::new(seasons.week_bins() + margin, seasons.day_bins());
-        sums.push(0.0);
         Self {
             seasons,
             short_bins: seasons.minutes(15, 2),
             long_bins: seasons.minutes(180, 3),
             hour_bins: seasons.minutes(60, 3),
-            sums,
+            logs: Logs::new(seasons.week_bins() + margin),
         }
     }
 
     /// Takes the next bin's logarithm.
     pub(super) fn push(&mut self, log: f64) {
-        let total = self.sums.as_slice().last().copied().unwrap_or(0.0);
-        self.sums.push(total + log);
+        self.logs.push(log);
     }
 
     /// The logarithm `bins_ago` bins before the last one.
     pub(super) fn log(&self, bins_ago: usize) -> f64 {
-        let sums = self.sums.as_slice();
-        let end = sums.len() - 1 - bins_ago;
-        sums[end] - sums[end - 1]
+        self.logs.ago(bins_ago)
     }
 
     /// Whether a whole day has been seen, which a row needs.
@@ -89,14 +113,13 @@ impl Features {
     }
 
     fn bins(&self) -> usize {
-        self.sums.len() - 1
+        self.logs.len()
     }
 
     /// Fills the row of the present origin; `end_ms` is where the last bin ends.
     pub(super) fn fill(&self, end_ms: i64, row: &mut Row) {
-        let sums = self.sums.as_slice();
         let end = self.bins();
-        let mean = |from: usize, to: usize| (sums[to] - sums[from]) / (to - from) as f64;
+        let mean = |from: usize, to: usize| self.logs.sum(from, to) / (to - from) as f64;
         let mean_of_last = |bins: usize| mean(end.saturating_sub(bins), end);
         let level = mean_of_last(self.seasons.day_bins());
         row.level = level;
@@ -121,21 +144,20 @@ impl Features {
         }
     }
 
-    /// The running sums from which [`around`] reads the same time `days` ago; a day ago if that was
+    /// The logarithms from which [`around`] reads the same time `days` ago; a day ago if that was
     /// before the beginning.
-    fn days_ago(&self, days: usize) -> &[f64] {
+    fn days_ago(&self, days: usize) -> &[f32] {
         let day = self.seasons.day_bins();
         let back = if self.bins() > days * day { days * day } else { day };
-        &self.sums.as_slice()[self.bins() - back - 1..]
+        &self.logs.as_slice()[self.bins() - back - 1..]
     }
 
     fn spread_of_last(&self, bins: usize) -> f64 {
-        let sums = self.sums.as_slice();
-        let window = &sums[sums.len() - 1 - bins.min(self.bins())..];
-        let count = (window.len() - 1) as f64;
-        let mean = (window[window.len() - 1] - window[0]) / count;
-        let squares: f64 = window.windows(2).map(|pair| (pair[1] - pair[0] - mean).powi(2)).sum();
-        (squares / count).sqrt()
+        let first = self.bins() - bins.min(self.bins());
+        let window = &self.logs.as_slice()[first..];
+        let mean = self.logs.sum(first, self.bins()) / window.len() as f64;
+        let squares: f64 = window.iter().map(|&log| (f64::from(log) - mean).powi(2)).sum();
+        (squares / window.len() as f64).sqrt()
     }
 
     /// Sines and cosines of the multiples of the day's and the week's phase. Steps need no waves
@@ -154,7 +176,7 @@ impl Features {
     }
 
     pub(super) fn state_bytes(&self) -> usize {
-        self.sums.state_bytes()
+        self.logs.state_bytes()
     }
 }
 
@@ -165,8 +187,8 @@ fn median([a, b, c]: [f64; 3]) -> f64 {
 
 /// The mean of the three bins around a step's time on an earlier day. The horizon is so much
 /// shorter than a day that all three have been seen.
-fn around(day: &[f64], step: usize) -> f64 {
-    (day[step + 3] - day[step]) / 3.0
+fn around(day: &[f32], step: usize) -> f64 {
+    day[step..step + 3].iter().map(|&log| f64::from(log)).sum::<f64>() / 3.0
 }
 
 #[cfg(test)]
@@ -220,7 +242,7 @@ mod tests {
     #[test]
     fn memory_is_bounded() {
         let mut features = hourly((0..100).map(f64::from));
-        let bound = (7 * 24 + 16 + 24) * 8;
+        let bound = (7 * 24 + 16 + 64) * 5;
         (0..10_000).for_each(|log| features.push(f64::from(log)));
         assert!(features.state_bytes() <= bound, "{}", features.state_bytes());
     }

@@ -7,12 +7,13 @@
 //! parameter*, 1964): yesterday's flash crowd is not tomorrow's forecast.
 
 mod features;
+mod logs;
 mod moments;
 
 use crate::ForecastSettings;
 use crate::history::History;
 use crate::seasons::Seasons;
-use features::{Features, Row};
+use features::{Features, KeptRow, Row};
 use moments::{Moments, Weights};
 
 /// ε as a share of the mean load.
@@ -41,8 +42,10 @@ pub(crate) struct RidgeState {
     moments: Moments,
     weights: Option<Vec<Weights>>,
     /// The rows of the last `steps + 1` origins, at `bins % len`, each with what it will weigh (0:
-    /// not to be learnt from); the latest one forecasts.
-    rows: Vec<(Row, f64)>,
+    /// not to be learnt from).
+    rows: Vec<(KeptRow, f64)>,
+    /// The latest of them, which forecasts.
+    latest: Row,
     stride: usize,
     bins: usize,
     /// How many bins in a row have been seen, up to now.
@@ -63,7 +66,8 @@ impl RidgeState {
             features: Features::new(seasons),
             moments: Moments::new(settings.horizon_steps, half_life_bins),
             weights: None,
-            rows: vec![(Row::new(settings.horizon_steps), 0.0); settings.horizon_steps + 1],
+            rows: vec![(KeptRow::new(settings.horizon_steps), 0.0); settings.horizon_steps + 1],
+            latest: Row::new(settings.horizon_steps),
             stride: 1,
             bins: 0,
             seen_run: 0,
@@ -113,7 +117,7 @@ impl RidgeState {
         let first_end_ms =
             history.next_start_ms() - history.bin_ms() * (history.values().len() as i64 - 1);
         let ends_ms = (0..).map(|bin| first_end_ms + bin * history.bin_ms());
-        for ((&value, &seen), end_ms) in history.values().iter().zip(history.seen()).zip(ends_ms) {
+        for ((&value, seen), end_ms) in history.values().iter().zip(history.seen()).zip(ends_ms) {
             self.absorb(f64::from(value), seen, end_ms, epsilon);
         }
         self.refit(history);
@@ -132,7 +136,8 @@ impl RidgeState {
         let (row, weight) = &mut self.rows[self.bins % slots];
         *weight = 0.0;
         if self.features.ready() && self.bins.is_multiple_of(self.stride) {
-            self.features.fill(end_ms, row);
+            self.features.fill(end_ms, &mut self.latest);
+            row.keep(&self.latest);
             *weight = if self.seen_run >= SEEN_BINS_MIN { self.stride as f64 } else { 0.0 };
         }
     }
@@ -143,18 +148,19 @@ impl RidgeState {
         if *weight == 0.0 {
             return;
         }
+        let row = row.row();
         let target = |step: usize| self.features.log(self.steps - 1 - step) - row.level;
         let mut weight = *weight;
         if let Some(weights) = &self.weights {
             // Three steps stand for all: near, middle, far.
             let probes = [0, self.steps / 2, self.steps - 1];
-            let miss = |&step: &usize| (target(step) - weights[step].apply(row, step)).abs();
+            let miss = |&step: &usize| (target(step) - weights[step].apply(&row, step)).abs();
             let miss = probes.iter().map(miss).sum::<f64>() / probes.len() as f64;
             let median = self.median_miss.get_or_insert(miss);
             weight *= (HUBER_MISSES * *median / miss.max(f64::MIN_POSITIVE)).min(1.0);
             *median *= if miss > *median { 1.0 + MISS_STEP } else { 1.0 - MISS_STEP };
         }
-        self.moments.add(row, weight, target);
+        self.moments.add(&row, weight, target);
     }
 
     /// Solves for new coefficients, if there are half a day of rows to solve from.
@@ -178,7 +184,7 @@ impl RidgeState {
         if !self.features.ready() {
             return false;
         }
-        let row = &self.rows[self.bins % self.rows.len()].0;
+        let row = &self.latest;
         let last = history.last().map_or(0.0, |(value, _)| value);
         let ceiling = self.ceiling.max(CEILING_FACTOR * last);
         for (step, (point, weights)) in points.iter_mut().zip(weights).enumerate() {
@@ -189,10 +195,11 @@ impl RidgeState {
     }
 
     pub(crate) fn state_bytes(&self) -> usize {
-        let row = size_of::<(Row, f64)>() + self.steps * size_of::<[f64; features::OWN]>();
+        let row = size_of::<(KeptRow, f64)>() + self.steps * size_of::<[f32; features::OWN]>();
         self.features.state_bytes()
             + self.moments.state_bytes()
             + self.steps * size_of::<Weights>()
             + self.rows.len() * row
+            + self.steps * size_of::<[f64; features::OWN]>()
     }
 }

@@ -20,17 +20,18 @@ const DIAGONAL_MIN: f64 = 1e-9;
 /// New rows weigh more and more instead of old ones less and less; all is scaled down from here.
 const ROW_WEIGHT_MAX: f64 = 1e6;
 
-/// Coefficients of one step.
+/// Coefficients of one step, in 32 bits, which is more than they are known to.
 #[derive(Clone, Debug)]
 pub(super) struct Weights {
-    shared: [f64; SHARED],
-    own: [f64; OWN],
+    shared: [f32; SHARED],
+    own: [f32; OWN],
 }
 
 impl Weights {
     /// The target this step's regression expects, relative to the row's level.
     pub(super) fn apply(&self, row: &Row, step: usize) -> f64 {
-        dot(&self.shared, &row.shared) + dot(&self.own, &row.own[step])
+        dot(&self.shared.map(f64::from), &row.shared)
+            + dot(&self.own.map(f64::from), &row.own[step])
     }
 }
 
@@ -157,7 +158,8 @@ fn solve_step(factor: &Cholesky, step: &StepMoments, penalty: f64, floor: f64) -
     }
     factor.backward(&mut shared);
     let finite = shared.iter().chain(&own).all(|weight| weight.is_finite());
-    finite.then_some(Weights { shared, own })
+    let rounded = Weights { shared: shared.map(|w| w as f32), own: own.map(|w| w as f32) };
+    finite.then_some(rounded)
 }
 
 #[cfg(test)]

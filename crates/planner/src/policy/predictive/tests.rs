@@ -77,11 +77,47 @@ fn the_floor_acts_on_what_the_forecast_missed() {
 fn the_floor_waits_as_long_as_credit_lasts() {
     let mut bursting = partition(1, 0.3);
     bursting.load_now = Units::write(150.0);
-    // Three durations of a second ahead: 150 units/s too many use up 50·3 = 150.
-    bursting.credit = Some(Units { read: 0.0, write: 151.0 });
+    // A minute ahead: 50 units/s too many use up 3,000.
+    bursting.credit = Some(Units { read: 0.0, write: 3_001.0 });
     assert!(Predictive::default().decide(&table(vec![bursting.clone()])).is_hold());
-    bursting.credit = Some(Units { read: 0.0, write: 149.0 });
-    assert!(!Predictive::default().decide(&table(vec![bursting])).is_hold());
+    bursting.credit = Some(Units { read: 0.0, write: 2_999.0 });
+    assert!(!Predictive::default().decide(&table(vec![bursting.clone()])).is_hold());
+    // Three actions of a minute each are more.
+    let mut slow = PlannerSettings::default();
+    slow.action.duration_ms = 60_000;
+    bursting.credit = Some(Units { read: 0.0, write: 8_999.0 });
+    assert!(!Predictive::new(slow).decide(&table(vec![bursting])).is_hold());
+}
+
+#[test]
+fn half_of_the_burst_credit_may_be_counted_on() {
+    // Two percent over capacity for an hour are 7,200 unit-seconds; an action costs 2,000.
+    let mut full = ahead(1.02);
+    full.credit = Some(Units { read: 0.0, write: 10_500.0 });
+    let plan = Predictive::default().decide(&table(vec![full.clone()]));
+    assert!(plan.is_hold());
+    assert!(plan.alternatives[0].rejected.contains("burst credit"), "{:?}", plan.alternatives);
+    full.credit = Some(Units { read: 90_000.0, write: 10_300.0 });
+    assert!(
+        !Predictive::default().decide(&table(vec![full])).is_hold(),
+        "nor does reads' credit help"
+    );
+}
+
+#[test]
+fn neighbours_that_fill_up_are_cut_together_with_what_is_too_full() {
+    let part = |i: u64, full| {
+        let from = i as f64 / 4.0;
+        partition_in(i + 1, range_between(from, from + 0.25), full)
+    };
+    let sources = |fulls: [f64; 4]| {
+        let parts = (0..).zip(fulls).map(|(i, full)| part(i, full)).collect();
+        let plan = without_floor().decide(&table(parts));
+        (plan.actions[0].sources.len(), plan.actions[0].children())
+    };
+    assert_eq!(sources([0.95, 1.2, 0.95, 0.95]), (3, 4), "310 % over 80 % each; 405 % need six");
+    assert_eq!(sources([0.7, 1.2, 0.7, 0.7]), (1, 2), "these have time");
+    assert_eq!(sources([0.1, 1.2, 0.1, 0.1]), (2, 2), "one of these has room enough");
 }
 
 #[test]
@@ -148,6 +184,8 @@ fn carry_out(view: &mut TableView, plan: &Plan, load: f64, earlier_days: f64) {
 
 /// How far load rises above its mean.
 const WOBBLE_MAX: f64 = 1.15;
+
+mod actions;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]

@@ -1,11 +1,17 @@
 //! What must hold whatever the learner says, and the way of a good proposal.
 
 use super::*;
-use crate::settings::PlannerSettings;
+use forecast::Quantile;
 use proptest::prelude::*;
 
 fn base() -> Thresholds {
-    Thresholds::of(&PlannerSettings::default())
+    Thresholds {
+        quantile: Quantile::Q90,
+        lead_ms: 900_000,
+        target_utilisation: 0.75,
+        cooldown_ms: 600_000,
+        score_threshold: 9.0,
+    }
 }
 
 fn better() -> Thresholds {

@@ -1,4 +1,4 @@
-//! The table record survives storing, and version 1 still opens.
+//! The table record survives storing, and earlier versions still open.
 
 use super::*;
 use crate::record::{decode, encode};
@@ -34,11 +34,35 @@ fn reslice() -> impl Strategy<Value = ResliceRecord> {
     )
 }
 
+fn rekey() -> impl Strategy<Value = RekeyRecord> {
+    let copied = (any::<u64>(), prop::option::of(key()), any::<u64>(), any::<u64>()).prop_map(
+        |(source, left, items, bytes)| CopiedRecord {
+            source: PartitionId(source),
+            left,
+            items,
+            bytes,
+        },
+    );
+    let stage =
+        prop::sample::select(vec![RekeyStage::Making, RekeyStage::Copying, RekeyStage::Undoing]);
+    (partitions(), prop::collection::vec(copied, 0..3), stage, any::<i64>()).prop_map(
+        |(children, copied, stage, started_ms)| RekeyRecord {
+            target: serde_json::json!({"strategy": "range"}),
+            stage,
+            children,
+            copied,
+            started_ms,
+        },
+    )
+}
+
 prop_compose! {
     fn record()(
         id: u64, name in "[a-z]{3,8}", created_ms: i64, state in 0..3, note: String, epoch: u64,
         next_partition: u64, partitions in partitions(), reslice in prop::option::of(reslice()),
         retired in prop::collection::vec((any::<u64>(), any::<i64>()), 0..3),
+        (order, rekey, rekeyed_ms) in
+            (any::<u64>(), prop::option::of(rekey()), prop::option::of(any::<i64>())),
     ) -> TableRecord {
         TableRecord {
             id: TableId(id),
@@ -54,6 +78,9 @@ prop_compose! {
                 .into_iter()
                 .map(|(id, retired_ms)| RetiredRecord { id: PartitionId(id), retired_ms })
                 .collect(),
+            order,
+            rekey,
+            rekeyed_ms,
         }
     }
 }
@@ -81,4 +108,18 @@ fn version_1_opens() {
     assert_eq!(reslice.sources, [PartitionId(2)]);
     assert_eq!(reslice.children.len(), 2);
     assert_eq!(record.databases().map(|id| id.0).collect::<Vec<_>>(), [1, 2, 4, 5, 0]);
+}
+
+#[test]
+fn version_2_opens() {
+    let fixture = include_bytes!("../../../fixtures/table.v2");
+    let (nonce, record) = decode::<TableRecord>("fixture", fixture).unwrap();
+    assert_eq!(nonce, 0x00c0_ffee);
+    assert_eq!((record.order, record.rekeyed_ms), (1, Some(1_700_000_000_500)));
+    let rekey = record.rekey.as_ref().unwrap();
+    assert_eq!(rekey.stage, RekeyStage::Copying);
+    assert_eq!(rekey.copied[0].left, Some(HexKey(Bytes::from_static(b"m"))));
+    assert_eq!((rekey.copied[0].items, rekey.copied[0].bytes), (10, 200));
+    assert_eq!(record.databases().map(|id| id.0).collect::<Vec<_>>(), [3, 4, 5, 1]);
+    assert_eq!(encode(nonce, &record).unwrap(), fixture[..], "what is written today");
 }

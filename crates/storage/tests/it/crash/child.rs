@@ -3,6 +3,7 @@
 //! It reports on its standard output, one line each: `@ready`, `@point`, `@ack key n` after a write
 //! was acknowledged, `@read key n` after a read was answered, `@resliced`, `@error text`.
 
+use crate::rekey::orders;
 use crate::support::{components, put, settings, table};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -56,6 +57,11 @@ pub(crate) enum Work {
     Create,
     Drop,
     Maintain,
+    /// Changes the key order; if `resumed`, goes on with what another process has begun.
+    Rekey {
+        resumed: bool,
+    },
+    RekeyForEver,
 }
 
 impl Job {
@@ -83,14 +89,15 @@ impl Work {
         match self {
             Work::Split { .. } => (1, 2),
             Work::Merge { .. } => (2, 1),
-            Work::Write => (2, 2),
+            Work::Write | Work::RekeyForEver => (2, 2),
+            Work::Rekey { .. } => (2, 3),
             _ => (1, 1),
         }
     }
 
     fn boundaries(self) -> &'static [&'static str] {
         match self {
-            Work::Merge { .. } | Work::Write => &["w4"],
+            Work::Merge { .. } | Work::Write | Work::Rekey { .. } | Work::RekeyForEver => &["w4"],
             _ => &[],
         }
     }
@@ -125,6 +132,10 @@ impl Job {
             scan_grace_ms: 100,
             garbage_poll_ms: 50,
             garbage_age_ms: 50,
+            // Small chunks, one at a time, so that there is something left to copy at every step.
+            rekey_chunk_bytes: 64,
+            rekey_save_ms: 5,
+            rekey_grace_ms: 20,
             // Small, so that memtables are also flushed by themselves, and the log begins and lets
             // go of segments all the time.
             memtable_bytes: 64 << 10,
@@ -178,6 +189,20 @@ impl Job {
                 hook.arm();
                 storage.drop_table(TABLE).await?;
             }
+            Work::Rekey { .. } => {
+                hook.arm();
+                let report = rekey(&table).await;
+                say(&format!("@resliced {report:?}"));
+            }
+            Work::RekeyForEver => loop {
+                match rekey(&table).await {
+                    Ok(_) => say("@resliced"),
+                    // For a moment after each: scans may still be in the order before.
+                    Err(StorageError::Refused(_)) => {}
+                    Err(error) => return Err(error),
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            },
             Work::Maintain => {
                 reslice(&table, &["w4"]).await?;
                 hook.arm();
@@ -249,7 +274,7 @@ fn start_load(table: &Arc<Table>) {
                 let key = format!("w{writer}-{:02}", random.random_range(0..KEYS_PER_WRITER));
                 // Half of them through a write that changes nothing: those see newer versions.
                 let seen = match random.random() {
-                    true => table.get(key.as_bytes()).await,
+                    true => orders::read(&table, &key).await,
                     false => keep(&table, &key).await,
                 };
                 match seen {
@@ -262,17 +287,21 @@ fn start_load(table: &Arc<Table>) {
     }
 }
 
-async fn count_up(table: &Table, key: &str) -> Result<u64, StorageError> {
-    table
-        .read_modify_write(key.as_bytes(), |old| {
-            let count = number(old) + 1;
-            Decision::Put(count.to_string().into(), count)
-        })
-        .await
+async fn count_up(table: &Arc<Table>, key: &str) -> Result<u64, StorageError> {
+    orders::modify(table, key, |old| {
+        let count = number(old) + 1;
+        Decision::Put(count.to_string().into(), count)
+    })
+    .await
 }
 
-async fn keep(table: &Table, key: &str) -> Result<Option<Bytes>, StorageError> {
-    table.read_modify_write(key.as_bytes(), |old| Decision::Keep(old.cloned())).await
+async fn keep(table: &Arc<Table>, key: &str) -> Result<Option<Bytes>, StorageError> {
+    orders::modify(table, key, |old| Decision::Keep(old.cloned())).await
+}
+
+/// Changes the key order, or goes on with that.
+async fn rekey(table: &Arc<Table>) -> Result<storage::RekeyReport, StorageError> {
+    orders::rekey(table, &["0", "1"]).await
 }
 
 fn number(value: Option<&Bytes>) -> u64 {

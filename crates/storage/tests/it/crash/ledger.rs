@@ -4,6 +4,7 @@
 //! is the last acknowledged one, or one more if the last write was under way. Anything else is a
 //! write that was lost, was done twice, or was undone after it had been seen.
 
+use crate::rekey::orders;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -110,7 +111,7 @@ async fn read_all(table: &Arc<Table>, direction: Direction) -> BTreeMap<String, 
     let mut all = BTreeMap::new();
     let mut scan = table.scan(KeyRange::full(), direction);
     while let Some((key, value)) = scan.next().await.unwrap() {
-        let key = String::from_utf8(key.to_vec()).unwrap();
+        let key = orders::text(table.order(), std::str::from_utf8(&key).unwrap());
         let count = std::str::from_utf8(&value).unwrap().parse().unwrap();
         assert_eq!(all.insert(key.clone(), count), None, "{key} came twice");
     }

@@ -46,6 +46,18 @@ impl Victim {
         self.wait_for_several("@point", 1);
     }
 
+    /// Waits for a line that begins with one or the other.
+    pub(crate) fn wait_for_either(&mut self, one: &str, other: &str) {
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            let found = line.starts_with(one) || line.starts_with(other);
+            self.said.push(line);
+            if found {
+                return;
+            }
+        }
+        panic!("neither {one} nor {other} from the process");
+    }
+
     /// Waits for so many lines that begin with `wanted`.
     pub(crate) fn wait_for_several(&mut self, wanted: &str, mut count: usize) {
         let since = Instant::now();

@@ -53,6 +53,13 @@ pub(crate) fn sum(total: &mut Report, run: &Report) {
     total.operations += run.operations;
 }
 
+/// How a life ends if it does not end by itself.
+#[derive(Clone, Copy, Debug, Default)]
+struct Plan {
+    something_fails: bool,
+    killed: Option<Duration>,
+}
+
 pub(crate) struct World {
     machine: Arc<Machine>,
     model: Arc<Mutex<Model>>,
@@ -79,13 +86,11 @@ impl World {
     /// Lives through some ends; an error is a broken promise.
     pub(crate) fn run(self) -> Result<Report, String> {
         for number in 0..LIVES {
-            if std::env::var_os("TRACE").is_some() {
-                eprintln!("life {number}");
-            }
             self.live(number).map_err(|broken| format!("life {number}: {broken}"))?;
         }
         self.machine.disk.power_cycle();
-        self.process(Life::look, None).map_err(|broken| format!("at the end: {broken}"))?;
+        self.process(Life::look, &Plan::default())
+            .map_err(|broken| format!("at the end: {broken}"))?;
         let mut report = self.report.lock().clone();
         report.points_met = self.machine.points_met.load(Ordering::SeqCst);
         report.operations = self.machine.disk.operations();
@@ -93,8 +98,8 @@ impl World {
     }
 
     fn live(&self, number: u64) -> Result<(), String> {
-        let killed = self.plan(number);
-        let outcome = self.process(Life::live, killed)?;
+        let plan = self.plan(number);
+        let outcome = self.process(Life::live, &plan)?;
         let power = self.machine.disk.has_power();
         let mut report = self.report.lock();
         report.lives += 1;
@@ -111,8 +116,9 @@ impl World {
         Ok(())
     }
 
-    /// Decides what ends this life; answers when the process is killed, if it is.
-    fn plan(&self, number: u64) -> Option<Duration> {
+    /// Decides what ends this life.
+    fn plan(&self, number: u64) -> Plan {
+        let failing = Plan { something_fails: true, killed: None };
         let Machine { disk, chance, .. } = &*self.machine;
         if let Some(point) = self.always_at {
             // The first life makes something to cut off; an undoing needs something to undo.
@@ -121,10 +127,11 @@ impl World {
                 self.machine.plan(Planned { point, nth: 1, cut: false });
             }
             self.machine.plan(Planned { point, nth: 1 + number % 2, cut: true });
-            return None;
+            return failing;
         }
         let at = disk.operations() + chance.below(1 + OPERATIONS_MAX / (1 + chance.below(10)));
-        let point = FaultPoint::ALL[chance.below(FaultPoint::ALL.len() as u64) as usize];
+        let points = super::points();
+        let point = points[chance.below(points.len() as u64) as usize];
         let nth = 1 + chance.below(3);
         match chance.below(20) {
             0..10 => disk.plan(at, Fault::PowerCut),
@@ -132,18 +139,17 @@ impl World {
             13..15 => self.machine.plan(Planned { point, nth, cut: false }),
             15..17 => disk.plan(at, Fault::Fail),
             17 => disk.plan(at, Fault::Full),
-            18 => return Some(Duration::from_millis(chance.below(LIFE_MS_MAX))),
-            _ => {}
+            18 => {
+                let killed = Some(Duration::from_millis(chance.below(LIFE_MS_MAX)));
+                return Plan { something_fails: false, killed };
+            }
+            _ => return Plan::default(),
         }
-        None
+        failing
     }
 
     /// A process from its start to its end: all that it was doing ends with its runtime.
-    fn process<F>(
-        &self,
-        what: impl FnOnce(Life) -> F,
-        killed: Option<Duration>,
-    ) -> Result<Outcome, String>
+    fn process<F>(&self, what: impl FnOnce(Life) -> F, plan: &Plan) -> Result<Outcome, String>
     where
         F: Future<Output = Result<Outcome, String>>,
     {
@@ -153,10 +159,12 @@ impl World {
             .build()
             .unwrap();
         let (machine, model) = (self.machine.clone(), self.model.clone());
-        let life = Life { machine: machine.clone(), model, report: self.report.clone() };
+        let report = self.report.clone();
+        let something_fails = plan.something_fails;
+        let life = Life { machine: machine.clone(), model, report, something_fails };
         let outcome = runtime.block_on(async {
             let living = what(life);
-            let killed = tokio::time::sleep(killed.unwrap_or(Duration::MAX));
+            let killed = tokio::time::sleep(plan.killed.unwrap_or(Duration::MAX));
             tokio::select! {
                 biased;
                 () = machine.dark() => Ok(Outcome::Dark),
@@ -171,6 +179,7 @@ impl World {
     }
 }
 
+/// A hash of all names and all bytes.
 fn hash(files: &BTreeMap<String, Vec<u8>>) -> u64 {
     let mut all = Vec::new();
     for (name, content) in files {

@@ -33,6 +33,8 @@ pub(crate) enum Fate {
     Done,
     /// Nothing happens, and that is said.
     Failed,
+    /// Nothing happens, and it is said that there is nothing there: an answer that nobody repeats.
+    Missing,
     /// It happens, and it is said that it failed.
     DoneButFailed,
     /// It is said that it failed, and it happens when [`Wire::deliver`] is called.
@@ -87,6 +89,18 @@ impl Wire {
     pub(crate) fn rule(&self, rule: impl FnMut(Request, &str) -> Fate + Send + 'static) {
         self.0.met.store(false, Ordering::SeqCst);
         *self.0.rule.lock() = Box::new(rule);
+    }
+
+    /// Counts the requests for sorted files from now on.
+    pub(crate) fn count_reads_of_files(&self) -> Arc<AtomicU64> {
+        let reads = Arc::new(AtomicU64::new(0));
+        let counted = reads.clone();
+        self.rule(move |request, path| {
+            let file = request == Request::Get && path.ends_with(".sst");
+            counted.fetch_add(u64::from(file), Ordering::SeqCst);
+            Fate::Done
+        });
+        reads
     }
 
     /// Everything is well again.
@@ -157,6 +171,10 @@ fn failure() -> object_store::Error {
     object_store::Error::Generic { store: "wire", source: "the wire is cut".into() }
 }
 
+fn missing(path: &Path) -> object_store::Error {
+    object_store::Error::NotFound { path: path.to_string(), source: "the wire lies".into() }
+}
+
 impl fmt::Debug for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Wire").finish_non_exhaustive()
@@ -198,6 +216,7 @@ impl ObjectStore for Wired {
         match self.control.fate(Request::Put, path.as_ref()).await {
             Fate::Done | Fate::Stalled => self.inner.put_opts(path, payload, options).await,
             Fate::Failed => Err(failure()),
+            Fate::Missing => Err(missing(path)),
             Fate::DoneButFailed => {
                 self.inner.put_opts(path, payload, options).await?;
                 Err(failure())
@@ -223,6 +242,7 @@ impl ObjectStore for Wired {
     async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
         match self.control.fate(Request::Get, path.as_ref()).await {
             Fate::Done | Fate::Stalled => self.inner.get_opts(path, options).await,
+            Fate::Missing => Err(missing(path)),
             _ => Err(failure()),
         }
     }
@@ -230,6 +250,7 @@ impl ObjectStore for Wired {
     async fn get_ranges(&self, path: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         match self.control.fate(Request::Get, path.as_ref()).await {
             Fate::Done | Fate::Stalled => self.inner.get_ranges(path, ranges).await,
+            Fate::Missing => Err(missing(path)),
             _ => Err(failure()),
         }
     }

@@ -1,0 +1,56 @@
+//! What another strategy makes of keys and definitions, for storage, which knows neither.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use storage::NewOrder;
+use types::{Strategy, storage_key};
+
+/// From one strategy to one with another key order. Kept in the catalog as the rekey's target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reordered {
+    pub(super) from: Strategy,
+    pub(super) to: Strategy,
+}
+
+impl Reordered {
+    pub(super) fn target(self) -> Json {
+        serde_json::json!({ "from": self.from, "to": self.to })
+    }
+
+    pub(super) fn from_target(target: &Json) -> Option<Self> {
+        serde_json::from_value(target.clone()).ok()
+    }
+}
+
+impl NewOrder for Reordered {
+    fn key(&self, old: &[u8]) -> Result<Bytes, String> {
+        let key = storage_key::decode(self.from, old).map_err(|error| error.to_string())?;
+        Ok(storage_key::encode(self.to, &key))
+    }
+
+    fn definition(&self, old: &Json) -> Json {
+        dynamodb::with_strategy(old, self.to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use types::{KeyValue, PrimaryKey};
+
+    #[test]
+    fn there_and_back_is_where_it_was() {
+        let key =
+            PrimaryKey { partition: KeyValue::S("a".into()), sort: Some(KeyValue::N(7.into())) };
+        let there = Reordered { from: Strategy::Composite, to: Strategy::Range };
+        let back = Reordered { from: Strategy::Range, to: Strategy::Composite };
+        let stored = storage_key::encode(Strategy::Composite, &key);
+        let ranged = there.key(&stored).unwrap();
+        assert_eq!(ranged, storage_key::encode(Strategy::Range, &key));
+        assert_eq!(back.key(&ranged).unwrap(), stored);
+        assert!(back.key(&stored).is_err(), "a key of another order");
+        assert_eq!(Reordered::from_target(&there.target()), Some(there));
+    }
+}

@@ -1,0 +1,137 @@
+//! What a change of the key order does with a partition's database: it reads and writes many keys at
+//! once, past latches and gate, where nobody else writes them.
+
+use super::Partition;
+use super::capture::{Capture, number_of, record_key, records_end};
+use crate::error::{Result, StorageError};
+use crate::map::AXIS_END;
+use bytes::Bytes;
+use slatedb::config::{DurabilityLevel, ScanOptions, WriteOptions};
+use slatedb::{DbIterator, IterationOrder, WriteBatch, WriteHandle};
+use std::sync::Arc;
+use types::KeyRange;
+
+/// How many records of captured keys are deleted in one batch.
+const DELETES_AT_ONCE: usize = 1_000;
+
+impl Partition {
+    /// Notes every key that is written from now on. When this returns, all writes that are not noted are
+    /// durable.
+    pub(crate) async fn start_capture(&self) -> Result<Arc<Capture>> {
+        let capture = {
+            // Nobody is between judging and handing over meanwhile.
+            let _gate = self.close_gate().await;
+            match self.capture.load_full() {
+                Some(capture) => capture,
+                None => self.capture_from_here().await?,
+            }
+        };
+        self.all_durable().await?;
+        Ok(capture)
+    }
+
+    /// Notes every key that is written. For a partition that nobody writes to at the moment.
+    pub(crate) async fn capture_from_here(&self) -> Result<Arc<Capture>> {
+        // Records of before are still to be read.
+        let newest = self.records(0, IterationOrder::Descending).await?.next().await;
+        let newest = newest.map_err(StorageError::partition(self.id()))?;
+        let newest = newest.and_then(|row| number_of(&row.key));
+        let capture = Arc::new(Capture::from(newest.map_or(0, |number| number + 1)));
+        self.capture.store(Some(capture.clone()));
+        Ok(capture)
+    }
+
+    /// Whether every key that is written is noted.
+    pub(crate) fn captures(&self) -> bool {
+        self.capture.load().is_some()
+    }
+
+    /// Notes nothing any more. What was noted stays where it is until the partition is replaced.
+    pub(crate) async fn stop_capture(&self) {
+        let _gate = self.close_gate().await;
+        self.capture.store(None);
+    }
+
+    /// Waits until everything that was accepted before this call is durable.
+    pub(crate) async fn all_durable(&self) -> Result<()> {
+        let accepted = self.accepted_seq();
+        let mut status = self.db.subscribe();
+        loop {
+            if self.is_durable(accepted) {
+                return Ok(());
+            }
+            if let Some(wal) = &self.wal {
+                wal.check()?;
+            }
+            if status.borrow_and_update().close_reason.is_some() {
+                return Err(StorageError::Closed);
+            }
+            if self.is_durable(accepted) {
+                return Ok(());
+            }
+            status.changed().await.map_err(|_| StorageError::Closed)?;
+        }
+    }
+
+    /// The durable rows of a part of the key axis, in order.
+    pub(crate) async fn read_rows(
+        &self,
+        range: KeyRange,
+        ahead_bytes: usize,
+    ) -> Result<DbIterator> {
+        let options = ScanOptions::new()
+            .with_durability_filter(DurabilityLevel::Remote)
+            .with_read_ahead_bytes(ahead_bytes);
+        let end = range.end.unwrap_or_else(|| Bytes::from_static(&AXIS_END));
+        self.in_time(self.db.scan_with_options(range.start..end, &options)).await
+    }
+
+    /// The durable records of captured keys, from the number `from` on.
+    pub(crate) async fn records(&self, from: u64, order: IterationOrder) -> Result<DbIterator> {
+        let options =
+            ScanOptions::new().with_durability_filter(DurabilityLevel::Remote).with_order(order);
+        let range = record_key(from)..records_end();
+        self.in_time(self.db.scan_with_options(range, &options)).await
+    }
+
+    /// Hands a batch to the engine, for keys that nobody else writes.
+    pub(crate) async fn hand_over_batch(
+        &self,
+        batch: WriteBatch,
+        bytes: u64,
+    ) -> Result<WriteHandle> {
+        self.handed_bytes.fetch_add(bytes, std::sync::atomic::Ordering::SeqCst);
+        let handed = self.db.write_with_options(batch, &WriteOptions::default()).await;
+        let handle = handed.map_err(StorageError::partition(self.id()))?;
+        self.accepted_seq.fetch_max(handle.seqnum(), std::sync::atomic::Ordering::SeqCst);
+        if let Some(committer) = &self.committer {
+            committer.wake();
+        }
+        Ok(handle)
+    }
+
+    /// The same, and waits until it is durable.
+    pub(crate) async fn write_batch(&self, batch: WriteBatch, bytes: u64) -> Result<()> {
+        let handle = self.hand_over_batch(batch, bytes).await?;
+        self.durable(&handle).await
+    }
+
+    /// Deletes all records of captured keys.
+    pub(crate) async fn forget_captured(&self) -> Result<()> {
+        let mut records = self.records(0, IterationOrder::Ascending).await?;
+        let mut batch = WriteBatch::new();
+        let mut deletes = 0;
+        while let Some(row) = self.in_time(records.next()).await? {
+            batch.delete(row.key);
+            deletes += 1;
+            if deletes == DELETES_AT_ONCE {
+                self.hand_over_batch(std::mem::take(&mut batch), 0).await?;
+                deletes = 0;
+            }
+        }
+        if !batch.is_empty() {
+            self.hand_over_batch(batch, 0).await?;
+        }
+        Ok(())
+    }
+}
