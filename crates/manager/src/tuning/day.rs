@@ -93,8 +93,8 @@ impl Closing {
         };
         let days = days.paced(pace);
         let context = days.coming();
-        if context.accuracy <= 0.0 {
-            return Ok(frozen("the forecast abstains, or is no better than a constant".into()));
+        if days.abstains() {
+            return Ok(frozen("the forecast abstains".into()));
         }
         let trained = train(&days, &training)?;
         let asked: Vec<Thresholds> =

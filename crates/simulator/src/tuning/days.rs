@@ -6,6 +6,7 @@ use crate::matrix::{CELLS, Kind};
 use crate::minutes::{Bank, PlaySettings, Session, Sight};
 use crate::policies::planner_settings;
 use ::workload::HISTORY_BIN_MS;
+use forecast::Outlook;
 use planner::tuning::{Context, DayCost, Prices, Thresholds};
 use planner::{PlannerSettings, Predictive};
 use std::ops::Range;
@@ -77,6 +78,12 @@ impl Days {
         context(&self.bank, self.case.end_ms)
     }
 
+    /// Whether there is no forecast at the end of the last day.
+    pub fn abstains(&self) -> bool {
+        let end = self.bank.bins().closed(self.case.end_ms);
+        outlooks(&self.bank, end).iter().all(|outlook| matches!(**outlook, Outlook::Abstain(_)))
+    }
+
     /// The operator's thresholds.
     pub fn base(&self) -> Thresholds {
         Thresholds::of(&self.ours)
@@ -135,13 +142,18 @@ impl Days {
     }
 }
 
+/// What is forecast of the table as a whole before bin `end`, by kind of load.
+fn outlooks(bank: &Bank, end: usize) -> Vec<Arc<Outlook>> {
+    let asked = Kind::ALL.into_iter().filter(|kind| bank.bins().has(*kind));
+    asked.map(|kind| bank.outlook(kind, &(0..CELLS), 0, end)).collect()
+}
+
 /// What is known before `now_ms`.
 fn context(bank: &Bank, now_ms: i64) -> Context {
     let bins = bank.bins();
     let end = bins.closed(now_ms);
-    let all = 0..CELLS;
     let week = end.saturating_sub(7 * DAY_BINS)..end;
-    let load = |bin| Kind::ALL.map(|kind| bins.load(kind, bin, &all)).iter().sum::<f64>();
+    let load = |bin| Kind::ALL.map(|kind| bins.load(kind, bin, &(0..CELLS))).iter().sum::<f64>();
     let totals: Vec<f64> = week.map(load).collect();
     let mut cells = vec![0.0; CELLS];
     for bin in end.saturating_sub(DAY_BINS)..end {
@@ -149,8 +161,7 @@ fn context(bank: &Bank, now_ms: i64) -> Context {
             cells.iter_mut().zip(row).for_each(|(sum, load)| *sum += load);
         }
     }
-    let asked = Kind::ALL.into_iter().filter(|kind| bins.has(*kind));
-    let outlooks: Vec<_> = asked.map(|kind| bank.outlook(kind, &all, 0, end)).collect();
+    let outlooks = outlooks(bank, end);
     let outlooks: Vec<_> = outlooks.iter().map(AsRef::as_ref).collect();
     Context::new(now_ms, &totals, DAY_BINS, &cells, &outlooks)
 }
