@@ -17,6 +17,8 @@ mod export;
 mod serve;
 mod service;
 mod simulate;
+mod tune;
+mod tuning;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -37,6 +39,8 @@ enum Command {
     Demo(demo::Args),
     /// Play workloads against policies on a virtual clock: what predicting would save
     Simulate(simulate::Args),
+    /// Learn the planner's thresholds from load, beside a grid search
+    Tune(tune::Args),
     /// Roll the forecasts over recorded load: how good they would have been
     Backtest(backtest::Args),
     /// Say what is coming for a table in DynamoDB, from its exported metrics
@@ -56,6 +60,9 @@ enum Command {
     Workflow(admin::workflow::WorkflowCommand),
     /// What the manager would do now, through the admin API
     Plan(admin::PlanArgs),
+    /// How a table's thresholds are tuned, through the admin API
+    #[command(subcommand)]
+    Tuning(tuning::TuningCommand),
     /// What a service saw, through the admin API
     #[command(subcommand)]
     Workload(export::WorkloadCommand),
@@ -70,6 +77,8 @@ enum Failure {
     Demo(#[from] demo::DemoError),
     #[error(transparent)]
     Simulate(#[from] simulate::SimulateError),
+    #[error(transparent)]
+    Tune(#[from] tune::TuneError),
     #[error(transparent)]
     Backtest(#[from] backtest::BacktestError),
     #[error(transparent)]
@@ -106,6 +115,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             Command::Serve(args) => serve::run(args).await?,
             Command::Demo(args) => demo::run(args).await?,
             Command::Simulate(args) => simulate::run(args)?,
+            Command::Tune(args) => tune::run(&args)?,
             Command::Backtest(args) => backtest::run(&args)?,
             Command::Advise(args) => advise::run(&args)?,
             Command::Bench(args) => bench::run(args).await?,
@@ -114,6 +124,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             Command::Partition(command) => admin::partition(command).await?,
             Command::Workflow(command) => admin::workflow::workflow(command).await?,
             Command::Plan(args) => admin::plan(args).await?,
+            Command::Tuning(command) => tuning::run(command).await?,
             Command::Workload(command) => export::run(command).await?,
         }
         Ok(ExitCode::SUCCESS)

@@ -3,7 +3,7 @@
 //! Everything that is worked out is the `simulator` crate's; this module reads the command line, shows
 //! progress on stderr and prints.
 
-use clap::{ArgGroup, ValueEnum};
+use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 use simulator::evaluate::{CaseResult, Plan, Source, costs, evaluate};
 use simulator::minutes::PlaySettings;
@@ -18,10 +18,10 @@ use std::path::PathBuf;
 
 const DAY_MS: f64 = 86_400_000.0;
 
-/// What `foreshard simulate` takes.
-#[derive(clap::Args, Debug)]
-#[command(group = ArgGroup::new("load").required(true).args(["trace", "rates", "matrix", "workload"]))]
-pub(crate) struct Args {
+/// What is played: one file, or generated workloads.
+#[derive(clap::Args, Clone, Debug)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Load {
     /// A key trace: timestamp_unix_s (or seq),op,key,size,client as CSV or CSV.gz
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
@@ -34,6 +34,32 @@ pub(crate) struct Args {
     /// A generated workload, a comma-separated list of them, or `all`
     #[arg(long, value_name = "NAME", value_parser = sources)]
     workload: Option<Sources>,
+}
+
+impl Load {
+    /// Where it comes from; `span` says what of a file is played.
+    pub(crate) fn sources(&self, span: Span) -> Vec<Source> {
+        let files = [
+            self.trace.clone().map(Recording::Trace),
+            self.rates.clone().map(Recording::Rates),
+            self.matrix.clone().map(Recording::Matrix),
+        ];
+        let file = files.into_iter().flatten().next().map(|file| Source::Recorded(file, span));
+        let generated = self.workload.clone().map_or_else(Vec::new, |sources| sources.0);
+        file.map_or(generated, |file| vec![file])
+    }
+}
+
+/// What of a file is played, if so many days of it are history.
+pub(crate) fn span(days_max: i64, history_days: Option<f64>) -> Span {
+    Span { days_max, history_ms: history_days.map(|days| (days * DAY_MS) as i64) }
+}
+
+/// What `foreshard simulate` takes.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    load: Load,
     /// Policies, comma-separated; `standard` and `all` (ours also with parts switched off) are lists
     #[arg(long, value_name = "LIST", default_value = "standard", value_parser = policies)]
     policy: Policies,
@@ -160,16 +186,7 @@ pub(crate) fn run(args: Args) -> Result<(), SimulateError> {
 
 impl Args {
     fn plan(&self) -> Result<Plan, SimulatorError> {
-        let history_ms = self.history_days.map(|days| (days * DAY_MS) as i64);
-        let span = Span { days_max: self.days, history_ms };
-        let files = [
-            self.trace.clone().map(Recording::Trace),
-            self.rates.clone().map(Recording::Rates),
-            self.matrix.clone().map(Recording::Matrix),
-        ];
-        let file = files.into_iter().flatten().next().map(|file| Source::Recorded(file, span));
-        let generated = self.workload.clone().map_or_else(Vec::new, |sources| sources.0);
-        let sources = file.map_or(generated, |file| vec![file]);
+        let sources = self.load.sources(span(self.days, self.history_days));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut settings = PlaySettings { burst_s: self.burst_seconds, ..PlaySettings::default() };
         if let Some(path) = &self.costs {

@@ -53,6 +53,9 @@ pub enum ManagerError {
     /// The recurrent network cannot be trained with the settings there are.
     #[error(transparent)]
     Forecast(#[from] forecast::ForecastError),
+    /// A table cannot be played in the simulator.
+    #[error(transparent)]
+    Simulator(#[from] simulator::SimulatorError),
     /// The manager has been stopped.
     #[error("the manager has been stopped")]
     Stopped,

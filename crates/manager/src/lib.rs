@@ -5,7 +5,7 @@
 //! itself: everything that can be replayed in the simulator lives in `planner`. In reading order:
 //! [`Manager`] is the loop and its handle, `tables` follows the catalog, `workflow` carries out,
 //! `rekey` changes key orders, `journal` remembers, `judge` looks back, `persist` keeps history across
-//! restarts, `training` trains the recurrent network in the background, `anomalies` notes what was odd,
+//! restarts, `training` trains the recurrent network in the background, `tuning` a table's thresholds, `anomalies` notes what was odd,
 //! and `documents`, `workflows`, `heatmap` and `matrix` are what the admin API shows.
 
 mod anomalies;
@@ -36,6 +36,7 @@ mod shared;
 mod strategy;
 mod tables;
 mod training;
+mod tuning;
 mod workflow;
 mod workflows;
 
@@ -70,6 +71,7 @@ pub use workflow::{
     Compensation, Happening, Passed, RULES, Rule, Step, TRANSITIONS, Timeout, Workflow,
 };
 
+pub use tuning::{TuningDocument, TuningSettings};
 pub use workflows::{WishDocument, WorkflowDocument, WorkflowsDocument};
 
 use parking_lot::Mutex;
@@ -86,6 +88,7 @@ pub struct Manager {
     stop: watch::Sender<bool>,
     task: Mutex<Option<tokio::task::JoinHandle<()>>>,
     training: Mutex<Option<tokio::task::JoinHandle<()>>>,
+    tuning: Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
 
 impl Manager {
@@ -101,12 +104,14 @@ impl Manager {
         rekey::resume(&shared);
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(observe::run(shared.clone(), stopped.clone()));
-        let training = tokio::spawn(training::run(shared.clone(), stopped));
+        let training = tokio::spawn(training::run(shared.clone(), stopped.clone()));
+        let tuning = tokio::spawn(tuning::run(shared.clone(), stopped));
         Ok(Arc::new(Self {
             shared,
             stop,
             task: Mutex::new(Some(task)),
             training: Mutex::new(Some(training)),
+            tuning: Mutex::new(Some(tuning)),
         }))
     }
 
@@ -119,6 +124,13 @@ impl Manager {
         let training = self.training.lock().take();
         if let Some(training) = training {
             training.await?;
+        }
+        let tuning = self.tuning.lock().take();
+        if let Some(tuning) = tuning
+            && let Err(error) = tuning.await
+        {
+            // Nothing depends on it, a clean end least of all.
+            tracing::warn!(%error, "tuning had ended early");
         }
         let task = self.task.lock().take();
         if let Some(task) = task {

@@ -1,5 +1,6 @@
 //! The manager's settings: how often it looks, and how much it keeps.
 
+use crate::tuning::TuningSettings;
 use forecast::anomaly::AnomalySettings;
 use forecast::anomaly::peers::PeerSettings;
 use planner::gradual::GradualSettings;
@@ -35,6 +36,8 @@ pub struct ManagerSettings {
     pub anomalies_max: usize,
     /// The recurrent network that all series share.
     pub training: TrainingSettings,
+    /// Thresholds that tune themselves.
+    pub tuning: TuningSettings,
     /// How actions are carried out.
     pub workflow: WorkflowSettings,
     /// How much may change at once.
@@ -120,6 +123,7 @@ impl Default for ManagerSettings {
             peers: PeerSettings::default(),
             anomalies_max: 1_000,
             training: TrainingSettings::default(),
+            tuning: TuningSettings::default(),
             workflow: WorkflowSettings::default(),
             gradual: GradualSettings::default(),
             trough: TroughSettings::default(),

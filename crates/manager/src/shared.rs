@@ -16,6 +16,7 @@ use crate::reported::ReportedLog;
 use crate::settings::ManagerSettings;
 use crate::tables::{Snapshots, TableState, strategy_of};
 use crate::training;
+use crate::tuning::{self, Tuners};
 use crate::workflow::{Claims, Happening, Step, is_finished};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use forecast::Network;
@@ -23,6 +24,7 @@ use parking_lot::{Mutex, RwLock};
 use planner::controller::{Controller, ControllerSettings};
 use planner::gradual::Ledger;
 use planner::policy::Policy;
+use planner::tuning::Tuner;
 use planner::view::{Limits, NodeView};
 use std::collections::{HashMap, hash_map};
 use std::fmt;
@@ -103,6 +105,9 @@ pub(crate) struct Shared {
     pub(crate) control: Control,
     pub(crate) counts: ActionCounts,
     pub(crate) snapshots: ArcSwap<Snapshots>,
+    /// What was stored of tables that have not been seen yet.
+    pub(crate) tuning_stored: Mutex<HashMap<String, Tuner>>,
+    pub(crate) tuners: Mutex<Tuners>,
     /// The recurrent network that all series share, once there is one.
     pub(crate) network: ArcSwapOption<Network>,
     pub(crate) events: broadcast::Sender<Event>,
@@ -144,6 +149,8 @@ impl Shared {
             journal: Mutex::new(journal),
             anomalies: Mutex::new(AnomalyLog::new(settings.anomalies_max)),
             reported: Mutex::new(ReportedLog::new(settings.anomalies_max)),
+            tuning_stored: Mutex::new(tuning::restore(blobs).await?),
+            tuners: Mutex::default(),
             considered: Mutex::new(ConsideredLog::new(settings.decisions_max)),
             control: Control::default(),
             counts: ActionCounts::default(),
@@ -222,6 +229,13 @@ impl Shared {
             if let Err(error) = persist::forget(self.components.storage.blobs(), table).await {
                 tracing::warn!(%table, %error, "history that is about nothing any more stays on disk");
             }
+            // A table whose key order has changed keeps its thresholds.
+            let kept = self.with_tuner(table, |_| ()).is_some();
+            if !kept
+                && let Err(error) = tuning::forget(self.components.storage.blobs(), table).await
+            {
+                tracing::warn!(%table, %error, "the tuning of a dropped table stays on disk");
+            }
         }
     }
 
@@ -262,19 +276,15 @@ impl Shared {
             tables.remove(table);
             collector.drop_table(*table);
         }
+        self.forget_tuners(&dropped);
         past.extend(dropped);
         past
     }
 
     fn watch(&self, table: &Arc<Table>) -> Result<TableState, planner::PlannerError> {
-        let components = &self.components;
-        let controller = Controller::new(
-            table.id(),
-            table.name(),
-            components.limits,
-            components.controller.clone(),
-            (components.policy)(),
-        )?;
+        let (policy, settings) = self.tuned(table.id());
+        let limits = self.components.limits;
+        let controller = Controller::new(table.id(), table.name(), limits, settings, policy)?;
         Ok(TableState::new(table.clone(), strategy_of(table), controller, &self.settings))
     }
 

@@ -30,6 +30,7 @@ use crate::error::PlannerError;
 use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::score::{Score, scores};
+use crate::settings::ScoreSettings;
 use crate::view::{Limits, NodeView, TableView};
 use cells::CellShares;
 use forecast::Network;
@@ -219,6 +220,12 @@ impl<P: Policy> Controller<P> {
         }
         self.tracked.iter_mut().for_each(|tracked| tracked.adopt(network));
         self.network = Some(network.clone());
+    }
+
+    /// Goes on with other thresholds: another policy, and the score settings that it goes by.
+    pub fn retune(&mut self, policy: P, score: ScoreSettings) {
+        self.policy = policy;
+        self.settings.score = score;
     }
 
     /// Takes up where another process left off: when the last plan was made, and which ranges were

@@ -13,6 +13,9 @@ pub enum PlannerError {
         /// What it may be.
         expected: &'static str,
     },
+    /// A stored record is damaged or of another version.
+    #[error("a stored record cannot be read: {0}")]
+    Stored(String),
     /// The forecaster refuses its settings.
     #[error(transparent)]
     Forecast(#[from] forecast::ForecastError),

@@ -7,7 +7,8 @@
 //! what was decided and judges it afterwards, [`hot`] names the keys that will be hot, [`bucket`] is the
 //! capacity that plans are about and [`measured`] what it is seen to be, [`gradual`] and [`trough`] say
 //! how much at once and when, [`strategy`] which key order a table should have, [`layout`], [`even`] and
-//! [`adjust`] where operators' boundaries go.
+//! [`adjust`] where operators' boundaries go, and [`tuning`]
+//! sets the numbers that policies go by.
 
 pub mod adjust;
 pub mod bucket;
@@ -30,6 +31,7 @@ pub mod strategy;
 #[cfg(test)]
 mod testing;
 pub mod trough;
+pub mod tuning;
 pub mod view;
 
 pub use bucket::{BURST_S, Buckets, TokenBucket};
@@ -44,4 +46,5 @@ pub use policy::{
 };
 pub use score::Score;
 pub use settings::PlannerSettings;
+pub use tuning::{Thresholds, Tuner, TunerSettings, Tuning};
 pub use view::{CellView, HotKeyView, Limits, NodeView, PartitionView, TableView};

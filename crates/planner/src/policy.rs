@@ -25,6 +25,7 @@ pub(crate) use split::{Basis, Cut, action, even_shift};
 pub use threshold::{Threshold, ThresholdSettings};
 
 use crate::plan::Plan;
+use crate::settings::PlannerSettings;
 use crate::view::TableView;
 
 /// Decides what to do about one table.
@@ -34,6 +35,11 @@ pub trait Policy: Send {
 
     /// What to do now.
     fn decide(&mut self, view: &TableView) -> Plan;
+
+    /// The settings that tuning may change; `None` if it goes by none.
+    fn tunable(&self) -> Option<&PlannerSettings> {
+        None
+    }
 }
 
 impl<P: Policy + ?Sized> Policy for Box<P> {
@@ -43,6 +49,10 @@ impl<P: Policy + ?Sized> Policy for Box<P> {
 
     fn decide(&mut self, view: &TableView) -> Plan {
         (**self).decide(view)
+    }
+
+    fn tunable(&self) -> Option<&PlannerSettings> {
+        (**self).tunable()
     }
 }
 

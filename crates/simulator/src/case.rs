@@ -9,9 +9,9 @@
 
 use crate::error::SimulatorError;
 use crate::matrix::{CELLS, HISTORY_BIN_MINUTES, Kind, LoadMatrix};
-use crate::recording::{Recorded, Span};
+use crate::recording::{self, Recorded, Span};
 use crate::workloads::{Generator, HISTORY_DAYS, Stratum};
-use ::workload::HISTORY_BIN_MS;
+use ::workload::{HISTORY_BIN_MS, RecordedMatrix};
 use planner::load::utilisation;
 use std::ops::Range;
 use types::Units;
@@ -92,6 +92,24 @@ impl Case {
             start_ms,
             end_ms,
             capacity: capacity.unwrap_or_else(|| sized(&matrix, start_ms)),
+            divided: in_force.map(|(_, cells)| cells),
+            matrix,
+        })
+    }
+
+    /// What a running service knows of a table, up to `now_ms`, with nothing to play after it.
+    pub fn known(name: &str, file: &RecordedMatrix, now_ms: i64) -> Result<Self, SimulatorError> {
+        let recorded = recording::of_matrix(file, HISTORY_DAYS * DAY_MS)?;
+        let Recorded { matrix, capacity, maps, .. } = recorded;
+        let end_ms = now_ms.clamp(matrix.start_ms(), matrix.end_ms());
+        let in_force = maps.into_iter().rfind(|(at_ms, _)| *at_ms <= end_ms);
+        Ok(Self {
+            workload: name.into(),
+            stratum: Stratum::Real,
+            seed: 1,
+            start_ms: end_ms,
+            end_ms,
+            capacity: capacity.unwrap_or_else(|| sized(&matrix, end_ms)),
             divided: in_force.map(|(_, cells)| cells),
             matrix,
         })

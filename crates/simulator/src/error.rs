@@ -38,6 +38,9 @@ pub enum SimulatorError {
         /// Why not; names the field, if it is one.
         why: String,
     },
+    /// Whoever asked for it does not want it any more.
+    #[error("stopped")]
+    Stopped,
     /// The trace holds nothing in the time that is asked for.
     #[error("the trace has no events {0}")]
     NoEvents(&'static str),

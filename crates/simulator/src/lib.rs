@@ -9,8 +9,8 @@
 //! In reading order: [`workload`], [`amplify`], [`shuffle`], [`scenario`] (requests, and the demo's
 //! workload with all its parameters), [`simulation`]; [`matrix`], [`workloads`], [`recording`],
 //! [`case`] (load by minute and cell, generated or recorded, and the table it meets), [`minutes`],
-//! [`policies`], [`evaluate`] (all of it on many cases, with intervals), [`report`] (tables, JSON, a
-//! page). The same input and seed give the same report to the byte. What it is not: a model of the
+//! [`policies`], [`evaluate`] (all of it on many cases, with intervals), [`tuning`] (thresholds learnt from
+//! a table's history), [`report`] (tables, JSON, a page). The same input and seed give the same report to the byte. What it is not: a model of the
 //! engine. What actions cost is told to it ([`costs`]: as measured).
 
 pub mod amplify;
@@ -29,6 +29,7 @@ pub mod report;
 pub mod scenario;
 pub mod shuffle;
 pub mod simulation;
+pub mod tuning;
 pub mod workload;
 pub mod workloads;
 

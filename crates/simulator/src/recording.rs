@@ -15,7 +15,9 @@
 use crate::error::SimulatorError;
 use crate::matrix::{CELLS, Kind, LoadMatrix, MINUTE_MS, cell_of_key};
 use crate::workloads::{HISTORY_DAYS, hashed_weights};
-use ::workload::{Rates, TraceEvent, TraceReader, WorkloadError, read_matrix, read_rates};
+use ::workload::{
+    Rates, RecordedMatrix, TraceEvent, TraceReader, WorkloadError, read_matrix, read_rates,
+};
 use bytes::Bytes;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -93,6 +95,11 @@ impl Recording {
             Self::Matrix(path) => exported::recorded(&read_matrix(path)?, needed_ms),
         }
     }
+}
+
+/// A matrix that was not read from a file, at most this long.
+pub fn of_matrix(matrix: &RecordedMatrix, needed_ms: i64) -> Result<Recorded, SimulatorError> {
+    exported::recorded(matrix, needed_ms)
 }
 
 fn read_trace(path: &Path, seed: u64, needed_ms: i64) -> Result<LoadMatrix, SimulatorError> {

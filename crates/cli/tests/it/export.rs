@@ -65,6 +65,30 @@ fn controller() -> ControllerSettings {
     ControllerSettings { now_ms: MINUTE_MS, ..ControllerSettings::default() }
 }
 
+fn components(
+    storage: Arc<Storage>,
+    recorder: Arc<Recorder>,
+    clients: Arc<ClientNames>,
+    clock: Arc<dyn Clock>,
+) -> manager::Components {
+    manager::Components {
+        storage,
+        recorder,
+        clients,
+        clock,
+        capacity: CAPACITY,
+        limits: Limits::Dynamodb,
+        collector: CollectorSettings {
+            cells_initial: CELLS as usize,
+            cells_per_table_max: CELLS as usize,
+            ..CollectorSettings::default()
+        },
+        controller: controller(),
+        policy: Arc::new(|| Box::new(Predictive::new(PlannerSettings::default()))),
+        verdict_after_ms: DAY_MS,
+    }
+}
+
 impl Live {
     async fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
@@ -81,22 +105,8 @@ impl Live {
             training: TrainingSettings { enabled: false, ..TrainingSettings::default() },
             ..ManagerSettings::default()
         };
-        let components = manager::Components {
-            storage: storage.clone(),
-            recorder: recorder.clone(),
-            clients: clients.clone(),
-            clock: shared.clone(),
-            capacity: CAPACITY,
-            limits: Limits::Dynamodb,
-            collector: CollectorSettings {
-                cells_initial: CELLS as usize,
-                cells_per_table_max: CELLS as usize,
-                ..CollectorSettings::default()
-            },
-            controller: controller(),
-            policy: Arc::new(|| Box::new(Predictive::new(PlannerSettings::default()))),
-            verdict_after_ms: DAY_MS,
-        };
+        let components =
+            components(storage.clone(), recorder.clone(), clients.clone(), shared.clone());
         let manager = Manager::start(settings, components).await.unwrap();
         // Nobody is ever throttled here, so that all credit is there whenever it matters.
         let full = planner::load::scale(CAPACITY, planner::BURST_S);
@@ -320,5 +330,43 @@ async fn a_recorded_run_is_decided_alike_when_it_is_played_again() {
     let trace = TraceReader::open(&path("s.csv.gz")).unwrap().map(Result::unwrap).last().unwrap();
     assert!(trace.key.starts_with("0x") && trace.key.ends_with("6b6579"), "{trace:?}");
     assert_eq!(trace.client, "somebody, somewhere");
+    live.stop().await;
+}
+
+/// A manager that is started anew finds that a day is over, learns from it in the background, and writes
+/// down what it would change; in the shadow nothing is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_that_is_over_is_learnt_from_in_the_shadow() {
+    let live = Live::start().await;
+    live.table_with_a_past().await;
+    live.manager.stop().await.unwrap();
+    let parts = (live.storage.clone(), live.recorder.clone(), live.clients.clone());
+    let tuning = manager::TuningSettings { days: 3, cpu_share_max: 1.0, ..Default::default() };
+    let settings = ManagerSettings {
+        training: TrainingSettings { enabled: false, ..TrainingSettings::default() },
+        tuning,
+        ..ManagerSettings::default()
+    };
+    let clock: Arc<dyn Clock> = live.clock.clone();
+    let manager =
+        Manager::start(settings, components(parts.0, parts.1, parts.2, clock)).await.unwrap();
+    let mut tries = 0;
+    let document = loop {
+        let document = manager.tuning_document(TABLE).unwrap();
+        if !document.records.is_empty() {
+            break document;
+        }
+        tries += 1;
+        assert!(tries < TRIES_MAX, "nothing was learnt");
+        tokio::task::yield_now().await;
+    };
+    let record = serde_json::to_value(&document.records[0]).unwrap();
+    assert_eq!(record["kind"], "proposed", "{record}");
+    assert_eq!(record["day"], START_MS / DAY_MS - 1);
+    let evidence = &record["proposal"];
+    assert!(evidence["days_played"].as_u64().is_some_and(|days| days >= 3), "{record}");
+    assert!(evidence["context"]["seasonality"].as_f64().is_some_and(|s| s > 0.9), "{record}");
+    assert_eq!(document.in_force, document.own, "in the shadow nothing changes");
+    manager.stop().await.unwrap();
     live.stop().await;
 }

@@ -12,3 +12,4 @@ mod kill;
 mod lifecycle;
 mod process;
 mod simulate;
+mod tune;

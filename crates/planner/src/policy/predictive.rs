@@ -45,6 +45,10 @@ impl Policy for Predictive {
         if self.settings.floor.is_some() { "predictive" } else { "predictive-no-floor" }
     }
 
+    fn tunable(&self) -> Option<&PlannerSettings> {
+        Some(&self.settings)
+    }
+
     fn decide(&mut self, view: &TableView) -> Plan {
         if view.busy {
             return Plan::hold("an earlier plan is still being carried out");

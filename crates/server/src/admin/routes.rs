@@ -15,6 +15,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use manager::{Manager, RekeyWish};
+use planner::tuning::Pins;
 use types::PartitionId;
 
 use super::AdminComponents;
@@ -165,6 +166,12 @@ impl Routes {
                 })?;
                 Document::json(&manager.rekey_by_hand(table, wish).await?)
             }
+            (Call::PinThresholds, [table]) => {
+                let pins: Pins = serde_json::from_slice(body).map_err(|error| {
+                    Refusal::new(StatusCode::BAD_REQUEST, format!("not thresholds: {error}"))
+                })?;
+                Document::json(&manager.pin_thresholds(table, pins).await?)
+            }
             (Call::CancelWorkflow, [id]) => {
                 let id = number(id, path)?;
                 match manager.rekey_document(id) {
@@ -245,6 +252,7 @@ fn document(manager: &Manager, call: Call, path: &str, found: &[String], query: 
         }
         Call::Forecast => Document::json(&manager.forecast_document(table)?),
         Call::Plan => Document::json(&manager.plan_document(table)?),
+        Call::Tuning => Document::json(&manager.tuning_document(table)?),
         Call::Decisions => {
             Document::json(&manager.decisions_document(&parameters::decisions(query)?))
         }

@@ -18,6 +18,7 @@ pub(super) enum Call {
     Heatmap,
     Forecast,
     Plan,
+    Tuning,
     Decisions,
     Decision,
     Considered,
@@ -28,6 +29,7 @@ pub(super) enum Call {
     ReportAnomalies,
     Reslice,
     Rekey,
+    PinThresholds,
     CancelWorkflow,
     PauseWorkflow,
     ResumeWorkflow,
@@ -128,6 +130,15 @@ const fn post(
 ) -> Route {
     Route { call, name, method: Method::POST, path, summary, query: &[], fields }
 }
+
+const TUNING_FIELDS: &[(&str, &str)] = &[
+    ("mode", "string"),
+    ("in_force", "object"),
+    ("own", "object"),
+    ("pins", "object"),
+    ("proposed", "object?"),
+    ("records", "array"),
+];
 
 const HEATMAP_QUERY: &[Parameter] = &[
     Parameter {
@@ -277,6 +288,14 @@ pub(super) const ROUTES: &[Route] = &[
         &[("due_ms", "integer"), ("actions", "array"), ("alternatives", "array")],
     ),
     get(
+        Call::Tuning,
+        "tuning",
+        "tables/{table}/tuning",
+        "How the table's thresholds are tuned: what is in force, pinned, proposed, and every record.",
+        &[],
+        TUNING_FIELDS,
+    ),
+    get(
         Call::Decisions,
         "decisions",
         "decisions",
@@ -354,6 +373,13 @@ pub(super) const ROUTES: &[Route] = &[
         "tables/{table}/rekey",
         "Begins to change a table's strategy; answers at once, with a number to look for.",
         &[("id", "integer"), ("state", "string"), ("progress", "object?")],
+    ),
+    post(
+        Call::PinThresholds,
+        "pinThresholds",
+        "tables/{table}/tuning",
+        "Fixes thresholds; those that are missing are let go.",
+        TUNING_FIELDS,
     ),
     post(
         Call::CancelWorkflow,

@@ -104,6 +104,13 @@ impl Administered {
         self.raw.send(Method::POST, path, headers, body.to_string()).await
     }
 
+    /// Ends all but the server.
+    async fn leave(self) -> TestServer {
+        self.admin.shutdown().await;
+        self.manager.stop().await.unwrap();
+        self.server
+    }
+
     /// Stops all; hands back the directory.
     pub(crate) async fn stop(self) -> tempfile::TempDir {
         self.admin.shutdown().await;
@@ -521,4 +528,65 @@ async fn a_service_whose_log_has_failed_is_not_ready_and_says_why() {
     let metrics = admin.raw.get("/metrics").await;
     let text = String::from_utf8(metrics.body.to_vec()).unwrap();
     assert!(text.lines().any(|line| line == "foreshard_log_failed 1"), "{text}");
+}
+
+/// A service whose policy has thresholds.
+pub(crate) async fn tunable(server: TestServer) -> Administered {
+    let policy = || Box::new(planner::Predictive::default()) as Box<dyn planner::Policy>;
+    let capacity = Units { read: 3000.0, write: 1000.0 };
+    Administered::start_under(server, Arc::new(policy), capacity, |_| ()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tuning_is_shown_and_pinned_and_outlasts_a_restart() {
+    let admin = tunable(TestServer::start().await).await;
+    admin.server.table("things", false).await;
+    let path = "tables/things/tuning";
+    // The manager finds the table when it looks the next time.
+    let shown = eventually(async || {
+        let reply = admin.raw.get(&format!("/api/v1/{path}")).await;
+        (reply.status == StatusCode::OK).then(|| reply.json())
+    })
+    .await;
+    assert_eq!(shown["mode"], "shadow");
+    assert_eq!(shown["in_force"], shown["own"]);
+    assert_eq!(shown["records"], json!([]));
+
+    let loopback = [("content-type", "application/json")];
+    let url = format!("/api/v1/{path}");
+    let out = admin.post(&url, &loopback, json!({ "lead_ms": 1 })).await;
+    let why = refusal(&out, StatusCode::BAD_REQUEST);
+    assert!(why.contains("lead_ms is 1"), "{why}");
+    let odd = admin.post(&url, &loopback, json!({ "leed_ms": 600_000 })).await;
+    refusal(&odd, StatusCode::BAD_REQUEST);
+    let pinned = admin.post(&url, &loopback, json!({ "lead_ms": 600_000 })).await.json();
+    assert_eq!(pinned["in_force"]["lead_ms"], 600_000);
+    assert_eq!(pinned["records"][0]["kind"], "pinned");
+
+    let admin = tunable(admin.leave().await).await;
+    let again = admin.document(path).await;
+    assert_eq!(again["pins"], pinned["pins"]);
+    assert_eq!(again["in_force"], pinned["in_force"]);
+
+    // What cannot be read is dropped; the operator's own settings hold.
+    let id = admin.server.storage().table("things").unwrap().id();
+    let name = format!("tuning/{id}");
+    let damaged = bytes::Bytes::from_static(b"{\"version\":1,");
+    let server = admin.leave().await;
+    server.storage().blobs().put(&name, damaged).await.unwrap();
+    let admin = tunable(server).await;
+    assert_eq!(admin.document(path).await["in_force"], shown["own"]);
+    admin.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_without_thresholds_has_no_tuning() {
+    let admin = Administered::start().await;
+    admin.server.table("things", false).await;
+    let reply = admin.raw.get("/api/v1/tables/things/tuning").await;
+    let why = refusal(&reply, StatusCode::BAD_REQUEST);
+    assert!(why.contains("no thresholds"), "{why}");
+    let unknown = admin.raw.get("/api/v1/tables/nothing/tuning").await;
+    refusal(&unknown, StatusCode::NOT_FOUND);
+    admin.stop().await;
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use server::admin::{AdminToken, Role, Tokens};
 use server::{Admin, AdminSettings};
 
-use crate::admin::{Administered, JSON, eventually, refusal};
+use crate::admin::{Administered, JSON, eventually, refusal, tunable};
 use crate::http_client::Reply;
 use crate::support::TestServer;
 
@@ -126,7 +126,7 @@ async fn tokens_that_can_be_guessed_are_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_call_of_the_openapi_document_answers_as_it_says() {
-    let admin = Administered::start().await;
+    let admin = tunable(TestServer::start().await).await;
     admin.server.table("things", false).await;
     let known = async || {
         let partitions = admin.document("tables/things/partitions").await;

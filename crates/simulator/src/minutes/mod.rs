@@ -25,6 +25,8 @@ use crate::costs::MeasuredCosts;
 use crate::error::SimulatorError;
 use crate::matrix::MINUTE_MS;
 use crate::report::{Report, Run};
+use forecast::Quantile;
+use planner::tuning::DayCost;
 use planner::{Action, ControllerSettings, Decision, PlannerSettings, Policy, decision, load};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -148,36 +150,9 @@ pub fn play<P: Policy>(
     sight: Sight,
     policy: P,
 ) -> Result<Played, SimulatorError> {
-    settings.check()?;
-    let terms = Terms {
-        capacity: case.capacity,
-        burst_s: settings.burst_s,
-        attempts: f64::from(settings.attempts_max),
-        cold_ms: settings.action.cold_ms,
-        cold_capacity: settings.action.cold_capacity,
-        units_per_request: case.matrix.units_per_request(),
-    };
-    let controller = &settings.controller;
-    let (capacity, start_ms) = (case.capacity, case.start_ms);
-    let watch =
-        Watch::new(&case.workload, &case.matrix, bank, controller, sight, capacity, start_ms);
-    let table = Table::new(initial, terms, start_ms);
-    let mut player = Player {
-        case,
-        settings,
-        bank,
-        policy,
-        tally: Tally::new(start_ms, &table),
-        table,
-        watch,
-        running: VecDeque::new(),
-        decisions: Vec::new(),
-    };
-    let first = case.matrix.minute_at(start_ms);
-    for minute in first..case.matrix.minute_at(case.end_ms) {
-        player.minute(minute);
-    }
-    Ok(player.finish())
+    let mut session = Session::start(case, initial, settings, bank, sight, policy)?;
+    session.play_until(case.end_ms);
+    Ok(session.finish())
 }
 
 /// An action that is being carried out.
@@ -186,7 +161,8 @@ struct Running {
     decision: usize,
 }
 
-struct Player<'a, P> {
+/// A case that is being played, for those who look in between.
+pub struct Session<'a, P> {
     case: &'a Case,
     settings: &'a PlaySettings,
     bank: &'a Bank,
@@ -197,9 +173,70 @@ struct Player<'a, P> {
     /// Every decision, and when its action was finished.
     decisions: Vec<(Decision, Option<i64>)>,
     tally: Tally,
+    next_minute: usize,
 }
 
-impl<P: Policy> Player<'_, P> {
+impl<'a, P: Policy> Session<'a, P> {
+    /// As [`play`], but nothing is played yet.
+    pub fn start(
+        case: &'a Case,
+        initial: &[Range<usize>],
+        settings: &'a PlaySettings,
+        bank: &'a Bank,
+        sight: Sight,
+        policy: P,
+    ) -> Result<Self, SimulatorError> {
+        settings.check()?;
+        let terms = Terms {
+            capacity: case.capacity,
+            burst_s: settings.burst_s,
+            attempts: f64::from(settings.attempts_max),
+            cold_ms: settings.action.cold_ms,
+            cold_capacity: settings.action.cold_capacity,
+            units_per_request: case.matrix.units_per_request(),
+        };
+        let controller = &settings.controller;
+        let (capacity, start_ms) = (case.capacity, case.start_ms);
+        let watch =
+            Watch::new(&case.workload, &case.matrix, bank, controller, sight, capacity, start_ms);
+        let table = Table::new(initial, terms, start_ms);
+        Ok(Self {
+            case,
+            settings,
+            bank,
+            policy,
+            tally: Tally::new(start_ms, &table),
+            table,
+            watch,
+            running: VecDeque::new(),
+            decisions: Vec::new(),
+            next_minute: case.matrix.minute_at(start_ms),
+        })
+    }
+
+    /// Plays on until `end_ms`.
+    pub fn play_until(&mut self, end_ms: i64) {
+        let end = self.case.matrix.minute_at(end_ms.min(self.case.end_ms));
+        while self.next_minute < end {
+            self.minute(self.next_minute);
+            self.next_minute += 1;
+        }
+    }
+
+    /// Goes on with another policy, which is shown cells at this quantile.
+    pub fn retune(&mut self, policy: P, quantile: Quantile) {
+        self.policy = policy;
+        self.watch.set_quantile(quantile);
+    }
+
+    /// What it has cost so far.
+    pub fn so_far(&mut self) -> DayCost {
+        let minutes = self.next_minute as i64 * MINUTE_MS;
+        self.tally.count_partitions(self.case.matrix.start_ms() + minutes);
+        let actions = self.decisions.iter().filter(|(_, finished)| finished.is_some()).count();
+        DayCost { actions: actions as f64, ..self.tally.so_far() }
+    }
+
     fn minute(&mut self, minute: usize) {
         let start_ms = self.case.matrix.start_ms() + minute as i64 * MINUTE_MS;
         let end_ms = start_ms + MINUTE_MS;
@@ -247,7 +284,7 @@ impl<P: Policy> Player<'_, P> {
 
     /// When a policy that waits for burst credit to run out would see that it must wait no longer:
     /// the service looks every second, and a minute's step must not make it late.
-    fn last_moments(&self, start_ms: i64) -> impl Iterator<Item = i64> + use<P> {
+    fn last_moments(&self, start_ms: i64) -> impl Iterator<Item = i64> + use<'a, P> {
         let floor = self.settings.planner.floor.clone().unwrap_or_default();
         let ahead_ms = floor.ahead_s(self.settings.action.duration_ms) * 1000.0;
         let capacity = self.case.capacity;
@@ -303,7 +340,8 @@ impl<P: Policy> Player<'_, P> {
         }
     }
 
-    fn finish(mut self) -> Played {
+    /// The figures, with every decision judged.
+    pub fn finish(mut self) -> Played {
         self.tally.count_partitions(self.case.end_ms);
         let judged = |decision: Decision, finished_ms: i64| {
             let until_ms = decision.judged_until_ms(&self.settings.planner.merge);

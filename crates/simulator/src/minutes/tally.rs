@@ -2,6 +2,7 @@
 
 use super::table::{Flowed, Table};
 use crate::report::Report;
+use planner::tuning::DayCost;
 
 const HOUR_MS: i64 = 3_600_000;
 /// Fewer throttled invocations than this in a minute are none.
@@ -71,6 +72,16 @@ impl Tally {
         self.partitions_max = self.partitions_max.max(self.partitions_now);
         let starts = table.partitions.iter().map(|partition| partition.cells.start);
         self.divisions.push((at_ms, starts.collect()));
+    }
+
+    /// What it has cost until [`Self::count_partitions`] was last told, but for the actions.
+    pub(super) fn so_far(&self) -> DayCost {
+        DayCost {
+            throttled: self.sum.throttled,
+            partition_hours: self.partition_ms / HOUR_MS as f64,
+            held_writes: self.held_writes,
+            actions: 0.0,
+        }
     }
 
     /// The figures that are counted here.

@@ -10,6 +10,7 @@ use super::past::Past;
 use super::shares::StepShares;
 use super::table::{Partition, Table};
 use crate::matrix::{CELLS, Kind, LoadMatrix, MINUTE_MS, cell_ranges, cells_of_range};
+use forecast::Quantile;
 use planner::{CellView, ControllerSettings, Cycles, Limits, PartitionView, TableView};
 use std::ops::Range;
 use types::{KeyRange, PartitionId, Strategy, TableId, Units};
@@ -32,6 +33,8 @@ pub(super) struct Watch<'a> {
     matrix: &'a LoadMatrix,
     bank: &'a Bank,
     settings: &'a ControllerSettings,
+    /// The quantile that loads per cell are given at.
+    quantile: Quantile,
     sight: Sight,
     capacity: Units,
     cells: Vec<KeyRange>,
@@ -58,6 +61,7 @@ impl<'a> Watch<'a> {
             matrix,
             bank,
             settings,
+            quantile: settings.score.quantile,
             sight,
             capacity,
             cells: cell_ranges(),
@@ -80,6 +84,11 @@ impl<'a> Watch<'a> {
             next_score_ms: i64::MIN,
             bins_seen: bank.bins().closed(start_ms),
         }
+    }
+
+    /// Gives loads per cell at another quantile, from the next closed bin on.
+    pub(super) fn set_quantile(&mut self, quantile: Quantile) {
+        self.quantile = quantile;
     }
 
     pub(super) fn view(&self) -> &TableView {
@@ -199,7 +208,7 @@ impl<'a> Watch<'a> {
             let made = bins.closed(view.created_ms);
             let outlook = |kind| (*self.bank.outlook(kind, cells, made, self.bins_seen)).clone();
             (view.read, view.write) = (outlook(Kind::Read), outlook(Kind::Write));
-            spread(view, cells, &shares, self.settings);
+            spread(view, cells, &shares, self.quantile);
         }
     }
 
@@ -243,12 +252,12 @@ fn spread(
     view: &mut PartitionView,
     cells: &Range<usize>,
     shares: &[StepShares; 2],
-    settings: &ControllerSettings,
+    quantile: Quantile,
 ) {
     let steps = view.steps();
     let mut loads = [Vec::with_capacity(steps), Vec::with_capacity(steps)];
     for step in 0..steps {
-        let load = view.forecast_at(step, settings.score.quantile);
+        let load = view.forecast_at(step, quantile);
         for kind in Kind::ALL {
             let shares = shares[kind as usize].get(step).and_then(|s| s.get(cells.clone()));
             loads[kind as usize].push(Portions::new(kind.of(load), shares, cells.len()));
