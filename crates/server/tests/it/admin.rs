@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use http::{Method, StatusCode};
@@ -17,8 +18,10 @@ use workload::WorkloadSettings;
 use crate::http_client::{RawClient, Reply};
 use crate::support::TestServer;
 
-/// Requests made while waiting for the manager, each about a millisecond.
-const TRIES_MAX: usize = 20_000;
+/// How long a condition is waited for before the test is given up: a bound on hanging, not a judgement.
+const WAIT_S_MAX: u64 = 120;
+/// How long between two looks: other processes need the cores, too.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 pub(crate) const JSON: (&str, &str) = ("content-type", "application/json");
 
@@ -135,12 +138,14 @@ fn components_of(server: &TestServer, manager: &Arc<Manager>) -> AdminComponents
 
 /// What `look` finds, when it finds something: the manager works at its own pace.
 pub(crate) async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    for _ in 0..TRIES_MAX {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(WAIT_S_MAX) {
         if let Some(found) = look().await {
             return found;
         }
+        tokio::time::sleep(LOOK_EVERY).await;
     }
-    panic!("not found in {TRIES_MAX} tries");
+    panic!("not found in {WAIT_S_MAX} s");
 }
 
 /// The one line that says why not.
