@@ -37,6 +37,8 @@ mod control;
 mod copy;
 mod cutover;
 mod state;
+#[cfg(test)]
+mod tests;
 pub(crate) mod undo;
 
 use children::Children;
@@ -195,7 +197,11 @@ impl Attempt {
         close_all(&opened).await;
         // The next start goes on, or decides.
         let decided = !matches!(error, StorageError::Undecided(_) | StorageError::TakenOver(_));
-        if decided && table.check_alive().is_ok() {
+        if !decided {
+            return Err(error);
+        }
+        // A partition that is opened again meanwhile would capture for ever.
+        if let Ok(_workflow) = table.workflow_again().await {
             tracing::warn!(table = table.name(), %error, "a rekey ended early and is undone");
             undo::undo(&table).await?;
         }
