@@ -126,3 +126,23 @@ async fn partitions_stay_as_they_are_while_a_rekey_is_undone() {
     assert!(table.workflow.try_lock().is_ok(), "and it is given back");
     storage.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn what_could_not_be_undone_is_pending_and_gone_on_with_when_its_turn_comes() {
+    let root = tempfile::tempdir().unwrap();
+    let hook = Arc::new(AtUndo::default());
+    let (storage, table) = start(root.path(), &hook).await;
+    *hook.failures.lock() = 1;
+    let failed = table.rekey(request()).await.unwrap_err();
+    assert!(matches!(failed, StorageError::Injected(FaultPoint::RekeyUndoing)), "{failed}");
+    assert_eq!(table.pending_rekey(), Some(request().target));
+    // Somebody else has the partitions: another one would be refused, this one waits.
+    let housekeeping = table.begin_workflow().unwrap();
+    let mut again = Box::pin(table.rekey(request()));
+    assert!(futures::poll!(&mut again).is_pending());
+    drop(housekeeping);
+    let failed = again.await.unwrap_err();
+    assert!(matches!(failed, StorageError::Injected(FaultPoint::RekeyCaughtUp)), "{failed}");
+    assert_eq!(table.pending_rekey(), None);
+    storage.close().await.unwrap();
+}
