@@ -127,6 +127,13 @@ impl Manager {
             drop(busy);
             return Ok(shared.begin(&table, from, to, RekeyState::Done));
         }
+        if let Some(again_ms) = table.rekey_again_ms() {
+            return Err(ManagerError::Conflict(format!(
+                "table {:?}: its key order has just changed, and scans that began before are served \
+                 in the old one; it can be changed again from {again_ms} on (ms since 1970)",
+                table.name()
+            )));
+        }
         let boundaries = cuts::boundaries(&table, from, to).await?;
         drop(busy);
         Ok(run(shared, &table, from, to, boundaries))

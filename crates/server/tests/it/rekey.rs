@@ -385,3 +385,24 @@ async fn what_could_not_be_undone_is_cancelled_or_gone_on_with_without_a_restart
     assert_eq!(found(&admin.server.raw, "Scan", json!({"TableName": "things"})).await, all_keys());
     admin.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rekey_soon_after_another_is_refused_at_once_and_a_table_without_the_tag_gets_it() {
+    let admin = start().await;
+    let raw = &admin.server.raw;
+    let created = raw.must("CreateTable", table("things", true)).await;
+    let begun = ask(&admin, "things", "range").await;
+    assert_eq!(ended(&admin, &begun["id"]).await["state"], "done");
+    let arn = &created["TableDescription"]["TableArn"];
+    let tags = raw.must("ListTagsOfResource", json!({"ResourceArn": arn})).await;
+    assert_eq!(tags["Tags"], json!([{"Key": "foreshard:strategy", "Value": "range"}]));
+
+    let path = "/api/v1/tables/things/rekey";
+    let soon = admin.post(path, &[JSON], json!({"strategy": "hash"})).await;
+    let again_ms = admin.server.storage().table("things").unwrap().rekey_again_ms().unwrap();
+    let said = refusal(&soon, StatusCode::CONFLICT);
+    assert!(said.contains(&format!("changed again from {again_ms}")), "{said}");
+    let workflows = admin.document("workflows").await;
+    assert_eq!(workflows["rekeys"].as_array().unwrap().len(), 1, "the other one never began");
+    admin.stop().await;
+}
