@@ -111,10 +111,12 @@ impl Manager {
         let id = shared.journal.lock().next_id();
         let claim = shared.claims.take(id, table.id(), &types::KeyRange::full());
         let busy = claim.map_err(|_| ManagerError::Busy(table.name().to_owned()))?;
-        if table.rekey_progress().is_some() {
+        let (from, to) = (strategy_of(&table), wish.strategy);
+        // One that could not be undone may be gone on with.
+        let same = table.pending_rekey() == Some(Reordered { from, to }.target());
+        if table.rekey_progress().is_some() && !same {
             return Err(ManagerError::Busy(table.name().to_owned()));
         }
-        let (from, to) = (strategy_of(&table), wish.strategy);
         if from == to {
             let why = format!("table {:?} has the strategy {to} already", table.name());
             return Err(ManagerError::Refused(why));
@@ -125,23 +127,38 @@ impl Manager {
             drop(busy);
             return Ok(shared.begin(&table, from, to, RekeyState::Done));
         }
+        if let Some(again_ms) = table.rekey_again_ms() {
+            return Err(ManagerError::Conflict(format!(
+                "table {:?}: its key order has just changed, and scans that began before are served \
+                 in the old one; it can be changed again from {again_ms} on (ms since 1970)",
+                table.name()
+            )));
+        }
         let boundaries = cuts::boundaries(&table, from, to).await?;
         drop(busy);
         Ok(run(shared, &table, from, to, boundaries))
     }
 
-    /// Stops a rekey and undoes it.
+    /// Stops a rekey and undoes it; also one that has failed, if it could not be undone then.
     ///
     /// # Errors
     /// If there is no such rekey under way, or it is cutting over already.
     pub async fn cancel_rekey(&self, id: u64) -> Result<RekeyDocument, ManagerError> {
-        let found = self.rekey_documents().into_iter().find(|rekey| rekey.id == id);
-        let rekey = found.filter(|rekey| rekey.state == RekeyState::Running);
-        let rekey = rekey.ok_or_else(|| {
-            ManagerError::Refused(format!("no workflow {id} can be cancelled now"))
-        })?;
-        self.shared.table(&rekey.table)?.cancel_rekey().await?;
-        Ok(rekey)
+        let refused = || ManagerError::Refused(format!("no workflow {id} can be cancelled now"));
+        let rekey = self.rekey_document(id).map_err(|_| refused())?;
+        let table = self.shared.table(&rekey.table)?;
+        if rekey.state == RekeyState::Running {
+            table.cancel_rekey().await?;
+            return Ok(rekey);
+        }
+        let target = Reordered { from: rekey.from, to: rekey.to }.target();
+        if table.pending_rekey() != Some(target) {
+            return Err(refused());
+        }
+        table.cancel_rekey().await?;
+        let cancelled = |rekey: &mut RekeyDocument| rekey.state = RekeyState::Cancelled;
+        self.shared.rekeys.lock().change(id, cancelled);
+        self.rekey_document(id)
     }
 
     /// The rekeys of this process, oldest first, with how far they are now.

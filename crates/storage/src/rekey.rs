@@ -37,6 +37,8 @@ mod control;
 mod copy;
 mod cutover;
 mod state;
+#[cfg(test)]
+mod tests;
 pub(crate) mod undo;
 
 use children::Children;
@@ -103,7 +105,12 @@ impl Table {
     /// go on meanwhile; writes are held for the time of the cutover. The table is not resliced until it
     /// has ended. Once begun, it runs to its end even if the caller goes away.
     pub async fn rekey(self: &Arc<Self>, request: Rekey) -> Result<RekeyReport> {
-        let held = self.begin_workflow()?;
+        let held = match self.pending_rekey() {
+            // It has begun already, and housekeeping may have the right for a while.
+            Some(_) => self.workflow_again().await?,
+            None => self.begin_workflow()?,
+        };
+        self.check_decided()?;
         let control = self.rekeying.begin(self, &request.target)?;
         // Who closes the table waits until its new partitions are closed, too.
         let runs = self.rekeying.runs().await;
@@ -112,11 +119,11 @@ impl Table {
             let begun = Instant::now();
             let attempt = Attempt::begin(&table, &request, control.clone()).await;
             drop(held);
-            let done = match attempt {
-                Ok(attempt) => attempt.run(begun).await,
-                Err(error) => Err(error),
+            let (had, done) = match attempt {
+                Ok(attempt) => (Some(attempt.record.clone()), attempt.run(begun).await),
+                Err(error) => (table.rekeying.pending(), Err(error)),
             };
-            table.rekeying.end(left_of(&table, &done).await);
+            table.rekeying.end(left_of(&table, had, &done).await);
             drop(runs);
             done
         });
@@ -125,11 +132,18 @@ impl Table {
 }
 
 /// What the catalog has left of a rekey that has ended: something only if it could not be undone, or
-/// the table was closed.
-async fn left_of(table: &Table, done: &Result<RekeyReport>) -> Option<RekeyRecord> {
-    match done {
-        Ok(_) => None,
-        Err(_) => table.object.record().await.ok().flatten()?.rekey,
+/// the table was closed. If it does not say, what the attempt `had` may be there still.
+async fn left_of(
+    table: &Table,
+    had: Option<RekeyRecord>,
+    done: &Result<RekeyReport>,
+) -> Option<RekeyRecord> {
+    if done.is_ok() {
+        return None;
+    }
+    match table.object.record().await {
+        Ok(record) => record?.rekey,
+        Err(_) => had,
     }
 }
 
@@ -195,7 +209,11 @@ impl Attempt {
         close_all(&opened).await;
         // The next start goes on, or decides.
         let decided = !matches!(error, StorageError::Undecided(_) | StorageError::TakenOver(_));
-        if decided && table.check_alive().is_ok() {
+        if !decided {
+            return Err(error);
+        }
+        // A partition that is opened again meanwhile would capture for ever.
+        if let Ok(_workflow) = table.workflow_again().await {
             tracing::warn!(table = table.name(), %error, "a rekey ended early and is undone");
             undo::undo(&table).await?;
         }

@@ -318,9 +318,14 @@ impl Table {
         let busy = |_| StorageError::Busy(self.name.clone());
         let held = self.workflow.clone().try_lock_owned().map_err(busy)?;
         self.check_alive()?;
+        self.check_decided().map(|()| held)
+    }
+
+    /// An error if only a restart finds out what the table's partitions are.
+    pub(crate) fn check_decided(&self) -> Result<()> {
         match self.undecided.load(Ordering::SeqCst) {
             true => Err(StorageError::Undecided(format!("the map of table {}", self.name))),
-            false => Ok(held),
+            false => Ok(()),
         }
     }
 

@@ -64,7 +64,9 @@ pub(crate) async fn workflow(command: WorkflowCommand) -> Result<(), AdminError>
             let more = [("kind", "kind"), ("step", "step"), ("waits for", "waits_for")];
             let actions: Vec<(&str, &str)> = columns.into_iter().chain(more).collect();
             print(&common, &reply, "workflows", &actions);
-            print(&common, &reply, "rekeys", &columns);
+            let ended: Vec<(&str, &str)> =
+                columns.into_iter().chain([("failure", "failure")]).collect();
+            print(&common, &reply, "rekeys", &ended);
         }
         WorkflowCommand::Show { id, common } => {
             let reply = get(&common, &format!("workflows/{id}")).await?;
@@ -176,6 +178,9 @@ fn line(rekey: &Value) -> String {
         field("state")
     );
     let progress = &rekey["progress"];
+    if let Some(failure) = rekey["failure"].as_str() {
+        return format!("{what}, {failure}");
+    }
     if rekey["state"] == "done" {
         return format!("{what}, writes waited {} ms", field("pause_ms"));
     }
@@ -213,5 +218,8 @@ mod tests {
         rekey["state"] = json!("done");
         rekey["pause_ms"] = json!(12.34);
         assert!(line(&rekey).ends_with("done, writes waited 12.3 ms"));
+        rekey["state"] = json!("failed");
+        rekey["failure"] = json!("the disk is full");
+        assert!(line(&rekey).ends_with("to range: failed, the disk is full"));
     }
 }

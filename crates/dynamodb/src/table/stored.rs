@@ -43,14 +43,17 @@ impl TableDefinition {
 }
 
 /// A stored definition with another strategy: what else it says, and what this build does not know of,
-/// stays. The tag that has chosen the strategy, if there is one, says the new one.
+/// stays. The tag of the strategy says the new one, also if there was none.
 pub fn with_strategy(stored: &Json, strategy: Strategy) -> Json {
     let mut changed = stored.clone();
     changed["strategy"] = json!(strategy);
-    let tags = changed.get_mut("tags").and_then(Json::as_array_mut);
-    for tag in tags.into_iter().flatten() {
-        if tag["Key"] == STRATEGY_TAG {
-            tag["Value"] = json!(strategy.as_str());
+    if !changed["tags"].is_array() {
+        changed["tags"] = json!([]);
+    }
+    if let Some(tags) = changed["tags"].as_array_mut() {
+        match tags.iter_mut().find(|tag| tag["Key"] == STRATEGY_TAG) {
+            Some(tag) => tag["Value"] = json!(strategy.as_str()),
+            None => tags.push(json!({"Key": STRATEGY_TAG, "Value": strategy.as_str()})),
         }
     }
     changed
@@ -143,6 +146,17 @@ mod tests {
             ..table
         };
         assert_eq!(TableDefinition::from_stored(&changed).unwrap(), expected);
+    }
+
+    #[test]
+    fn another_strategy_is_said_by_a_tag_if_there_was_none() {
+        for without in [json!([]), Json::Null] {
+            let mut stored = testing::table().to_stored();
+            stored["tags"] = without;
+            let changed = TableDefinition::from_stored(&with_strategy(&stored, Order::Range));
+            let tag = Tag { key: STRATEGY_TAG.into(), value: "range".into() };
+            assert_eq!(changed.unwrap().tags, [tag]);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use storage::Reslice;
+use storage::{FaultPoint, Faults, Reslice, Verdict};
 use tokio::task::JoinHandle;
 use types::{KeyValue, PrimaryKey, Strategy, storage_key};
 
@@ -336,5 +336,73 @@ async fn nonsense_is_refused_and_a_rekey_can_be_cancelled() {
     let mut all = found(&admin.server.raw, "Scan", json!({"TableName": "things"})).await;
     all.sort();
     assert_eq!(all, all_keys());
+    admin.stop().await;
+}
+
+/// Lets rekeys fail before their cutover, and their undoing, too, as long as it is armed.
+#[derive(Debug, Default)]
+struct Outage(AtomicBool);
+
+#[async_trait::async_trait]
+impl Faults for Outage {
+    async fn reached(&self, point: FaultPoint) -> Verdict {
+        let hit = matches!(point, FaultPoint::RekeyCaughtUp | FaultPoint::RekeyUndoing);
+        match hit && self.0.load(Ordering::SeqCst) {
+            true => Verdict::Fail,
+            false => Verdict::Proceed,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_undone_is_cancelled_or_gone_on_with_without_a_restart() {
+    let outage = Arc::new(Outage::default());
+    let directory = tempfile::tempdir().unwrap();
+    let server = TestServer::start_on(directory, Arc::clone(&outage) as _, |_| ()).await;
+    let admin = Administered::start_on(server).await;
+    filled(&admin.server.raw, "things", Strategy::Hash).await;
+    let fails = async || {
+        outage.0.store(true, Ordering::SeqCst);
+        let begun = ask(&admin, "things", "range").await;
+        let failed = ended(&admin, &begun["id"]).await;
+        outage.0.store(false, Ordering::SeqCst);
+        assert_eq!((&failed["state"], failed["failure"].is_string()), (&json!("failed"), true));
+        format!("/api/v1/workflows/{}/cancel", begun["id"])
+    };
+    let cancel = fails().await;
+    let cancelled = admin.post(&cancel, &[JSON], json!({})).await;
+    assert_eq!(cancelled.status, StatusCode::OK, "{:?}", cancelled.body);
+    assert_eq!(cancelled.json()["state"], "cancelled");
+    let again = admin.post(&cancel, &[JSON], json!({})).await;
+    assert!(refusal(&again, StatusCode::BAD_REQUEST).contains("can be cancelled now"));
+
+    fails().await;
+    let path = "/api/v1/tables/things/rekey";
+    let other = admin.post(path, &[JSON], json!({"strategy": "composite"})).await;
+    refusal(&other, StatusCode::CONFLICT);
+    let begun = ask(&admin, "things", "range").await;
+    assert_eq!(ended(&admin, &begun["id"]).await["state"], "done");
+    assert_eq!(found(&admin.server.raw, "Scan", json!({"TableName": "things"})).await, all_keys());
+    admin.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rekey_soon_after_another_is_refused_at_once_and_a_table_without_the_tag_gets_it() {
+    let admin = start().await;
+    let raw = &admin.server.raw;
+    let created = raw.must("CreateTable", table("things", true)).await;
+    let begun = ask(&admin, "things", "range").await;
+    assert_eq!(ended(&admin, &begun["id"]).await["state"], "done");
+    let arn = &created["TableDescription"]["TableArn"];
+    let tags = raw.must("ListTagsOfResource", json!({"ResourceArn": arn})).await;
+    assert_eq!(tags["Tags"], json!([{"Key": "foreshard:strategy", "Value": "range"}]));
+
+    let path = "/api/v1/tables/things/rekey";
+    let soon = admin.post(path, &[JSON], json!({"strategy": "hash"})).await;
+    let again_ms = admin.server.storage().table("things").unwrap().rekey_again_ms().unwrap();
+    let said = refusal(&soon, StatusCode::CONFLICT);
+    assert!(said.contains(&format!("changed again from {again_ms}")), "{said}");
+    let workflows = admin.document("workflows").await;
+    assert_eq!(workflows["rekeys"].as_array().unwrap().len(), 1, "the other one never began");
     admin.stop().await;
 }

@@ -266,13 +266,15 @@ impl Copy {
             }
             self.copy_once_more(&keys).await?;
             self.table.shared.reached(FaultPoint::RekeyApplied).await?;
-            self.applied_below = records.last().map_or(end, |number| number + 1);
-            applied += records.len();
+            let next = records.last().map_or(end, |number| number + 1);
             let mut done = WriteBatch::new();
-            for number in records {
-                done.delete(record_key(number));
+            for number in &records {
+                done.delete(record_key(*number));
             }
             self.source.hand_over_batch(done, 0).await?;
+            // Only now: cut short before, the next attempt finds them again.
+            self.applied_below = next;
+            applied += records.len();
         }
         Ok(applied)
     }

@@ -74,6 +74,11 @@ impl Rekeying {
         Ok(control)
     }
 
+    /// What was pending when the one that runs began.
+    pub(super) fn pending(&self) -> Option<RekeyRecord> {
+        self.state.lock().pending.clone()
+    }
+
     /// The one that ran has ended, one way or the other, and this is what the catalog says of it.
     pub(super) fn end(&self, left: Option<RekeyRecord>) {
         *self.state.lock() = State { pending: left, running: None };

@@ -58,6 +58,13 @@ impl Table {
         self.shared.settings.rekey_grace_ms
     }
 
+    /// From when on the key order can be changed again, by the store's clock; nothing if now.
+    pub fn rekey_again_ms(&self) -> Option<i64> {
+        self.previous.load().as_ref()?;
+        let grace_ms = i64::try_from(self.rekey_grace_ms()).unwrap_or(i64::MAX);
+        Some(self.rekeyed_ms()?.saturating_add(grace_ms))
+    }
+
     pub(crate) fn set_rekeyed_ms(&self, ms: i64) {
         self.rekeyed_ms.store(ms, Ordering::SeqCst);
     }

@@ -46,6 +46,7 @@ async fn items_are_found_under_their_new_keys_and_no_others() {
     assert_eq!((report.items, report.children.len(), report.epoch), (100, 3, 2));
     assert_eq!((table.order(), table.definition()["orders"].as_u64()), (1, Some(1)));
     assert_eq!(table.rekeyed_ms(), Some(1_700_000_000_000));
+    assert_eq!(table.rekey_again_ms(), None, "nobody waits for the old order");
     for name in &names {
         assert_eq!(get(&table, name).await.as_deref(), Some("1"), "{name}");
     }
@@ -137,6 +138,7 @@ async fn a_scan_that_began_before_goes_on_in_the_old_order_with_the_values_of_no
     assert_eq!(backward.next().await.unwrap().unwrap().0, "k06");
     assert_eq!(page.next().await.unwrap().unwrap().0, "k04");
     assert!(table.serves_previous(0) && !table.serves_previous(1));
+    assert_eq!(table.rekey_again_ms(), Some(1_700_000_600_000));
     let again = rekey(&table, &[]).await.unwrap_err().to_string();
     assert!(again.contains("served in the old one"), "{again}");
     // The time ends with the store, too; the old partitions are deleted when they are closed.
