@@ -49,12 +49,12 @@ export class DecisionsPage {
     this.element.append(
       h("div", { class: "columns" },
         h("section", { class: "card" }, h("h2", {}, "Under way"), this.workflows),
-        h("section", { class: "card" }, h("h2", {}, "Dry run: what would be done if it were time to decide"), this.plan),
-        this.ended),
+        h("section", { class: "card" }, h("h2", {}, "Dry run: what would be done if it were time to decide"), this.plan)),
       this.detail,
       h("div", { class: "columns" },
         h("section", { class: "card" }, h("h2", {}, "Decided"), this.list, this.more),
-        h("section", { class: "card" }, h("h2", {}, "Considered and not done"), this.considered)));
+        h("section", { class: "card" }, h("h2", {}, "Considered and not done"), this.considered)),
+      this.ended);
   }
 
   look(view: View): void {
