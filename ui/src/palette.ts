@@ -50,15 +50,15 @@ export interface Ramp {
   colours: Uint8ClampedArray;
   zero: Rgb;
   none: Rgb;
-  noneStripe: Rgb;
+  noneDot: Rgb;
 }
 
 export function ramp(dark: boolean): Ramp {
   const colours = new Uint8ClampedArray(STEPS * 3);
   for (let step = 0; step < STEPS; step++) colours.set(colour(step / (STEPS - 1), dark), step * 3);
   return dark
-    ? { colours, zero: [10, 12, 17], none: [36, 41, 50], noneStripe: [52, 58, 69] }
-    : { colours, zero: [255, 255, 255], none: [222, 225, 231], noneStripe: [203, 207, 215] };
+    ? { colours, zero: [10, 12, 17], none: [36, 41, 50], noneDot: [104, 112, 126] }
+    : { colours, zero: [255, 255, 255], none: [222, 225, 231], noneDot: [138, 145, 158] };
 }
 
 export const cssColour = ([r, g, b]: Rgb): string => `rgb(${r},${g},${b})`;

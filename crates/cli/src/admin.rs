@@ -15,12 +15,16 @@ use serde_json::{Value, json};
 /// The token that the admin API asks for, if it has any.
 const TOKEN_VARIABLE: &str = "FORESHARD_ADMIN_TOKEN";
 
+/// Where the admin API is, for commands that are not told.
+const ADMIN_VARIABLE: &str = "FORESHARD_ADMIN";
+const ADMIN_DEFAULT: &str = "http://127.0.0.1:8001";
+
 /// Where the admin API is, and how to print.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Common {
-    /// The admin API
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8001")]
-    admin: String,
+    /// The admin API [default: the environment's FORESHARD_ADMIN, or http://127.0.0.1:8001]
+    #[arg(long, value_name = "URL")]
+    admin: Option<String>,
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
@@ -31,6 +35,28 @@ impl Common {
     pub(crate) fn json(&self) -> bool {
         self.json
     }
+
+    /// The admin API's address, without a path.
+    fn url(&self) -> String {
+        let named = self
+            .admin
+            .clone()
+            .or_else(|| std::env::var(ADMIN_VARIABLE).ok())
+            .filter(|named| !named.is_empty());
+        address(named.as_deref().unwrap_or(ADMIN_DEFAULT))
+    }
+}
+
+/// An address as it is asked for; `host:port` means http.
+fn address(named: &str) -> String {
+    let named = named.trim_end_matches('/');
+    if named.contains("://") { named.to_owned() } else { format!("http://{named}") }
+}
+
+/// A partition's id, as the dashboard and messages write it (`p3`) or as a number.
+fn partition_id(text: &str) -> Result<u64, String> {
+    let digits = text.strip_prefix('p').unwrap_or(text);
+    digits.parse().map_err(|_| "write an id such as 3 or p3".to_owned())
 }
 
 /// `foreshard table …`
@@ -68,6 +94,7 @@ pub(crate) enum PartitionCommand {
         /// The table
         table: String,
         /// The partition's id
+        #[arg(value_parser = partition_id)]
         id: u64,
         /// How many partitions to make of it
         #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(2..=64))]
@@ -82,8 +109,10 @@ pub(crate) enum PartitionCommand {
         /// The table
         table: String,
         /// The first partition's id
+        #[arg(value_parser = partition_id)]
         left: u64,
         /// Its neighbour's id
+        #[arg(value_parser = partition_id)]
         right: u64,
         #[command(flatten)]
         how: How,
@@ -95,8 +124,10 @@ pub(crate) enum PartitionCommand {
         /// The table
         table: String,
         /// The first partition's id
+        #[arg(value_parser = partition_id)]
         left: u64,
         /// Its neighbour's id
+        #[arg(value_parser = partition_id)]
         right: u64,
         #[command(flatten)]
         how: How,
@@ -140,9 +171,9 @@ fn key(text: &str) -> Result<Value, String> {
 pub(crate) struct PlanArgs {
     /// The table
     table: String,
-    /// Only show the plan (the manager acts by itself; this command never does)
-    #[arg(long, required = true)]
-    dry_run: bool,
+    /// Changes nothing, nor does the command without it: the manager acts by itself
+    #[arg(long = "dry-run")]
+    _dry_run: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -218,7 +249,7 @@ pub(crate) async fn partition(command: PartitionCommand) -> Result<(), AdminErro
     Ok(())
 }
 
-/// Runs `foreshard plan … --dry-run`.
+/// Runs `foreshard plan …`.
 pub(crate) async fn plan(args: PlanArgs) -> Result<(), AdminError> {
     let reply = get(&args.common, &format!("tables/{}/plan", args.table)).await?;
     if args.common.json {
@@ -252,15 +283,7 @@ async fn reslice(
     if common.json {
         println!("{reply}");
     } else if how.dry_run {
-        println!(
-            "would {} partitions {} at {} ({}): {}; {} bytes to write anew in time",
-            text(&reply["action"]),
-            text(&reply["sources"]),
-            text(&reply["boundaries"]),
-            text(&reply["kind"]),
-            text(&reply["reason"]),
-            text(&reply["moved_bytes"]),
-        );
+        println!("{}", preview(&reply));
     } else if how.no_wait {
         println!("workflow {} has begun", text(&reply["workflow"]));
     } else {
@@ -274,6 +297,20 @@ async fn reslice(
     Ok(())
 }
 
+/// What a dry run would do, in one line; a merge has no boundaries.
+fn preview(reply: &Value) -> String {
+    let cuts = reply["boundaries"].as_array().is_some_and(|cuts| !cuts.is_empty());
+    let at = if cuts { format!(" at {}", text(&reply["boundaries"])) } else { String::new() };
+    format!(
+        "would {} partitions {}{at} ({}): {}; {} bytes to write anew in time",
+        text(&reply["action"]),
+        text(&reply["sources"]),
+        text(&reply["kind"]),
+        text(&reply["reason"]),
+        text(&reply["moved_bytes"]),
+    )
+}
+
 /// A document of the admin API.
 pub(crate) async fn get(common: &Common, path: &str) -> Result<Value, AdminError> {
     call(common, "GET", path, None).await
@@ -285,8 +322,9 @@ pub(crate) async fn call(
     path: &str,
     body: Option<Value>,
 ) -> Result<Value, AdminError> {
-    let url = format!("{}/api/v1/{path}", common.admin.trim_end_matches('/'));
-    let unreachable = |why: String| AdminError::Unreachable { url: common.admin.clone(), why };
+    let admin = common.url();
+    let url = format!("{admin}/api/v1/{path}");
+    let unreachable = |why: String| AdminError::Unreachable { url: admin.clone(), why };
     let body = body.map(|body| body.to_string()).unwrap_or_default();
     let mut request = http::Request::builder()
         .method(method)
@@ -345,5 +383,38 @@ pub(crate) fn text(value: &Value) -> String {
         Value::Null => "-".to_owned(),
         Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_may_leave_out_http() {
+        assert_eq!(address("127.0.0.1:19001"), "http://127.0.0.1:19001");
+        assert_eq!(address("http://there:1/"), "http://there:1");
+        assert_eq!(address("https://there"), "https://there");
+    }
+
+    #[test]
+    fn a_partition_is_named_with_or_without_its_p() {
+        assert_eq!((partition_id("3"), partition_id("p3")), (Ok(3), Ok(3)));
+        for bad in ["", "p", "q3", "pp3", "-1"] {
+            assert!(partition_id(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_dry_run_names_boundaries_where_there_are_some() {
+        let mut reply = json!({
+            "action": "merge", "sources": [7, 8], "boundaries": [], "kind": "horizontal",
+            "reason": "asked for", "moved_bytes": 5,
+        });
+        let merge =
+            "would merge partitions 7, 8 (horizontal): asked for; 5 bytes to write anew in time";
+        assert_eq!(preview(&reply), merge);
+        reply["boundaries"] = json!(["40", "80"]);
+        assert!(preview(&reply).contains("7, 8 at 40, 80 (horizontal)"));
     }
 }

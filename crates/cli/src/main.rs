@@ -25,7 +25,7 @@ use std::process::ExitCode;
 
 /// A data store that speaks the DynamoDB API and re-partitions itself before it gets hot.
 #[derive(Parser, Debug)]
-#[command(name = "foreshard", version, about)]
+#[command(name = "foreshard", version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -5,11 +5,12 @@ use crate::layout;
 use crate::load::utilisation;
 use crate::view::PartitionView;
 use bytes::Bytes;
-use types::{KeyRange, Strategy, storage_key};
+use types::{KeyRange, PartitionId, Strategy, storage_key};
 
 /// Boundaries between cells that divide a partition's recent load into `into` even parts; its cells
 /// where there is no load. A partition with too few cells is cut evenly by hash, if it is in hash
-/// order. `None` if it cannot be cut so often.
+/// order. In range order a boundary has known load on at least one side: of other places nobody knows
+/// whether there can be keys. `None` if it cannot be cut so often.
 pub fn cuts(
     strategy: Strategy,
     range: &KeyRange,
@@ -28,19 +29,41 @@ pub fn cuts(
     let total: f64 = loads.iter().sum();
     let known = total > 0.0 && total.is_finite();
     let weight = |load: f64| if known { load / total } else { 1.0 / cells.len() as f64 };
+    let may_cut = |i: usize| strategy.is_hash_order() || loads[i - 1] > 0.0 || loads[i] > 0.0;
+    let mut left = (1..cells.len()).filter(|i| may_cut(*i)).count();
+    if left < into - 1 {
+        return None;
+    }
     let mut cuts = Vec::with_capacity(into - 1);
     let mut passed = 0.0;
     for (i, cell) in cells.iter().enumerate().skip(1) {
         passed += weight(loads[i - 1]);
+        if !may_cut(i) {
+            continue;
+        }
         let wanted = (cuts.len() + 1) as f64 / into as f64;
-        // The last cells are kept for the cuts that are still missing.
-        let left = cells.len() - i;
+        // The last places are kept for the cuts that are still missing.
         let missing = into - 1 - cuts.len();
         if missing > 0 && (passed + 1e-9 >= wanted || left == missing) {
             cuts.push(cell.range.start.clone());
         }
+        left -= 1;
     }
     cuts.iter().all(|cut| layout::allows(strategy, cut)).then_some(cuts)
+}
+
+/// What an operator is told where [`cuts`] found none: why, and what to do.
+pub fn refusal(strategy: Strategy, id: PartitionId, into: usize) -> String {
+    let why = match strategy.is_hash_order() {
+        true => {
+            "it is too narrow in hash order; ask for fewer parts or name boundaries with reslice"
+        }
+        false => {
+            "in range order a boundary needs known load: put some load on the table or name \
+             boundaries with reslice"
+        }
+    };
+    format!("{id} cannot be split into {into} parts now: {why}")
 }
 
 /// Hashes that divide a range of hash order evenly; `None` if it is too narrow for that.
@@ -96,6 +119,30 @@ mod tests {
         assert_eq!(cut(5), hashes(&range, 5), "more parts than cells");
         assert_eq!(cuts(Strategy::Range, &range, Some(&view), 5), None);
         assert_eq!(cut(1), None);
+    }
+
+    #[test]
+    fn in_range_order_a_boundary_has_known_load_beside_it() {
+        let mut view = partition(1, 1.0);
+        let range = view.range.clone();
+        let cut = |view: &PartitionView, strategy, into| cuts(strategy, &range, Some(view), into);
+        view.cells = cells(&range, &[0.0; 4]);
+        assert_eq!(cut(&view, Strategy::Range, 2), None, "no load is known");
+        assert_eq!(cut(&view, Strategy::Hash, 2).unwrap().len(), 1, "hashes are everywhere");
+        view.cells = cells(&range, &[20.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
+        let start = |at: usize| view.cells[at].range.start.clone();
+        assert_eq!(cut(&view, Strategy::Range, 3).unwrap(), [start(1), start(5)]);
+        assert_eq!(cut(&view, Strategy::Range, 4), None);
+        assert_eq!(cut(&view, Strategy::Composite, 3).unwrap(), [start(1), start(2)]);
+        assert_eq!(cuts(Strategy::Range, &range, None, 2), None);
+    }
+
+    #[test]
+    fn a_refusal_says_why_and_what_to_do() {
+        let told = refusal(Strategy::Range, PartitionId(2), 2);
+        assert!(told.starts_with("p2 cannot be split into 2 parts"), "{told}");
+        assert!(told.contains("in range order a boundary needs known load: put some"), "{told}");
+        assert!(refusal(Strategy::Hash, PartitionId(2), 9).contains("too narrow"));
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //! of history, in even parts; or, where the export says so, with the partitions that the table had.
 
 use crate::error::SimulatorError;
-use crate::matrix::{CELLS, HISTORY_BIN_MINUTES, Kind, LoadMatrix};
+use crate::matrix::{CELLS, HISTORY_BIN_MINUTES, Kind, LoadMatrix, MINUTE_MS};
 use crate::recording::{self, Recorded, Span};
 use crate::workloads::{Generator, HISTORY_DAYS, Stratum};
 use ::workload::{HISTORY_BIN_MS, RecordedMatrix};
@@ -80,6 +80,9 @@ impl Case {
         let history_ms = span.history_ms.unwrap_or(longest_ms) / HISTORY_BIN_MS;
         let start_ms = matrix.start_ms() + history_ms * HISTORY_BIN_MS;
         let end_ms = matrix.end_ms().min(start_ms + span.days_max * DAY_MS);
+        if length_ms < 2 * HISTORY_BIN_MS {
+            return Err(SimulatorError::TooShort(length_ms / MINUTE_MS));
+        }
         if history_ms == 0 || end_ms <= start_ms {
             return Err(SimulatorError::NoEvents("for ten minutes, five of them as history"));
         }
@@ -223,7 +226,8 @@ mod tests {
         let longer = Span { history_ms: Some(900_000), ..span };
         let start_ms = recorded(&[8.0, 16.0, 8.0, 4.0], longer).map(|case| case.start_ms);
         assert_eq!(start_ms.unwrap(), 900_000);
-        assert!(recorded(&[8.0], span).is_err());
+        let short = recorded(&[8.0], span).unwrap_err().to_string();
+        assert_eq!(short, "the recording covers 5 min; at least 10 are needed; export later");
     }
 
     #[test]

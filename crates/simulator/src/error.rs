@@ -44,4 +44,7 @@ pub enum SimulatorError {
     /// The trace holds nothing in the time that is asked for.
     #[error("the trace has no events {0}")]
     NoEvents(&'static str),
+    /// A recording is too short for history and play.
+    #[error("the recording covers {0} min; at least 10 are needed; export later")]
+    TooShort(i64),
 }

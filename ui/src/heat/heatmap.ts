@@ -30,6 +30,7 @@ export class HeatMap {
   private readonly tip = h("div", { class: "tip", "aria-hidden": "true" });
   private readonly live = h("div", { class: "sr", "aria-live": "polite" });
   private readonly pinned = h("div", { class: "pinned" });
+  private readonly none = h("p", { class: "no-history", hidden: true });
   private readonly keyOf = h("div", { class: "legend" });
   private readonly tableBox = h("div", {});
   private readonly image = new OffscreenCanvas(1, 1);
@@ -49,7 +50,7 @@ export class HeatMap {
       "aria-label": "Load over time and key axis, with the forecast", "aria-describedby": "heat-help",
     }, this.base, this.top, this.tip);
     this.frame = h("div", { class: "heat-frame" }, this.stage, h("div", { class: "strips" }, this.strips));
-    this.element = h("div", { class: "heat" }, this.frame, this.tableBox, this.keyOf, this.pinned, this.live,
+    this.element = h("div", { class: "heat" }, this.none, this.frame, this.tableBox, this.keyOf, this.pinned, this.live,
       h("p", { id: "heat-help", class: "sr" },
         "Arrow keys move from cell to cell, with shift by ten. Enter pins a cell. Plus and minus zoom, Escape goes back, "
         + "N goes to now, L changes the scale. The table button shows the same as a table."));
@@ -99,11 +100,15 @@ export class HeatMap {
   private draw(): void {
     const heat = this.heat;
     const asTable = this.view.as === "table";
-    this.frame.hidden = asTable;
-    this.keyOf.hidden = asTable;
+    // Without one past column there is nothing to see; a zoom into the future is no such case.
+    const none = !!heat && heat.doc.past_columns === 0 && this.view.from == null;
+    this.none.hidden = !none;
+    this.frame.hidden = this.keyOf.hidden = asTable || none;
     if (!heat) return;
+    if (none) say(this.none, "No history yet: the first bin comes after 5 minutes.");
     const shading = shade(heat, this.view.scale === "log");
-    if (asTable) fill(this.tableBox, heatTable(heat, this.window));
+    if (none) fill(this.tableBox);
+    else if (asTable) fill(this.tableBox, heatTable(heat, this.window));
     else {
       fill(this.tableBox);
       legend(this.keyOf, heat, shading, this.colours);

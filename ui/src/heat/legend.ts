@@ -25,8 +25,8 @@ function swatch(kind: string, label: string, ramp?: Ramp): HTMLElement {
   const box = h("span", { class: "swatch " + kind, "aria-hidden": "true" });
   if (ramp && kind === "zero") box.style.background = cssColour(ramp.zero);
   if (ramp && kind === "none") {
-    const [a, b] = [cssColour(ramp.none), cssColour(ramp.noneStripe)];
-    box.style.background = `repeating-linear-gradient(135deg, ${a} 0 4px, ${b} 4px 8px)`;
+    const [ground, dot] = [cssColour(ramp.none), cssColour(ramp.noneDot)];
+    box.style.background = `radial-gradient(circle, ${dot} 1.2px, transparent 1.4px) 0 0 / 6px 5px, ${ground}`;
   }
   return h("span", { class: "key" }, box, label);
 }

@@ -5,7 +5,9 @@ import { type Ramp, STEPS } from "../palette";
 import type { Heat, Shade } from "./data";
 import type { Scale } from "./scale";
 
-const NONE_STRIPE_PX = 6;
+// Dots say "no data"; the forecast is the only thing that is hatched.
+const NONE_DOT_PX = 2;
+const NONE_DOT_APART_PX = 8;
 const HATCH_PX = 9;
 
 /** For every line of pixels the rows that lie in it: one, where cells are higher than a pixel. */
@@ -88,11 +90,11 @@ export function paint(heat: Heat, scale: Scale, shade: Shade, ramp: Ramp, ratio:
   const pixels = new Uint32Array(image.data.buffer);
   const colours = new Uint32Array(STEPS);
   for (let i = 0; i < STEPS; i++) colours[i] = packed(ramp.colours[i * 3], ramp.colours[i * 3 + 1], ramp.colours[i * 3 + 2]);
-  const zero = packed(...ramp.zero), none = packed(...ramp.none), stripe = packed(...ramp.noneStripe);
+  const zero = packed(...ramp.zero), none = packed(...ramp.none), dot = packed(...ramp.noneDot);
   const lines = rowsOfLines(heat, scale, height);
   const spans = columnsOfPixels(heat, scale, ratio, width);
   const found = steps(heat, shade);
-  const striped = Math.round(NONE_STRIPE_PX * ratio);
+  const wide = Math.max(Math.round(NONE_DOT_PX * ratio), 1), apart = Math.round(NONE_DOT_APART_PX * ratio);
   const { rows } = heat;
   for (let y = 0; y < height; y++) {
     const r0 = lines[y * 2], r1 = lines[y * 2 + 1];
@@ -106,7 +108,7 @@ export function paint(heat: Heat, scale: Scale, shade: Shade, ramp: Ramp, ratio:
         known1 = c1;
       }
       pixels[line + x] = step >= 0 ? colours[step]
-        : step === -2 ? zero : (x + y) % (striped * 2) < striped ? none : stripe;
+        : step === -2 ? zero : x % apart < wide && y % apart < wide ? dot : none;
     }
   }
   context.putImageData(image, 0, 0);

@@ -28,11 +28,14 @@ interface Whole extends Decision {
 interface Considered { at_ms: number; table: string; reason: string; alternatives: Alternative[] }
 
 const PAGE_SIZE = 30;
+const ENDED_SHOWN = 4;
 
 export class DecisionsPage {
   readonly element = h("div", { class: "page" });
   private readonly plan = h("div", {});
   private readonly workflows = h("div", {});
+  private readonly endedList = h("div", {});
+  private readonly ended = h("section", { class: "card", hidden: true }, h("h2", {}, "Ended rekeys"), this.endedList);
   private readonly list = h("ol", { class: "decisions" });
   private readonly considered = h("ol", { class: "decisions" });
   private readonly detail = h("section", { class: "card", tabindex: -1, "aria-label": "The decision" });
@@ -50,7 +53,8 @@ export class DecisionsPage {
       this.detail,
       h("div", { class: "columns" },
         h("section", { class: "card" }, h("h2", {}, "Decided"), this.list, this.more),
-        h("section", { class: "card" }, h("h2", {}, "Considered and not done"), this.considered)));
+        h("section", { class: "card" }, h("h2", {}, "Considered and not done"), this.considered)),
+      this.ended);
   }
 
   look(view: View): void {
@@ -71,7 +75,12 @@ export class DecisionsPage {
     if (!list.decisions.length) fill(this.list, h("li", { class: "dim" }, "Nothing was decided yet."));
     this.more.hidden = list.decisions.length < this.shown;
     this.fillConsidered(considered.considered);
-    this.fillWorkflows(overview, workflows.rekeys ?? []);
+    // The document has the oldest first.
+    const rekeys = [...(workflows.rekeys ?? [])].reverse();
+    this.fillWorkflows(overview, rekeys.filter((rekey) => rekey.state === "running"));
+    const ended = rekeys.filter((rekey) => rekey.state !== "running" && rekey.table === view.table).slice(0, ENDED_SHOWN);
+    this.ended.hidden = !ended.length;
+    fill(this.endedList, ...ended.map((rekey) => this.rekeyBox(rekey)));
     if (plan) this.fillPlan(plan, overview.now_ms);
     if (whole) this.fillDetail(whole);
   }
@@ -87,7 +96,7 @@ export class DecisionsPage {
             ? { title: "Resume the planner", text: "It will act again on what it forecasts, from its next look on.", path: "planner/resume", body: {}, done: () => this.change({}) }
             : { title: "Pause the planner", text: "No split, merge or shift is started until it is resumed; not even when a partition is overloaded. What is under way ends first.", path: "planner/pause", body: {}, done: () => this.change({}) }),
         }, overview.paused ? "Resume …" : "Pause …")),
-      ...rekeys.slice(0, 4).map((rekey) => this.rekeyBox(rekey)),
+      ...rekeys.map((rekey) => this.rekeyBox(rekey)),
       ...(running.length ? running.map((workflow) => h("div", { class: "workflow" },
         h("strong", {}, `${workflow.action} ${workflow.id} of ${workflow.table}`),
         h("span", { class: "dim" }, `since ${clock(workflow.started_ms)}, ${workflow.state}`),
@@ -98,7 +107,7 @@ export class DecisionsPage {
             type: "button", "data-key": verb + workflow.id,
             onclick: () => confirmAction({ title: `${label.slice(0, -2)} workflow ${workflow.id}`, text, path: `workflows/${workflow.id}/${verb}`, body: {}, done: () => this.change({}) }),
           }, label)),
-          this.cancelButton(workflow.id, "It has not begun to make partitions, and will not.")) : null)) : [h("p", { class: "dim" }, "No workflow is running.")]));
+          this.cancelButton(workflow.id, "It has not begun to make partitions, and will not.")) : null)) : rekeys.length ? [] : [h("p", { class: "dim" }, "No workflow is running.")]));
   }
 
   private rekeyBox(rekey: Rekey): HTMLElement {

@@ -64,6 +64,7 @@ pub(crate) async fn workflow(command: WorkflowCommand) -> Result<(), AdminError>
             let more = [("kind", "kind"), ("step", "step"), ("waits for", "waits_for")];
             let actions: Vec<(&str, &str)> = columns.into_iter().chain(more).collect();
             print(&common, &reply, "workflows", &actions);
+            println!("\nrekeys:");
             let ended: Vec<(&str, &str)> =
                 columns.into_iter().chain([("failure", "failure")]).collect();
             print(&common, &reply, "rekeys", &ended);
@@ -109,7 +110,7 @@ fn steps(reply: &Value) {
         line(name, field);
     }
     for passed in reply["trail"].as_array().into_iter().flatten() {
-        println!("{:10} {} at {}", "", text(&passed["step"]), text(&passed["at_ms"]));
+        println!("{:10} {} at {}", "", text(&passed["step"]), moment(&passed["at_ms"]));
     }
     let effect = &reply["effect"];
     println!(
@@ -120,6 +121,12 @@ fn steps(reply: &Value) {
         text(&effect["predicted_avoided"]),
         text(&effect["actual_avoided"]),
     );
+}
+
+/// A moment as a person would write it; what is none stays as it is.
+fn moment(at_ms: &Value) -> String {
+    let time = at_ms.as_i64().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    time.map_or_else(|| text(at_ms), |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
 }
 
 async fn tell(common: &Common, id: u64, what: &str) -> Result<(), AdminError> {
@@ -203,6 +210,12 @@ fn line(rekey: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_are_dates() {
+        assert_eq!(moment(&json!(1_700_000_000_000_i64)), "2023-11-14 22:13:20 UTC");
+        assert_eq!(moment(&Value::Null), "-");
+    }
 
     #[test]
     fn a_rekey_is_one_line_at_every_stage() {

@@ -18,7 +18,7 @@ const WEEK_MINUTES: usize = 7 * 24 * 60;
 
 pub(super) fn recorded(file: &RecordedMatrix, needed_ms: i64) -> Result<Recorded, SimulatorError> {
     let (Some(first), Some(last)) = (file.bins.first(), file.bins.last()) else {
-        return Err(SimulatorError::NoEvents("at all"));
+        return Err(SimulatorError::TooShort(0));
     };
     let end_ms = last.start_ms + last.bin_ms;
     let mut matrix = super::empty(first.start_ms, end_ms, needed_ms);

@@ -15,7 +15,7 @@ pub struct RecordedMatrix {
     pub table: Option<String>,
     /// What a partition served per second, if the file says so.
     pub capacity: Option<Units>,
-    /// Where each cell begins; the first is empty.
+    /// Where each cell begins; the first is empty. None if there are no bins.
     pub cells: Vec<Bytes>,
     /// Partition boundaries by the moment from which on they were in force, in milliseconds.
     pub maps: Vec<(i64, Vec<Bytes>)>,
@@ -84,6 +84,8 @@ pub fn read_matrix(path: &Path) -> Result<RecordedMatrix, WorkloadError> {
     }
     match matrix.cells.first() {
         Some(first) if first.is_empty() => Ok(matrix),
+        // Exported before the first bin was over.
+        None => Ok(matrix),
         _ => Err(table.error("no line speaks of the beginning of the axis", "export it again")),
     }
 }

@@ -94,6 +94,16 @@ fn what_nobody_counted_has_no_line() {
 }
 
 #[test]
+fn a_file_from_before_the_first_bin_has_none() {
+    let whole = String::from_utf8(written(false)).unwrap();
+    let head: Vec<&str> = whole.lines().take_while(|line| !line.contains(",300,")).collect();
+    let (_kept, path) = file(head.join("\n").as_bytes());
+    let matrix = read_matrix(&path).unwrap();
+    assert!(matrix.cells.is_empty() && matrix.bins.is_empty());
+    assert_eq!(matrix.table.as_deref(), Some("orders"));
+}
+
+#[test]
 fn damaged_files_are_refused_with_a_line() {
     let good = String::from_utf8(written(false)).unwrap();
     for (what, damaged) in [
