@@ -257,8 +257,7 @@ fn refuse(shared: &Shared, entry: Entry, why: String) {
 
 /// Keeps an entry in memory and on disk.
 pub(crate) async fn write(shared: &Shared, entry: &Entry) -> Result<(), ManagerError> {
-    let gone = shared.journal.lock().insert(entry.clone());
-    journal::write(shared.components.storage.blobs(), entry, &gone).await
+    journal::write(&shared.journal, shared.components.storage.blobs(), entry).await
 }
 
 /// Keeps an entry in memory only: nothing happened that a restart has to know.
