@@ -114,8 +114,14 @@ impl Manager {
     ) -> Result<HandResult, ManagerError> {
         let (table, claim, entry) = self.begin_by_hand(table, &action).await?;
         let id = entry.decision.id;
-        let report = workflow::run(&self.shared, &table, claim, entry).await?;
-        self.shared.follow_catalog().await;
+        let shared = self.shared.clone();
+        // A task of its own: whoever asked may go away before it has ended.
+        let run = tokio::spawn(async move {
+            let result = workflow::run(&shared, &table, claim, entry).await;
+            shared.follow_catalog().await;
+            result
+        });
+        let report = run.await??;
         Ok(HandResult {
             decision: id,
             children: report.children.iter().map(|child| child.id).collect(),
