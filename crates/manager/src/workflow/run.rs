@@ -115,7 +115,8 @@ impl Run<'_> {
 
     /// Waits for the turn of this workflow; an error if it does not come.
     async fn turn(&mut self) -> Result<Admitted, ManagerError> {
-        let began = Instant::now();
+        // Time in a pause is no time of waiting.
+        let mut began = Instant::now();
         let (id, table) = (self.entry.decision.id, self.table.id());
         let urgent = matches!(self.entry.decision.action.trigger, Trigger::Floor | Trigger::Manual);
         let mut wish = self.claim.wish.clone();
@@ -127,10 +128,12 @@ impl Run<'_> {
                     return self.give_up(Happening::CancelAsked, ManagerError::Cancelled(id));
                 }
                 Wish::Pause if !paused => {
+                    began = Instant::now();
                     self.advance(Happening::PauseAsked);
                     write(self.shared, &self.entry).await?;
                 }
                 Wish::Go if paused => {
+                    began = Instant::now();
                     self.advance(Happening::ResumeAsked);
                 }
                 Wish::Pause | Wish::Go => {}
