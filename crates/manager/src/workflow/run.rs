@@ -118,6 +118,7 @@ impl Run<'_> {
         // Time in a pause is no time of waiting.
         let mut began = Instant::now();
         let (id, table) = (self.entry.decision.id, self.table.id());
+        let by_hand = self.entry.decision.action.trigger == Trigger::Manual;
         let urgent = matches!(self.entry.decision.action.trigger, Trigger::Floor | Trigger::Manual);
         let mut wish = self.claim.wish.clone();
         loop {
@@ -153,14 +154,16 @@ impl Run<'_> {
                     ManagerError::GivenUp { id, most_ms, waited_for },
                 );
             }
-            if wanted == Wish::Go {
+            if wanted != Wish::Go {
+                self.waits_for("an operator to resume it".to_owned());
+            } else if self.shared.control.is_paused() && !by_hand {
+                self.waits_for("the planner is paused".to_owned());
+            } else {
                 let now_ms = self.shared.real_ms();
                 match self.shared.ledger.lock().begin(table, urgent, now_ms) {
                     Admission::Go => return Ok(Admitted(self.shared.clone(), table)),
                     Admission::Wait { reason, .. } => self.waits_for(reason),
                 }
-            } else {
-                self.waits_for("an operator to resume it".to_owned());
             }
             let look_again = tokio::time::sleep(LOOK_AGAIN);
             tokio::select! {
