@@ -114,8 +114,14 @@ impl Manager {
     ) -> Result<HandResult, ManagerError> {
         let (table, claim, entry) = self.begin_by_hand(table, &action).await?;
         let id = entry.decision.id;
-        let report = workflow::run(&self.shared, &table, claim, entry).await?;
-        self.shared.follow_catalog().await;
+        let shared = self.shared.clone();
+        // A task of its own: whoever asked may go away before it has ended.
+        let run = tokio::spawn(async move {
+            let result = workflow::run(&shared, &table, claim, entry).await;
+            shared.follow_catalog().await;
+            result
+        });
+        let report = run.await??;
         Ok(HandResult {
             decision: id,
             children: report.children.iter().map(|child| child.id).collect(),
@@ -343,6 +349,10 @@ fn known(snapshot: Option<&Snapshot>) -> Result<&Snapshot, ManagerError> {
 
 /// The named partitions in key order; they must be neighbours.
 fn sources(map: &PartitionMap, ids: &[PartitionId]) -> Result<Vec<PartitionInfo>, ManagerError> {
+    if let Some((_, twice)) = ids.iter().enumerate().find(|(at, id)| ids[..*at].contains(id)) {
+        let why = format!("{twice} is named twice: a partition cannot be merged with itself");
+        return Err(ManagerError::Refused(why));
+    }
     let found: Vec<PartitionInfo> =
         map.partitions.iter().filter(|p| ids.contains(&p.id)).cloned().collect();
     if let Some(missing) = ids.iter().find(|id| !found.iter().any(|p| p.id == **id)) {
@@ -415,5 +425,9 @@ mod tests {
         assert_eq!(found.iter().map(|p| p.id.0).collect::<Vec<_>>(), [2, 3]);
         assert!(sources(&map, &ids(&[1, 3])).unwrap_err().to_string().contains("neighbours"));
         assert!(sources(&map, &ids(&[4])).unwrap_err().to_string().contains("no partition p4"));
+        for twice in [&[3, 3][..], &[2, 3, 2]] {
+            let why = sources(&map, &ids(twice)).unwrap_err().to_string();
+            assert!(why.contains("merged with itself"), "{why}");
+        }
     }
 }

@@ -12,10 +12,11 @@
 use crate::error::ManagerError;
 use crate::workflow::{Happening, Workflow};
 use bytes::Bytes;
+use parking_lot::Mutex;
 use planner::decision::{Decision, Judgement, Outcome};
 use planner::load::utilisation;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use storage::{Blobs, ResliceReport};
 
 const VERSION: u32 = 2;
@@ -161,6 +162,8 @@ pub(crate) struct Journal {
     entries: BTreeMap<u64, Entry>,
     entries_max: usize,
     next_id: u64,
+    /// Those that had to make room in memory and are to be deleted from disk.
+    gone: BTreeSet<u64>,
 }
 
 fn name(id: u64) -> String {
@@ -186,7 +189,10 @@ impl Journal {
             }
         }
         let next_id = entries.keys().next_back().map_or(1, |last| last + 1);
-        Ok(Self { entries, entries_max: entries_max.max(1), next_id })
+        let entries_max = entries_max.max(1);
+        let mut journal = Self { entries, entries_max, next_id, gone: BTreeSet::new() };
+        journal.trim();
+        Ok(journal)
     }
 
     /// An id that no entry has had.
@@ -201,15 +207,23 @@ impl Journal {
         id
     }
 
-    /// Takes an entry in, new or changed; returns the ids that have to go to make room.
-    pub(crate) fn insert(&mut self, entry: Entry) -> Vec<u64> {
+    /// Takes an entry in, new or changed. Older ones make room for it; the next that is written down
+    /// deletes them from disk.
+    pub(crate) fn insert(&mut self, entry: Entry) {
         self.next_id = self.next_id.max(entry.decision.id + 1);
         self.entries.insert(entry.decision.id, entry);
-        let mut gone = Vec::new();
+        self.trim();
+    }
+
+    /// The ids that have to go from disk, for who deletes them.
+    fn take_gone(&mut self) -> BTreeSet<u64> {
+        std::mem::take(&mut self.gone)
+    }
+
+    fn trim(&mut self) {
         while self.entries.len() > self.entries_max {
-            gone.extend(self.entries.pop_first().map(|(id, _)| id));
+            self.gone.extend(self.entries.pop_first().map(|(id, _)| id));
         }
-        gone
     }
 
     /// All entries, oldest first.
@@ -218,11 +232,76 @@ impl Journal {
     }
 }
 
-/// Writes an entry down, and deletes those that had to make room.
-pub(crate) async fn write(blobs: &Blobs, entry: &Entry, gone: &[u64]) -> Result<(), ManagerError> {
+/// Keeps an entry in memory and on disk, and deletes those that had to make room.
+pub(crate) async fn write(
+    journal: &Mutex<Journal>,
+    blobs: &Blobs,
+    entry: &Entry,
+) -> Result<(), ManagerError> {
+    let gone = {
+        let mut journal = journal.lock();
+        journal.insert(entry.clone());
+        journal.take_gone()
+    };
+    let written = put(blobs, entry, &gone).await;
+    if written.is_err() {
+        // The next one deletes them.
+        journal.lock().gone.extend(gone);
+    }
+    written
+}
+
+async fn put(blobs: &Blobs, entry: &Entry, gone: &BTreeSet<u64>) -> Result<(), ManagerError> {
     blobs.put(&name(entry.decision.id), Bytes::from(serde_json::to_vec(entry)?)).await?;
     for id in gone {
         blobs.delete(&name(*id)).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use planner::plan::{Action, Kind, Trigger};
+    use types::{KeyRange, TableId};
+
+    fn entry(id: u64) -> Entry {
+        let action = Action {
+            kind: Kind::Vertical,
+            sources: Vec::new(),
+            range: KeyRange::full(),
+            boundaries: Vec::new(),
+            trigger: Trigger::Manual,
+            shares: Vec::new(),
+            crossing_ms: None,
+            benefit: 0.0,
+            cost: 0.0,
+            reason: String::new(),
+        };
+        Entry::running(Decision {
+            id,
+            at_ms: 0,
+            table: TableId(1),
+            table_name: "orders".into(),
+            policy: "operator".into(),
+            limits: planner::view::Limits::Off,
+            action,
+            inputs: Vec::new(),
+            scores: Vec::new(),
+            alternatives: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn what_makes_room_in_memory_is_remembered_until_it_is_deleted_from_disk() {
+        let mut journal =
+            Journal { entries: BTreeMap::new(), entries_max: 2, next_id: 1, gone: BTreeSet::new() };
+        for id in 1..=4 {
+            journal.insert(entry(id));
+            journal.insert(entry(id));
+        }
+        assert_eq!(journal.entries().map(|e| e.decision.id).collect::<Vec<_>>(), [3, 4]);
+        assert_eq!(journal.take_gone(), BTreeSet::from([1, 2]));
+        assert_eq!(journal.take_gone(), BTreeSet::new());
+    }
 }

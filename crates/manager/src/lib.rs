@@ -115,7 +115,8 @@ impl Manager {
         }))
     }
 
-    /// Ends the loop after the actions under way, and saves history. Later calls do nothing.
+    /// Ends the loop after the actions under way, and saves history; actions that wait for their turn
+    /// or are paused are cancelled. Later calls do nothing.
     ///
     /// # Errors
     /// If the loop had failed or history could not be written.
@@ -135,6 +136,8 @@ impl Manager {
         let task = self.task.lock().take();
         if let Some(task) = task {
             task.await?;
+            // One that has begun to make its partitions ignores it and ends within seconds.
+            self.shared.claims.cancel_all();
             self.shared.actions_ended().await;
             observe::save(&self.shared).await?;
         }

@@ -16,7 +16,7 @@ use types::{KeyRange, PartitionId, Units};
 /// Moves the boundary between two neighbours to where their load is divided best.
 ///
 /// # Errors
-/// In one line: they are no neighbours, or the boundary lies there already.
+/// In one line: they are no neighbours, no load of theirs is known, or the boundary lies there already.
 pub fn shift(
     view: &TableView,
     left: PartitionId,
@@ -34,7 +34,14 @@ pub fn shift(
     let known = pair.iter().all(PartitionView::has_forecast);
     let basis = if known { Basis::Forecast } else { Basis::Observed };
     let cut: Cut = even_shift(view, pair, basis, settings).ok_or_else(|| {
-        format!("the boundary between {left} and {right} lies where it divides their load best")
+        let mut loads =
+            pair.iter().flat_map(|p| &p.cells).flat_map(|c| c.forecast.iter().chain([&c.recent]));
+        match loads.any(|load| *load != Units::ZERO) {
+            true => format!(
+                "the boundary between {left} and {right} lies where it divides their load best"
+            ),
+            false => format!("no load of {left} and {right} is known yet"),
+        }
     })?;
     let reason = format!(
         "asked for by an operator: the fuller of the two goes from {:.0} % to {:.0} % of capacity",
@@ -124,6 +131,10 @@ mod tests {
     fn what_makes_no_sense_is_refused_in_one_line() {
         let view = halves(0.5, 0.5);
         assert!(shifted(&view, 1, 2).unwrap_err().contains("divides their load best"));
+        assert_eq!(
+            shifted(&halves(0.0, 0.0), 1, 2).unwrap_err(),
+            "no load of p1 and p2 is known yet"
+        );
         assert!(shifted(&view, 1, 1).unwrap_err().contains("not neighbours"));
         assert!(shifted(&view, 1, 7).unwrap_err().contains("not partitions"));
         let across = range_between(0.4, 0.6);

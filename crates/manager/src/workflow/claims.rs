@@ -82,15 +82,26 @@ impl Claims {
         let held = self.held.lock();
         let found = held.iter().find(|held| held.workflow == workflow);
         found.is_some_and(|held| {
-            held.wish.send_if_modified(|known| {
-                let changed = *known != Wish::Cancel && *known != wish;
-                if changed {
-                    *known = wish;
-                }
-                changed
-            });
+            held.tell(wish);
             true
         })
+    }
+
+    /// Calls every workflow off.
+    pub(crate) fn cancel_all(&self) {
+        self.held.lock().iter().for_each(|held| held.tell(Wish::Cancel));
+    }
+}
+
+impl Held {
+    fn tell(&self, wish: Wish) {
+        self.wish.send_if_modified(|known| {
+            let changed = *known != Wish::Cancel && *known != wish;
+            if changed {
+                *known = wish;
+            }
+            changed
+        });
     }
 }
 
@@ -133,5 +144,15 @@ mod tests {
         assert_eq!(*claim.wish.borrow(), Wish::Pause);
         assert!(claims.wish(7, Wish::Cancel) && claims.wish(7, Wish::Go));
         assert_eq!(*claim.wish.borrow(), Wish::Cancel);
+    }
+
+    #[test]
+    fn all_are_called_off_at_once() {
+        let claims = Arc::new(Claims::default());
+        let of = |id| claims.take(id, TableId(id), &KeyRange::full()).unwrap();
+        let (waiting, paused) = (of(1), of(2));
+        assert!(claims.wish(2, Wish::Pause));
+        claims.cancel_all();
+        assert_eq!([*waiting.wish.borrow(), *paused.wish.borrow()], [Wish::Cancel; 2]);
     }
 }

@@ -115,8 +115,10 @@ impl Run<'_> {
 
     /// Waits for the turn of this workflow; an error if it does not come.
     async fn turn(&mut self) -> Result<Admitted, ManagerError> {
-        let began = Instant::now();
+        // Time in a pause is no time of waiting.
+        let mut began = Instant::now();
         let (id, table) = (self.entry.decision.id, self.table.id());
+        let by_hand = self.entry.decision.action.trigger == Trigger::Manual;
         let urgent = matches!(self.entry.decision.action.trigger, Trigger::Floor | Trigger::Manual);
         let mut wish = self.claim.wish.clone();
         loop {
@@ -127,10 +129,12 @@ impl Run<'_> {
                     return self.give_up(Happening::CancelAsked, ManagerError::Cancelled(id));
                 }
                 Wish::Pause if !paused => {
+                    began = Instant::now();
                     self.advance(Happening::PauseAsked);
                     write(self.shared, &self.entry).await?;
                 }
                 Wish::Go if paused => {
+                    began = Instant::now();
                     self.advance(Happening::ResumeAsked);
                 }
                 Wish::Pause | Wish::Go => {}
@@ -150,14 +154,16 @@ impl Run<'_> {
                     ManagerError::GivenUp { id, most_ms, waited_for },
                 );
             }
-            if wanted == Wish::Go {
+            if wanted != Wish::Go {
+                self.waits_for("an operator to resume it".to_owned());
+            } else if self.shared.control.is_paused() && !by_hand {
+                self.waits_for("the planner is paused".to_owned());
+            } else {
                 let now_ms = self.shared.real_ms();
                 match self.shared.ledger.lock().begin(table, urgent, now_ms) {
                     Admission::Go => return Ok(Admitted(self.shared.clone(), table)),
                     Admission::Wait { reason, .. } => self.waits_for(reason),
                 }
-            } else {
-                self.waits_for("an operator to resume it".to_owned());
             }
             let look_again = tokio::time::sleep(LOOK_AGAIN);
             tokio::select! {
@@ -257,8 +263,7 @@ fn refuse(shared: &Shared, entry: Entry, why: String) {
 
 /// Keeps an entry in memory and on disk.
 pub(crate) async fn write(shared: &Shared, entry: &Entry) -> Result<(), ManagerError> {
-    let gone = shared.journal.lock().insert(entry.clone());
-    journal::write(shared.components.storage.blobs(), entry, &gone).await
+    journal::write(&shared.journal, shared.components.storage.blobs(), entry).await
 }
 
 /// Keeps an entry in memory only: nothing happened that a restart has to know.

@@ -454,17 +454,17 @@ async fn a_table_is_made_ready_for_the_throughput_that_is_asked_for() {
 
 /// Holds reslices up after their journal, until they are released.
 #[derive(Debug, Default)]
-struct Held {
+pub(crate) struct Held {
     held: AtomicBool,
     released: tokio::sync::Notify,
 }
 
 impl Held {
-    fn hold(&self) {
+    pub(crate) fn hold(&self) {
         self.held.store(true, Ordering::SeqCst);
     }
 
-    fn release(&self) {
+    pub(crate) fn release(&self) {
         self.held.store(false, Ordering::SeqCst);
         self.released.notify_waiters();
     }

@@ -5,6 +5,7 @@
 
 mod admin;
 mod admin_access;
+mod admin_workflows;
 mod admission;
 mod auth;
 mod clients;
