@@ -89,11 +89,13 @@ impl Scan {
         Ok(None)
     }
 
-    /// A replaced partition waits for its readers to leave; an old view may miss files that a
-    /// compaction has replaced and garbage collection has deleted.
+    /// A replaced partition waits for its readers to leave; one of an order that is no more gets no
+    /// writes any more; an old view may miss files that a compaction has replaced and garbage collection
+    /// has deleted.
     fn must_renew(&self, view: &View) -> bool {
         let age_max = Duration::from_millis(self.table.shared.settings.scan_grace_ms / 2);
-        view.partition.is_retired() || view.opened.elapsed() > age_max
+        let rekeyed = view.previous.is_none() && self.table.order() != self.order;
+        rekeyed || view.partition.is_retired() || view.opened.elapsed() > age_max
     }
 
     async fn open_view(&self) -> Result<View> {
