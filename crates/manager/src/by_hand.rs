@@ -375,13 +375,8 @@ fn even_cuts(
     into: usize,
 ) -> Result<Vec<Bytes>, ManagerError> {
     let view = snapshot.and_then(|s| s.view.partitions.iter().find(|p| p.id == source.id));
-    even::cuts(strategy, &source.range, view, into).ok_or_else(|| {
-        ManagerError::Refused(format!(
-            "{} can be split into 2 to {} parts for now (the number of its cells), not {into}",
-            source.id,
-            view.map_or(0, |view| view.cells.len())
-        ))
-    })
+    even::cuts(strategy, &source.range, view, into)
+        .ok_or_else(|| ManagerError::Refused(even::refusal(strategy, source.id, into)))
 }
 
 fn unhex(text: &str) -> Result<Bytes, ManagerError> {

@@ -4,9 +4,10 @@
 //! are not the key that emptied it. So a small table per partition (Metwally, Agrawal and El Abbadi,
 //! *Efficient computation of frequent and top-k elements in data streams*, 2005) knows the keys with
 //! the most demand, refused requests included. A key that alone asks for more than
-//! [`HOT_SHARE`] of what the partition serves is **hot**, and hot keys may not use up the bucket: what the
-//! others ask for in two seconds stays in it for them. Where all keys are alike none is hot, and where
-//! one is alone it gets all there is.
+//! [`HOT_SHARE`] of what the partition serves, and for more than [`HOT_OF_ALL`] of what all keys together ask
+//! for, is **hot**, and hot keys may not use up the bucket: what the others ask for in two seconds stays in
+//! it for them. Where all keys are alike none is hot, also where a single request is much of a small
+//! partition's capacity, and where one is alone it gets all there is.
 
 use serde::Serialize;
 use types::Units;
@@ -15,6 +16,8 @@ use types::Units;
 const SLOTS: usize = 8;
 /// A key that asks for this share of the partition's capacity is hot.
 const HOT_SHARE: f64 = 0.25;
+/// And this share of what is asked of the partition: there are never more than two hot keys.
+const HOT_OF_ALL: f64 = 1.0 / 3.0;
 /// The weight of the last second in a key's rate: after five seconds five sixths are known.
 const LATEST_WEIGHT: f64 = 0.3;
 /// A table that nobody has asked for so many seconds begins anew.
@@ -99,7 +102,7 @@ impl HotKeys {
     /// Whether a key alone asks for so much of `capacity`.
     pub(super) fn is_hot(&self, key_hash: u64, capacity: Units) -> bool {
         let slot = self.slots.iter().find(|slot| slot.key_hash == key_hash);
-        slot.is_some_and(|slot| slot.is_hot(capacity))
+        slot.is_some_and(|slot| slot.is_hot(capacity, self.all.rate))
     }
 
     /// What other keys than this one ask for per second.
@@ -112,7 +115,7 @@ impl HotKeys {
 
     /// All that do.
     pub(super) fn hot(&self, capacity: Units) -> Vec<HotKey> {
-        let hot = self.slots.iter().filter(|slot| slot.is_hot(capacity));
+        let hot = self.slots.iter().filter(|slot| slot.is_hot(capacity, self.all.rate));
         hot.map(|slot| HotKey {
             key_hash: slot.key_hash,
             client: slot.client,
@@ -154,8 +157,13 @@ impl Slot {
         }
     }
 
-    fn is_hot(&self, capacity: Units) -> bool {
-        planner::load::utilisation(self.certain(), capacity) > HOT_SHARE
+    fn is_hot(&self, capacity: Units, all: Units) -> bool {
+        let certain = self.certain();
+        let much = |own: f64, capacity: f64, all: f64| {
+            own > HOT_SHARE * capacity && own > HOT_OF_ALL * all
+        };
+        much(certain.read, capacity.read, all.read)
+            || much(certain.write, capacity.write, all.write)
     }
 }
 
@@ -216,6 +224,21 @@ mod tests {
         keys.pay(2, Units::write(999.0));
         keys.ask(1, 0, Units::ZERO, 1_000);
         assert_eq!(keys.slots[0].rate.write, 300.0);
+    }
+
+    #[test]
+    fn a_request_is_much_of_a_small_partition_and_makes_no_key_hot() {
+        let (mut keys, small) = (HotKeys::default(), Units { read: 3.0, write: 1.0 });
+        for second in 0..20 {
+            for key in 0..6 {
+                keys.ask(key, 0, Units::write(1.0), second * 1000);
+            }
+        }
+        assert_eq!(keys.hot(small), vec![]);
+        for second in 20..30 {
+            keys.ask(3, 0, Units::write(6.0), second * 1000);
+        }
+        assert!(keys.is_hot(3, small));
     }
 
     proptest! {
