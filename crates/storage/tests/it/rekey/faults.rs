@@ -2,15 +2,16 @@
 
 use super::hurried;
 use super::load::Counters;
-use super::orders::{get, modify, put, rekey};
+use super::orders::{get, put, rekey};
 use crate::support::components;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use std::path::Path;
 use std::sync::{Arc, Weak};
-use storage::{Components, Decision, FaultPoint, Faults, Storage, StorageError, Table, Verdict};
+use storage::{Components, FaultPoint, Faults, Storage, StorageError, Table, Verdict};
 
-/// All points before the publication, with which passing of it.
+/// All points before the publication, with which passing of it. Not `RekeyApplied`: whether it is passed
+/// depends on who writes when (`crash::rekey` has it).
 const BEFORE: &[(FaultPoint, u64)] = &[
     (FaultPoint::CatalogWriting, 1),
     (FaultPoint::RekeyJournaled, 1),
@@ -30,8 +31,6 @@ const BEFORE: &[(FaultPoint, u64)] = &[
 enum Effect {
     Fail,
     Cancel(Weak<Table>),
-    /// Somebody writes, so that there is a captured key.
-    Write(Weak<Table>),
 }
 
 #[derive(Debug, Default)]
@@ -66,7 +65,6 @@ impl Faults for Once {
                 let late = [FaultPoint::RekeyGated, FaultPoint::RekeyDrained].contains(&point);
                 assert_eq!(cancelled.is_err(), late, "{point}: {cancelled:?}");
             }
-            Some(Effect::Write(table)) => put(&table.upgrade().unwrap(), "beside", "1").await,
             None => {}
         }
         Verdict::Proceed
@@ -92,10 +90,7 @@ async fn a_rekey_that_fails_at_any_step_is_undone_and_can_be_repeated() {
     let counters = Counters::start(&table, 4);
     counters.wait_for(100).await;
     let map = table.partition_map();
-    for &(point, nth) in BEFORE.iter().chain(&[(FaultPoint::RekeyApplied, 1)]) {
-        if point == FaultPoint::RekeyApplied {
-            hook.arm(FaultPoint::RekeyCopied, 1, Effect::Write(Arc::downgrade(&table)));
-        }
+    for &(point, nth) in BEFORE {
         hook.arm(point, nth, Effect::Fail);
         let failed = rekey(&table, &["3"]).await.unwrap_err();
         assert!(matches!(failed, StorageError::Injected(at) if at == point), "{point}: {failed}");
@@ -105,7 +100,6 @@ async fn a_rekey_that_fails_at_any_step_is_undone_and_can_be_repeated() {
         counters.wait_for(20).await;
     }
     rekey(&table, &["3"]).await.unwrap();
-    modify(&table, "beside", |_| Decision::Delete(())).await.unwrap();
     counters.wait_for(20).await;
     counters.stop_and_check(&table).await;
     storage.close().await.unwrap();
