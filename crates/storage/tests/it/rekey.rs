@@ -29,7 +29,7 @@ pub(crate) fn hurried(root: &Path) -> StorageSettings {
 }
 
 pub(crate) async fn open_hurried(root: &Path) -> Arc<Storage> {
-    Storage::open(hurried(root), components()).await.unwrap()
+    unless_locked(async || Storage::open(hurried(root), components()).await).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,9 +8,10 @@ use bytes::Bytes;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 use storage::{
-    Components, Decision, Direction, NewTable, Reslice, ResliceReport, Storage, StorageSettings,
-    Table,
+    Components, Decision, Direction, NewTable, Reslice, ResliceReport, Storage, StorageError,
+    StorageSettings, Table,
 };
 use types::{KeyRange, ManualClock, PartitionId};
 
@@ -23,15 +24,32 @@ pub(crate) fn components() -> Components {
     Components::new(clock, SEED.fetch_add(1, Ordering::SeqCst))
 }
 
+/// How long a lock is waited for that nobody should have.
+const LOCKED_MAX: Duration = Duration::from_secs(30);
+
+/// Does what needs a directory's lock. A process that another test is just starting has a copy of every
+/// descriptor of this one, the lock's too, until it runs its own program.
+pub(crate) async fn unless_locked<T>(mut open: impl AsyncFnMut() -> storage::Result<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        match open().await {
+            Err(StorageError::Locked(_)) if begun.elapsed() < LOCKED_MAX => {
+                tokio::task::yield_now().await;
+            }
+            done => return done.unwrap(),
+        }
+    }
+}
+
 /// Opens a store that is not forced onto the disk: most tests ask for nothing that needs it.
 pub(crate) async fn open(root: &Path) -> Arc<Storage> {
-    Storage::open(settings(root), components()).await.unwrap()
+    unless_locked(async || Storage::open(settings(root), components()).await).await
 }
 
 /// Opens a store with everything that the service has.
 pub(crate) async fn open_synced(root: &Path) -> Arc<Storage> {
     let synced = StorageSettings { fsync: true, ..settings(root) };
-    Storage::open(synced, components()).await.unwrap()
+    unless_locked(async || Storage::open(synced.clone(), components()).await).await
 }
 
 /// Little memory, no forcing onto the disk, and patience with a busy machine.
