@@ -6,7 +6,7 @@ mod load;
 mod model;
 pub(crate) mod orders;
 
-use crate::support::{components, open, settings};
+use crate::support::{components, open, settings, unless_locked};
 use bytes::Bytes;
 use load::Counters;
 use orders::{Text, get, put, rekey, text};
