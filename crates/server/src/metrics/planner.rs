@@ -65,7 +65,7 @@ impl Collector for Planner {
         gauge(
             encoder,
             "anomalies_open",
-            "Flash crowds and drops that go on",
+            "Flash crowds, drops and odd clients or cells that go on",
             found.anomalies_open as u64,
         )?;
         gauge(
