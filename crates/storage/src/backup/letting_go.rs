@@ -33,9 +33,7 @@ impl Storage {
             BackupStage::Whole => {}
         }
         let shown = backups.get(id).ok_or(StorageError::NoSuchBackup(id))?;
-        let deleting = BackupRecord { stage: BackupStage::Deleting, ..record.as_ref().clone() };
-        object.write(|_| Ok((deleting.clone(), ()))).await?;
-        backups.put(object, deleting);
+        backups.change(object, |record| record.stage = BackupStage::Deleting).await?;
         if let Err(error) = self.finish_deleting(id).await {
             tracing::warn!(backup = %id, %error, "a backup is deleted, but what it pinned is still there");
             backups.set_stuck(id);
@@ -60,7 +58,12 @@ impl Storage {
                     self.release_unneeded(&record).await?;
                 }
                 BackupStage::Deleting => self.finish_deleting(id).await?,
-                BackupStage::Whole => {}
+                BackupStage::Whole => {
+                    // What was half restored was deleted when the store was opened.
+                    if let Ok((object, _)) = backups.free(id) {
+                        backups.change(object, |record| record.restoring.clear()).await?;
+                    }
+                }
             }
         }
         Ok(())

@@ -118,6 +118,7 @@ impl Making {
             definition: self.table.definition().as_ref().clone(),
             note: self.note.clone(),
             parts: self.partitions.iter().map(part).collect(),
+            restoring: Vec::new(),
         };
         self.object.write(|_| Ok((record.clone(), ()))).await?;
         shared.backups.put(self.object.clone(), record.clone());

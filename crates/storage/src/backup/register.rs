@@ -71,9 +71,10 @@ impl Backups {
         let read = futures::stream::iter(ids).map(read).buffer_unordered(LOAD_CONCURRENCY);
         let found: Vec<_> = read.try_collect().await?;
         for (object, record) in found.into_iter().flatten() {
-            let (id, is_whole) = (record.id, record.stage == BackupStage::Whole);
+            let rests = record.stage == BackupStage::Whole && record.restoring.is_empty();
+            let id = record.id;
             self.put(object, record);
-            if !is_whole {
+            if !rests {
                 self.set_stuck(id);
             }
         }
@@ -101,6 +102,23 @@ impl Backups {
         let id = record.id;
         let entry = Entry { object, record: Arc::new(record), restores, stuck: false };
         entries.insert(id, entry);
+    }
+
+    /// Changes a record in the catalog, and here.
+    pub(super) async fn change(
+        &self,
+        object: BackupObject,
+        change: impl FnOnce(&mut BackupRecord),
+    ) -> Result<()> {
+        let changed = object.write(|before| {
+            let gone = || StorageError::Conflict("the record of a backup".to_owned());
+            let mut record = before.ok_or_else(gone)?.clone();
+            change(&mut record);
+            Ok((record.clone(), record))
+        });
+        let record = changed.await?;
+        self.put(object, record);
+        Ok(())
     }
 
     pub(super) fn forget(&self, id: BackupId) {
@@ -135,14 +153,17 @@ impl Backups {
     }
 
     /// A backup that a table is about to be restored from.
-    pub(super) fn restoring(&self, id: BackupId) -> Result<(InUse<'_>, Arc<BackupRecord>)> {
+    pub(super) fn restoring(
+        &self,
+        id: BackupId,
+    ) -> Result<(InUse<'_>, BackupObject, Arc<BackupRecord>)> {
         let mut entries = self.entries.lock();
         let entry = entries.get_mut(&id).ok_or(StorageError::NoSuchBackup(id))?;
         if entry.record.stage != BackupStage::Whole {
             return Err(StorageError::BackupInUse(id));
         }
         entry.restores += 1;
-        Ok((InUse { backups: self, id }, entry.record.clone()))
+        Ok((InUse { backups: self, id }, entry.object.clone(), entry.record.clone()))
     }
 
     pub(super) fn list(&self) -> Vec<Backup> {

@@ -2,8 +2,8 @@
 //!
 //! Nothing is copied: the new databases borrow the files of the old ones, and are made independent later, as the
 //! children of a reslice are ([`maintain`](crate::maintain)). Until then the table's record names what it borrows
-//! from. While this is under way the backup cannot be deleted; and until the record is written the new databases
-//! belong to nobody: if the process dies, the next start deletes them.
+//! from. While this is under way the backup cannot be deleted, and its record says so; and until the table's record is
+//! written the new databases belong to nobody: if the process dies, the next start deletes them.
 
 use super::register::path_of;
 use crate::engine::{CloneSource, Engine};
@@ -30,11 +30,13 @@ impl Storage {
             let reason = "a restored table has the boundaries of its backup: name none";
             return Err(StorageError::Refused(reason.to_owned()));
         }
-        let (in_use, backup) = self.shared.backups.restoring(backup)?;
+        let (in_use, intent, backup) = self.shared.backups.restoring(backup)?;
         let _changing = self.change().await?;
         let object = self.free_name(&new.name).await?;
         let id = self.catalog.take_table_id().await?;
         self.shared.reached(FaultPoint::CreateNumbered).await?;
+        let backups = &self.shared.backups;
+        backups.change(intent.clone(), |record| record.restoring.push(id)).await?;
         let ranges: Vec<_> = backup.parts.iter().map(BackupPart::range).collect();
         let mut record = first_record(id, new, &ranges, self.shared.clock.now_ms());
         record.borrows = backup.databases().collect::<BTreeSet<_>>().into_iter().collect();
@@ -44,9 +46,17 @@ impl Storage {
         };
         match &made {
             Ok(_) => {}
-            // If there is a table after all, it needs what the backup needs.
-            Err(StorageError::Undecided(_) | StorageError::TakenOver(_)) => std::mem::forget(in_use),
+            Err(StorageError::Undecided(_) | StorageError::TakenOver(_)) => {
+                // If there is a table after all, it needs what the backup needs.
+                std::mem::forget(in_use);
+                return made;
+            }
             Err(_) => self.delete_clones(&record).await,
+        }
+        let done = backups.change(intent, |record| record.restoring.retain(|other| *other != id));
+        if let Err(error) = done.await {
+            tracing::warn!(backup = %backup.id, %error, "that a restore has ended is noted later");
+            backups.set_stuck(backup.id);
         }
         made
     }

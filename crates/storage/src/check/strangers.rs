@@ -16,8 +16,9 @@ use std::collections::{BTreeSet, HashSet};
 /// Finds them.
 pub(super) async fn find(check: &mut Check, catalog: &Catalog, log: Option<&Log>) {
     let named: HashSet<Path> = catalog.named().into_iter().map(path_of).collect();
-    let known: HashSet<Path> =
-        catalog.tables.iter().map(|table| Path::from(format!("{DATA}/{}", table.id))).collect();
+    let restoring = catalog.backups.iter().flat_map(|backup| &backup.restoring);
+    let known = catalog.tables.iter().map(|table| &table.id).chain(restoring);
+    let known: HashSet<Path> = known.map(|table| Path::from(format!("{DATA}/{table}"))).collect();
     for path in databases(check, log).await.difference(&named.into_iter().collect()) {
         let of_a_known_table = known.iter().any(|table| path.prefix_matches(table));
         if !catalog.complete {

@@ -29,6 +29,9 @@ pub(crate) struct BackupRecord {
     pub(crate) note: serde_json::Value,
     /// The table's partitions, in the order of the key axis.
     pub(crate) parts: Vec<BackupPart>,
+    /// The numbers of tables that are being restored from it: if no record has one, what is under that number is
+    /// half restored and belongs to nobody.
+    pub(crate) restoring: Vec<TableId>,
 }
 
 /// Where a backup is in its life.
@@ -137,6 +140,7 @@ mod tests {
             id: u64, table: u64, table_name in "[a-z]{3,8}", stage in 0..3, begun_ms: i64,
             taken_ms in prop::option::of(any::<i64>()), note: String,
             parts in prop::collection::vec(part(), 0..4),
+            restoring in prop::collection::vec(any::<u64>(), 0..3),
         ) -> BackupRecord {
             let stages = [BackupStage::Making, BackupStage::Whole, BackupStage::Deleting];
             BackupRecord {
@@ -149,6 +153,7 @@ mod tests {
                 definition: serde_json::json!({ "note": note }),
                 note: serde_json::json!([note]),
                 parts,
+                restoring: restoring.into_iter().map(TableId).collect(),
             }
         }
     }

@@ -20,12 +20,7 @@ pub(crate) struct StoreRecord {
     /// the other log would not find them.
     pub(crate) log: LogKind,
     /// The number that the next backup gets. Only grows. Since version 3.
-    #[serde(default = "first_backup")]
     pub(crate) next_backup: u64,
-}
-
-fn first_backup() -> u64 {
-    1
 }
 
 /// Version 1.
@@ -36,17 +31,35 @@ struct Version1 {
     next_table: u64,
 }
 
+/// Version 2.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Version2 {
+    created_ms: i64,
+    next_table: u64,
+    log: LogKind,
+}
+
 impl Record for StoreRecord {
     const KIND: &'static str = "foreshard.store";
     const VERSION: u32 = 3;
 
     fn read(version: u32, body: &str) -> Result<Self, String> {
         let failed = |error: serde_json::Error| error.to_string();
-        if version > 1 {
-            return serde_json::from_str(body).map_err(failed);
-        }
-        let Version1 { created_ms, next_table } = serde_json::from_str(body).map_err(failed)?;
-        Ok(Self { created_ms, next_table, log: LogKind::Engine, next_backup: first_backup() })
+        let (created_ms, next_table, log) = match version {
+            1 => {
+                let Version1 { created_ms, next_table } =
+                    serde_json::from_str(body).map_err(failed)?;
+                (created_ms, next_table, LogKind::Engine)
+            }
+            2 => {
+                let Version2 { created_ms, next_table, log } =
+                    serde_json::from_str(body).map_err(failed)?;
+                (created_ms, next_table, log)
+            }
+            _ => return serde_json::from_str(body).map_err(failed),
+        };
+        Ok(Self { created_ms, next_table, log, next_backup: 1 })
     }
 }
 

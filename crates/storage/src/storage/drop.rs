@@ -61,20 +61,22 @@ pub(crate) async fn finish_drop(
     let Some(record) = object.record().await? else {
         return Ok(());
     };
-    let mut all_gone = true;
     for partition in record.databases() {
         let path = Engine::path(record.id, partition);
         if kept.contains(&DatabaseId { table: record.id, partition }) {
-            all_gone = false;
             shared.engine.forget_rows(&path).await?;
-        } else if record.borrows.is_empty() {
+            continue;
+        }
+        if record.borrows.is_empty() {
             shared.engine.delete_parts(&path).await?;
         } else {
             // It has pinned files in databases that stay, perhaps.
             shared.engine.delete(&path).await?;
         }
+        shared.directory.remove_empty(path.as_ref())?;
     }
-    if all_gone {
+    // Some may be a backup's for long, and not in the record any more.
+    if kept.iter().all(|database| database.table != record.id) {
         shared.directory.remove_empty(&format!("{DATA}/{}", record.id))?;
     }
     shared.reached(FaultPoint::DropDeleted).await?;

@@ -37,6 +37,11 @@ impl Once {
         self.0.lock().push((point, nth, effect));
     }
 
+    /// Whether everything that was armed has been reached.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.0.lock().is_empty()
+    }
+
     fn due(&self, reached: FaultPoint) -> Option<Effect> {
         let mut armed = self.0.lock();
         let at = armed.iter().position(|(point, ..)| *point == reached)?;

@@ -114,11 +114,18 @@ async fn a_restore_that_fails_at_any_step_leaves_nothing() {
     storage.close().await.unwrap();
 }
 
-/// Waits until the hook has been reached, holding there.
-fn hold(hook: &Arc<Once>, point: FaultPoint) -> Arc<Semaphore> {
+/// Who reaches the point waits there until it is released.
+fn hold(hook: &Once, point: FaultPoint) -> Arc<Semaphore> {
     let release = Arc::new(Semaphore::new(0));
     hook.arm(point, 1, Effect::Wait(release.clone()));
     release
+}
+
+/// Waits until somebody waits there.
+async fn held(hook: &Once) {
+    while !hook.is_spent() {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,6 +140,7 @@ async fn writes_are_not_held_for_longer_than_the_bound() {
         let (storage, orders) = (storage.clone(), orders.clone());
         tokio::spawn(async move { back_up(&storage, &orders).await })
     };
+    held(&hook).await;
     // It waits with the gates closed, and does not go on before it is released: writes go on all the same.
     put(&orders, "b", "1").await;
     put(&orders, "z", "1").await;
@@ -157,9 +165,7 @@ async fn what_is_in_use_is_not_deleted_and_what_is_made_waits_for_its_turn() {
         let storage = storage.clone();
         tokio::spawn(async move { drop(restore(&storage, "again", backup.id).await) })
     };
-    while !root.path().join("data/t2/p1").exists() {
-        tokio::task::yield_now().await;
-    }
+    held(&hook).await;
     let refused = storage.delete_backup(backup.id).await.unwrap_err();
     assert!(matches!(refused, StorageError::BackupInUse(_)), "{refused}");
     release.add_permits(1);
@@ -171,11 +177,7 @@ async fn what_is_in_use_is_not_deleted_and_what_is_made_waits_for_its_turn() {
         let orders = orders.clone();
         tokio::spawn(async move { reslice(&orders, &[1], &["m"]).await })
     };
-    while orders.reslice(storage::Reslice { sources: vec![], boundaries: vec![] }).await.is_err_and(
-        |error| !matches!(error, StorageError::Busy(_)),
-    ) {
-        tokio::task::yield_now().await;
-    }
+    held(&hook).await;
     let making = {
         let (storage, orders) = (storage.clone(), orders.clone());
         tokio::spawn(async move { back_up(&storage, &orders).await })

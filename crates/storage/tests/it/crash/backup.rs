@@ -90,7 +90,9 @@ async fn killed_while_restoring_a_backup() {
         (FaultPoint::RestoreCloned, 1, false),
         (FaultPoint::CreatePrepared, 1, false),
         (FaultPoint::CatalogWritten, 1, false),
-        (FaultPoint::CatalogWritten, 2, true),
+        (FaultPoint::CatalogWritten, 2, false),
+        (FaultPoint::CatalogWritten, 3, true),
+        (FaultPoint::CatalogWriting, 4, true),
     ] {
         let context = format!("{point}:{nth}");
         let root = tempfile::tempdir().unwrap();
