@@ -272,9 +272,7 @@ impl TableDefinition {
 
     /// DynamoDB's `KeySchema`.
     pub(crate) fn key_schema_description(&self) -> Json {
-        let element = |(attribute, role): (&KeyAttribute, &str)| {
-            json!({"AttributeName": attribute.name, "KeyType": role})
-        };
+        let element = |(attribute, role): (&KeyAttribute, &str)| json!({"AttributeName": attribute.name, "KeyType": role});
         self.key_schema.attributes().zip(["HASH", "RANGE"]).map(element).collect()
     }
 

@@ -15,6 +15,7 @@ mod error;
 mod execution;
 pub mod metrics;
 mod page_tokens;
+mod points;
 mod server;
 mod service;
 pub mod settings;

@@ -49,8 +49,7 @@ impl Catalog {
                 let reason = "is missing although there are tables".to_owned();
                 return Err(StorageError::Corrupt { path: STORE.to_owned(), reason });
             }
-            let first =
-                StoreRecord { created_ms: now_ms, next_table: 1, log, next_backup: 1 };
+            let first = StoreRecord { created_ms: now_ms, next_table: 1, log, next_backup: 1 };
             catalog.store.write(|_| Ok((first, ()))).await?;
         }
         Ok(catalog)

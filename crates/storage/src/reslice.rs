@@ -250,10 +250,7 @@ impl Attempt {
 
 /// Leaves little to do for the moment in which writes are held: while traffic runs, waits until compactions have
 /// made room, and flushes the memtables that hold much.
-pub(crate) async fn prepare(
-    settings: &StorageSettings,
-    sources: &[Arc<Partition>],
-) -> Result<()> {
+pub(crate) async fn prepare(settings: &StorageSettings, sources: &[Arc<Partition>]) -> Result<()> {
     let limits = FlushLimits::new(settings);
     let bound_ms = settings.prepare_ms_max;
     let prepare = |source: Arc<Partition>| async move {

@@ -271,7 +271,12 @@ async fn open_log(
 }
 
 /// The record of a new table whose partitions own `ranges`.
-pub(crate) fn first_record(id: TableId, new: NewTable, ranges: &[KeyRange], now_ms: i64) -> TableRecord {
+pub(crate) fn first_record(
+    id: TableId,
+    new: NewTable,
+    ranges: &[KeyRange],
+    now_ms: i64,
+) -> TableRecord {
     let mut record = TableRecord {
         id,
         name: new.name,

@@ -12,7 +12,7 @@ mod restore;
 pub use continuous::{RestorableTimes, UpdateContinuousBackups, continuous_backups_response};
 pub use describe::{BackupKind, BackupNote, BackupStatus, BackupView};
 pub use list::ListBackups;
-pub use restore::{Origin, RestoreFromBackup, RestoreToPoint, RestoreTime};
+pub use restore::{Origin, RestoreFromBackup, RestoreTime, RestoreToPoint};
 
 use crate::error::{ApiError, ErrorKind};
 use crate::json::Body;

@@ -122,10 +122,7 @@ impl CreateTable {
     }
 }
 
-pub(super) fn billing(
-    mode: BillingMode,
-    rates: Option<(u64, u64)>,
-) -> Result<Billing, ApiError> {
+pub(super) fn billing(mode: BillingMode, rates: Option<(u64, u64)>) -> Result<Billing, ApiError> {
     match (mode, rates) {
         (BillingMode::PayPerRequest, None) => Ok(Billing::PayPerRequest),
         (BillingMode::PayPerRequest, Some(_)) => Err(shared::no_rates_on_demand()),

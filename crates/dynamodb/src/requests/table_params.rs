@@ -19,10 +19,8 @@ const TAG_VALUE_CHARS_MAX: usize = 256;
 /// Tags that begin like this are AWS's own.
 const RESERVED_TAG_PREFIX: &str = "aws:";
 
-const BILLING_MODES: [(&str, BillingMode); 2] = [
-    ("PROVISIONED", BillingMode::Provisioned),
-    ("PAY_PER_REQUEST", BillingMode::PayPerRequest),
-];
+const BILLING_MODES: [(&str, BillingMode); 2] =
+    [("PROVISIONED", BillingMode::Provisioned), ("PAY_PER_REQUEST", BillingMode::PayPerRequest)];
 const CAPACITY_UNITS: [&str; 2] = ["ReadCapacityUnits", "WriteCapacityUnits"];
 
 /// Takes the elements of a list of structures, each as parameters of its own; `read` gets the path
@@ -179,9 +177,7 @@ pub(super) fn billing_mode(params: &mut Params) -> Result<Option<BillingMode>, A
 }
 
 /// Takes `BillingModeOverride`.
-pub(super) fn billing_mode_override(
-    params: &mut Params,
-) -> Result<Option<BillingMode>, ApiError> {
+pub(super) fn billing_mode_override(params: &mut Params) -> Result<Option<BillingMode>, ApiError> {
     params.choice("BillingModeOverride", &BILLING_MODES)
 }
 

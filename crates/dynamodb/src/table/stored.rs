@@ -85,30 +85,34 @@ mod tests {
             prop::option::of((any::<i64>(), 1u32..36)),
             prop::option::of((".*", prop::option::of(".*"), any::<i64>())),
         )
-            .prop_map(|(rates, warm, deletion_protection, tags, class, times, kept, restored)| {
-                let rates = rates.map(|(read_units, write_units)| Billing::Provisioned {
-                    read_units,
-                    write_units,
-                });
-                let warm = warm
-                    .map(|(read_units, write_units)| WarmThroughput { read_units, write_units });
-                let (on_demand_ms, increase_ms, decrease_ms, class_ms) = times;
-                TableDefinition {
-                    billing: rates.unwrap_or(Billing::PayPerRequest),
-                    warm_throughput: warm,
-                    deletion_protection,
-                    tags: tags.into_iter().map(|(key, value)| Tag { key, value }).collect(),
-                    class,
-                    changes: Changes { on_demand_ms, increase_ms, decrease_ms, class_ms },
-                    point_in_time: kept.map(|(since_ms, days)| PointInTime { since_ms, days }),
-                    restored: restored.map(|(table_arn, backup_arn, instant_ms)| Restored {
-                        table_arn,
-                        backup_arn,
-                        instant_ms,
-                    }),
-                    ..testing::table()
-                }
-            })
+            .prop_map(
+                |(rates, warm, deletion_protection, tags, class, times, kept, restored)| {
+                    let rates = rates.map(|(read_units, write_units)| Billing::Provisioned {
+                        read_units,
+                        write_units,
+                    });
+                    let warm = warm.map(|(read_units, write_units)| WarmThroughput {
+                        read_units,
+                        write_units,
+                    });
+                    let (on_demand_ms, increase_ms, decrease_ms, class_ms) = times;
+                    TableDefinition {
+                        billing: rates.unwrap_or(Billing::PayPerRequest),
+                        warm_throughput: warm,
+                        deletion_protection,
+                        tags: tags.into_iter().map(|(key, value)| Tag { key, value }).collect(),
+                        class,
+                        changes: Changes { on_demand_ms, increase_ms, decrease_ms, class_ms },
+                        point_in_time: kept.map(|(since_ms, days)| PointInTime { since_ms, days }),
+                        restored: restored.map(|(table_arn, backup_arn, instant_ms)| Restored {
+                            table_arn,
+                            backup_arn,
+                            instant_ms,
+                        }),
+                        ..testing::table()
+                    }
+                },
+            )
     }
 
     proptest! {

@@ -158,9 +158,10 @@ impl Making {
         let bound_ms = shared.settings.cutover_ms_max;
         let bound = Duration::from_millis(bound_ms);
         let too_slow = || StorageError::TooSlow { step: "cut of the backup", bound_ms };
-        let known = self.partitions.iter().map(|partition| {
-            shared.backups.newest_part(database_of(&self.table, partition))
-        });
+        let known = self
+            .partitions
+            .iter()
+            .map(|partition| shared.backups.newest_part(database_of(&self.table, partition)));
         let known: Vec<Option<BackupPart>> = known.collect();
         let holding = Instant::now();
         let closing = join_all(self.partitions.iter().map(|partition| partition.close_gate()));

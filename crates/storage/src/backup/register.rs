@@ -261,7 +261,9 @@ mod tests {
     fn a_path_says_which_database_it_is() {
         let database = DatabaseId { table: TableId(12), partition: PartitionId(345) };
         assert_eq!(database_at(path_of(database).as_ref()), Some(database));
-        for other in ["", "data", "data/t1", "data/t1/x2", "data/t/p1", "other/t1/p1", "data/t1/p1/x"] {
+        for other in
+            ["", "data", "data/t1", "data/t1/x2", "data/t/p1", "other/t1/p1", "data/t1/p1/x"]
+        {
             assert_eq!(database_at(other), None, "{other}");
         }
     }

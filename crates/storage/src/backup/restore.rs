@@ -64,7 +64,8 @@ impl Storage {
     async fn clone_parts(&self, record: &TableRecord, backup: &BackupRecord) -> Result<()> {
         let parts: Vec<(PartitionId, BackupPart)> =
             record.partitions.iter().map(|new| new.id).zip(backup.parts.iter().cloned()).collect();
-        let cloning = parts.into_iter().map(|(child, part)| self.clone_part(record, child, backup, part));
+        let cloning =
+            parts.into_iter().map(|(child, part)| self.clone_part(record, child, backup, part));
         // None is cancelled when another fails: what is half cloned cannot be deleted.
         let cloned: Vec<Result<()>> =
             futures::stream::iter(cloning).buffer_unordered(CLONE_CONCURRENCY).collect().await;

@@ -15,7 +15,8 @@ use slatedb::VersionedManifest;
 use slatedb::admin::AdminBuilder;
 
 /// What to do about a backup that is not what it was.
-const DELETE: &str = "keep a copy of the whole directory; the table is not concerned: delete this backup";
+const DELETE: &str =
+    "keep a copy of the whole directory; the table is not concerned: delete this backup";
 
 /// Reads the records of all backups; `None` if one cannot be read.
 pub(super) async fn read(check: &mut Check) -> Option<Vec<BackupRecord>> {

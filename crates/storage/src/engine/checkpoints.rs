@@ -18,10 +18,7 @@ pub(crate) struct PendingCheckpoint(CheckpointHandle);
 impl PendingCheckpoint {
     /// Decides the content of a checkpoint of an open database. The caller sees to it that nothing is
     /// handed over before this returns.
-    pub(crate) async fn begin(
-        db: &Db,
-        name: String,
-    ) -> std::result::Result<Self, slatedb::Error> {
+    pub(crate) async fn begin(db: &Db, name: String) -> std::result::Result<Self, slatedb::Error> {
         let options = CheckpointOptions { name: Some(name), ..Default::default() };
         Ok(Self(db.begin_checkpoint(CheckpointScope::All, &options).await?))
     }

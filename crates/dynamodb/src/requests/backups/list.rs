@@ -66,8 +66,10 @@ impl ListBackups {
                 "TimeRangeLowerBound must not be later than TimeRangeUpperBound",
             ));
         }
-        let invalid = |arn: &str| ApiError::validation(format!("Invalid ExclusiveStartBackupArn: {arn}"));
-        let start = start.map(|arn| backup_number(&arn).ok_or_else(|| invalid(&arn))).transpose()?;
+        let invalid =
+            |arn: &str| ApiError::validation(format!("Invalid ExclusiveStartBackupArn: {arn}"));
+        let start =
+            start.map(|arn| backup_number(&arn).ok_or_else(|| invalid(&arn))).transpose()?;
         let (kind, limit_of_kind) = match filter {
             None => (Some(BackupKind::User), usize::MAX),
             Some(Filter::Of(kind)) => (Some(kind), usize::MAX),

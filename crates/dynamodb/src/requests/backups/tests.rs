@@ -23,7 +23,9 @@ fn a_backup_is_named_by_an_arn_that_leads_back_to_it() {
     let backup = view(42, BackupKind::User, 1_700_000_001_000);
     assert_eq!(backup.arn(), ARN);
     assert_eq!(backup_number(ARN), Some(42));
-    for other in ["", "arn:aws:dynamodb:local:000000000000:table/things", "x/backup/1", "x/backup/1-zz"] {
+    for other in
+        ["", "arn:aws:dynamodb:local:000000000000:table/things", "x/backup/1", "x/backup/1-zz"]
+    {
         assert_eq!(backup_number(other), None, "{other}");
     }
 }
@@ -35,7 +37,10 @@ fn descriptions_have_what_dynamodb_has() {
     assert_eq!(created["BackupDetails"]["BackupStatus"], "CREATING");
     let described = parsed(&backup.describe_response());
     let details = &described["BackupDescription"]["BackupDetails"];
-    assert_eq!((&details["BackupStatus"], &details["BackupType"]), (&json!("AVAILABLE"), &json!("USER")));
+    assert_eq!(
+        (&details["BackupStatus"], &details["BackupType"]),
+        (&json!("AVAILABLE"), &json!("USER"))
+    );
     assert_eq!(details["BackupCreationDateTime"], 1_700_000_001.0);
     let source = &described["BackupDescription"]["SourceTableDetails"];
     assert_eq!((&source["TableName"], &source["TableSizeBytes"]), (&json!("things"), &json!(77)));
@@ -59,7 +64,10 @@ fn notes_survive_storing_and_later_ones_are_not_read_in_part() {
 fn requests_that_make_no_sense_are_refused() {
     let create = |json: Json| refusal(CreateBackup::parse(body(json)));
     assert!(create(json!({"TableName": "things"})).contains("null at 'backupName'"));
-    assert!(create(json!({"TableName": "things", "BackupName": "a b"})).contains("'a b' at 'backupName'"));
+    assert!(
+        create(json!({"TableName": "things", "BackupName": "a b"}))
+            .contains("'a b' at 'backupName'")
+    );
     assert!(create(json!({"TableName": "things", "BackupName": "ab"})).contains("equal to 3"));
     let named = |json: Json| refusal(BackupRequest::parse(body(json)));
     assert!(named(json!({})).contains("null at 'backupArn'"));
@@ -138,7 +146,10 @@ fn a_restored_table_is_like_the_old_one_but_for_what_the_request_says() {
     let plain = define(json!({})).unwrap();
     assert_eq!(plain.name, "copies");
     assert_eq!(plain.arn, "arn:aws:dynamodb:here:1:table/copies");
-    assert_eq!((plain.key_schema.clone(), plain.billing), (source.key_schema.clone(), source.billing));
+    assert_eq!(
+        (plain.key_schema.clone(), plain.billing),
+        (source.key_schema.clone(), source.billing)
+    );
     assert_eq!((plain.deletion_protection, plain.point_in_time), (false, None));
     assert_eq!(plain.tags.len(), 1);
     let shown = plain.description(crate::TableStatus::Creating, Default::default());
@@ -155,7 +166,10 @@ fn a_restored_table_is_like_the_old_one_but_for_what_the_request_says() {
     }));
     let rates = Billing::Provisioned { read_units: 5, write_units: 6 };
     assert_eq!(provisioned.unwrap().billing, rates);
-    assert!(refusal(define(json!({"BillingModeOverride": "PROVISIONED"}))).contains("both be specified"));
+    assert!(
+        refusal(define(json!({"BillingModeOverride": "PROVISIONED"})))
+            .contains("both be specified")
+    );
     let refused = |name: &str, value: Json| {
         let request = json!({"TargetTableName": "copies", "BackupArn": ARN, name: value});
         refusal(RestoreFromBackup::parse(body(request)))
@@ -208,12 +222,16 @@ fn the_past_is_kept_for_as_long_as_the_request_says() {
         })))
     };
     let on = |table, days: Option<u32>| {
-        let specification = json!({"PointInTimeRecoveryEnabled": true, "RecoveryPeriodInDays": days});
+        let specification =
+            json!({"PointInTimeRecoveryEnabled": true, "RecoveryPeriodInDays": days});
         update(specification).unwrap().apply(table, 100)
     };
     let kept = on(table(), None);
     assert_eq!(kept.point_in_time, Some(PointInTime { since_ms: 100, days: 35 }));
-    let shorter = on(TableDefinition { point_in_time: Some(PointInTime { since_ms: 1, days: 35 }), ..kept }, Some(7));
+    let shorter = on(
+        TableDefinition { point_in_time: Some(PointInTime { since_ms: 1, days: 35 }), ..kept },
+        Some(7),
+    );
     assert_eq!(shorter.point_in_time, Some(PointInTime { since_ms: 1, days: 7 }));
     let times = RestorableTimes { earliest_ms: 1_000, latest_ms: 2_500 };
     let shown = parsed(&continuous_backups_response(&shorter, Some(times)));

@@ -96,7 +96,8 @@ async fn a_restore_that_fails_at_any_step_leaves_nothing() {
     let orders = table(&storage, "orders", &["m"]).await;
     put(&orders, "a", "1").await;
     let backup = back_up(&storage, &orders).await.unwrap().backup;
-    for point in [FaultPoint::CreateNumbered, FaultPoint::RestoreCloned, FaultPoint::CreatePrepared] {
+    for point in [FaultPoint::CreateNumbered, FaultPoint::RestoreCloned, FaultPoint::CreatePrepared]
+    {
         hook.arm(point, 1, Effect::Fail);
         let new = storage::NewTable {
             name: "again".to_owned(),

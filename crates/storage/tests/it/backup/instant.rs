@@ -129,7 +129,9 @@ pub(crate) fn unexplained(history: &History, state: &State, from: u64, to: u64) 
         }
     }
     (earliest > latest).then(|| {
-        format!("{last_begun}, begun at {earliest}, but {first_missing}: the next ended at {latest}")
+        format!(
+            "{last_begun}, begun at {earliest}, but {first_missing}: the next ended at {latest}"
+        )
     })
 }
 

@@ -16,7 +16,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use storage::{
-    Decision, FaultPoint, Faults, NewTable, Reslice, Storage, StorageError, StorageSettings, Table, Verdict,
+    Decision, FaultPoint, Faults, NewTable, Reslice, Storage, StorageError, StorageSettings, Table,
+    Verdict,
 };
 
 /// The table that everything happens to.
@@ -104,7 +105,13 @@ impl Work {
 
     fn boundaries(self) -> &'static [&'static str] {
         match self {
-            Work::Merge { .. } | Work::Write | Work::Backup | Work::DeleteBackup | Work::Restore | Work::Rekey { .. } | Work::RekeyForEver => &["w4"],
+            Work::Merge { .. }
+            | Work::Write
+            | Work::Backup
+            | Work::DeleteBackup
+            | Work::Restore
+            | Work::Rekey { .. }
+            | Work::RekeyForEver => &["w4"],
             _ => &[],
         }
     }
