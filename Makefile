@@ -19,8 +19,9 @@ build: need-cargo ui ## the binary with the dashboard, target/release/foreshard
 demo: build ## a real workload against two services, one that predicts and one that reacts (DEMO_ARGS=--exit ends by itself)
 	target/release/foreshard demo $(DEMO_ARGS)
 
+# The same property cases each time: what lands must not depend on luck. test-long draws new ones.
 test: need-cargo $(VENV)/ready javascript ui ## everything that has to hold before a change lands
-	cargo test --workspace --locked
+	PROPTEST_RNG_SEED=$${PROPTEST_RNG_SEED:-1} cargo test --workspace --locked
 
 test-long: need-cargo $(VENV)/ready javascript ui ## the full crash matrices and more property cases
 	FORESHARD_TEST_LONG=1 PROPTEST_CASES=$${PROPTEST_CASES:-2000} cargo test --workspace --locked
