@@ -123,6 +123,17 @@ impl Shared {
         }
     }
 
+    /// Puts in force what the operator's settings are now, with what is fixed for the table.
+    pub(crate) fn rebase(&self, table: TableId) {
+        if let Some(base) = own_settings(self).as_ref().map(Thresholds::of) {
+            let mut tuners = self.tuners.lock();
+            if let Some(tuner) = tuners.known.remove(&table) {
+                tuners.known.insert(table, tuner.resume(base, self.mode()));
+            }
+        }
+        self.retune(table);
+    }
+
     /// Lets go of what is known of dropped tables.
     pub(crate) fn forget_tuners(&self, dropped: &[TableId]) {
         let mut tuners = self.tuners.lock();
