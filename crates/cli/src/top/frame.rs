@@ -217,8 +217,8 @@ fn partition(table: &str, found: &Value) -> Partition {
 fn duration(seconds: i64) -> String {
     match seconds {
         ..=119 => format!("{seconds} s"),
-        ..=7_199 => format!("{} min", seconds / 60),
-        ..=172_799 => format!("{} h", seconds / 3_600),
+        120..=7_199 => format!("{} min", seconds / 60),
+        7_200..=172_799 => format!("{} h", seconds / 3_600),
         _ => format!("{} d", seconds / 86_400),
     }
 }

@@ -21,9 +21,17 @@ pub(super) struct Files {
     key: PathBuf,
 }
 
-/// What tells a file from the one that was there before: device, inode, size, time of change.
+/// What tells two files from those that were there before; one that is not there has nothing.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Stamp([Option<(u64, u64, u64, i64, i64)>; 2]);
+pub(super) struct Stamp([Option<Facts>; 2]);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Facts {
+    device: u64,
+    inode: u64,
+    bytes: u64,
+    changed: (i64, i64),
+}
 
 impl Files {
     /// The files that the settings name; `None` if they name none.
@@ -42,7 +50,12 @@ impl Files {
     pub(super) fn stamp(&self) -> Stamp {
         let one = |path: &Path| {
             let found = std::fs::metadata(path).ok()?;
-            Some((found.dev(), found.ino(), found.size(), found.mtime(), found.mtime_nsec()))
+            Some(Facts {
+                device: found.dev(),
+                inode: found.ino(),
+                bytes: found.size(),
+                changed: (found.mtime(), found.mtime_nsec()),
+            })
         };
         Stamp([one(&self.certificate), one(&self.key)])
     }
