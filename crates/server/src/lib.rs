@@ -13,6 +13,7 @@ mod admission;
 mod auth;
 mod error;
 mod execution;
+mod item_count;
 pub mod metrics;
 mod page_tokens;
 mod server;
