@@ -8,13 +8,16 @@ FUZZ_S ?= 3600
 export FORESHARD_PYTHON ?= $(CURDIR)/$(VENV)/bin/python
 
 
-.PHONY: help build ui demo test test-long test-differential fuzz bench lint
+.PHONY: help build dist ui demo test test-long test-differential fuzz bench lint
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: need-cargo ui ## the binary with the dashboard, target/release/foreshard
 	cargo build --release --locked -p cli
+
+dist: need-cargo ui ## an archive with the static binary, completions, manual pages and the unit, target/dist (DIST_TARGET=TRIPLE)
+	deploy/dist.sh
 
 demo: build ## a real workload against two services, one that predicts and one that reacts (DEMO_ARGS=--exit ends by itself)
 	target/release/foreshard demo $(DEMO_ARGS)

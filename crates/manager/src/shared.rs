@@ -24,6 +24,7 @@ use parking_lot::{Mutex, RwLock};
 use planner::controller::{Controller, ControllerSettings};
 use planner::gradual::Ledger;
 use planner::policy::Policy;
+use planner::settings::ScoreSettings;
 use planner::tuning::Tuner;
 use planner::view::{Limits, NodeView};
 use std::collections::{HashMap, hash_map};
@@ -93,6 +94,8 @@ impl fmt::Debug for Components {
 pub(crate) struct Shared {
     pub(crate) settings: ManagerSettings,
     pub(crate) components: Components,
+    /// The score as the operator has it now; `components` has it as it was at the start.
+    pub(crate) score: ArcSwap<ScoreSettings>,
     pub(crate) credit: RwLock<Option<CreditSource>>,
     pub(crate) hot_keys: RwLock<Option<HotKeySource>>,
     pub(crate) measured: RwLock<Option<MeasuredSource>>,
@@ -141,6 +144,7 @@ impl Shared {
         let collector = Collector::new(&components.collector);
         let (events, _) = broadcast::channel(settings.events_max.max(1));
         let shared = Self {
+            score: ArcSwap::from_pointee(components.controller.score.clone()),
             credit: RwLock::new(None),
             hot_keys: RwLock::new(None),
             measured: RwLock::new(None),

@@ -157,7 +157,10 @@ const L0_FILES_MIN: usize = 8;
 
 impl StorageSettings {
     /// Refuses what could not work.
-    pub(crate) fn check(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// If a setting makes no sense, or if two contradict each other.
+    pub fn check(&self) -> Result<()> {
         let refuse = |reason: String| Err(StorageError::Refused(format!("settings: {reason}")));
         if self.unflushed_bytes_max <= self.memtable_bytes {
             return refuse(format!(
