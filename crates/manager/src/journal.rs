@@ -98,21 +98,28 @@ pub struct Timing {
     pub total_ms: f64,
     /// How long writes waited.
     pub pause_ms: f64,
-    /// The preparation, while traffic ran; zero in entries from before it was noted, like the rest.
+    /// The preparation, while traffic ran, with flushing, cloning and opening; zero in entries from before
+    /// it was noted, like the rest.
     #[serde(default)]
     pub prepare_ms: f64,
+    /// Writing out what was in memory. In older entries a part of the pause, like the next two.
+    #[serde(default)]
+    pub flush_ms: f64,
+    /// Cloning, which copies no data.
+    #[serde(default)]
+    pub clone_ms: f64,
+    /// Opening the new partitions.
+    #[serde(default)]
+    pub open_ms: f64,
+    /// Of the pause: from when on writes were kept for the new partitions.
+    #[serde(default)]
+    pub hold_ms: f64,
     /// Of the pause: waiting for writes that had begun.
     #[serde(default)]
     pub drain_ms: f64,
-    /// Of the pause: writing out what was in memory.
+    /// Of the pause: writing what came last to the new partitions.
     #[serde(default)]
-    pub flush_ms: f64,
-    /// Of the pause: cloning, which copies no data.
-    #[serde(default)]
-    pub clone_ms: f64,
-    /// Of the pause: opening the new partitions.
-    #[serde(default)]
-    pub open_ms: f64,
+    pub copy_ms: f64,
     /// Of the pause: publishing the new map.
     #[serde(default)]
     pub publish_ms: f64,
@@ -124,10 +131,12 @@ impl From<&ResliceReport> for Timing {
             total_ms: report.total_ms,
             pause_ms: report.pause_ms,
             prepare_ms: report.prepare_ms,
+            flush_ms: report.making.flush_ms,
+            clone_ms: report.making.clone_ms,
+            open_ms: report.making.open_ms,
+            hold_ms: report.making.hold_ms,
             drain_ms: report.pause.drain_ms,
-            flush_ms: report.pause.flush_ms,
-            clone_ms: report.pause.clone_ms,
-            open_ms: report.pause.open_ms,
+            copy_ms: report.pause.copy_ms,
             publish_ms: report.pause.publish_ms,
         }
     }
