@@ -101,3 +101,23 @@ async fn a_damaged_entry_is_left_out() {
     damaged["decision"] = "gone".into();
     assert_eq!(restore(&damaged).await.unwrap().entries().count(), 0);
 }
+
+/// As the first version wrote it: without a workflow, an effect, and the order of its keys.
+#[tokio::test]
+async fn an_entry_of_version_1_is_read() {
+    let fixture: serde_json::Value =
+        serde_json::from_str(include_str!("decision-v1.json")).unwrap();
+    let journal = restore(&fixture).await.unwrap();
+    let [entry] = journal.entries().collect::<Vec<_>>()[..] else { panic!("{journal:?}") };
+    assert_eq!((entry.version, entry.decision.id, entry.order), (1, 5, 0));
+    assert_eq!((entry.state, entry.workflow.step), (State::Done, Step::Done));
+    assert_eq!(entry.timing.map(|timing| (timing.total_ms, timing.pause_ms)), Some((120.5, 36.0)));
+    assert_eq!(entry.outcome.as_ref().map(|outcome| outcome.judgement), Some(Judgement::InTime));
+    assert_eq!(entry.decision.action.boundaries, [Bytes::from_static(&[128])]);
+    assert_eq!(entry.effect, Effect::default());
+
+    let mut running = fixture;
+    running["state"] = "running".into();
+    let journal = restore(&running).await.unwrap();
+    assert_eq!(journal.entries().next().map(|entry| entry.state), Some(State::Interrupted));
+}
