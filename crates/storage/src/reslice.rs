@@ -243,7 +243,7 @@ impl Attempt {
             record.epoch += 1;
             Ok(record.epoch)
         };
-        self.table.object.update(publish).await
+        self.table.object.publish(publish).await
     }
 
     /// What to do with the gates and the children when publishing failed.
@@ -278,6 +278,7 @@ impl Attempt {
             *gate = Gate::Retired;
         }
         let _ = table.shared.reached(FaultPoint::ResliceReleased).await;
+        table.object.tidy().await;
         let closing = table.closing.clone().read_owned().await;
         tokio::spawn(async move {
             close_all(&sources).await;

@@ -78,7 +78,7 @@ impl Attempt {
             record.epoch += 1;
             Ok((record.epoch, record.definition.clone()))
         };
-        let published = self.table.object.update(publish).await?;
+        let published = self.table.object.publish(publish).await?;
         self.table.set_rekeyed_ms(now_ms);
         Ok(published)
     }
@@ -118,6 +118,7 @@ impl Attempt {
         }
         self.control.set_phase(RekeyPhase::CuttingOver);
         let _ = table.shared.reached(FaultPoint::RekeyReleased).await;
+        table.object.tidy().await;
         let closing = table.closing.clone().read_owned().await;
         let (table, sources) = (table.clone(), self.sources.clone());
         tokio::spawn(async move {
