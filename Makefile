@@ -45,11 +45,12 @@ fuzz: need-cargo ## every fuzz target for FUZZ_S seconds (needs a nightly compil
 
 # Timing is only worth something on a quiet machine. The stores lie in BENCH_DATA: a directory on the disk to be measured.
 BENCH_DATA ?= target
-bench: need-cargo ## the benchmarks; measured costs go to target/costs.json (BENCH_DATA=DIR: on which disk)
+bench: need-cargo ## the benchmarks; measured costs go to target/costs.json and actions.json (BENCH_DATA=DIR: on which disk)
 	cargo build --release --locked -p cli -p storage --bins --examples
 	target/release/foreshard bench server --data $(BENCH_DATA)
 	target/release/foreshard bench costs --data $(BENCH_DATA) --out target/costs.json
 	cd $(BENCH_DATA) && $(CURDIR)/target/release/examples/pauses 100 500
+	cd $(BENCH_DATA) && $(CURDIR)/target/release/examples/actions 500 10 $(CURDIR)/target/actions.json
 	cd $(BENCH_DATA) && $(CURDIR)/target/release/examples/reopen
 	cargo bench -p dynamodb --locked
 	cargo bench -p workload --locked

@@ -48,10 +48,22 @@ pub enum StorageError {
     /// A part of a reslice did not finish within its bound; the reslice was undone.
     #[error("the {step} of the reslice took longer than {bound_ms} ms; it was undone")]
     TooSlow {
-        /// `preparation` or `cutover`.
+        /// `preparation`, `beginning` or `cutover`.
         step: &'static str,
         /// The bound, from [`StorageSettings`](crate::StorageSettings).
         bound_ms: u64,
+    },
+    /// More was written to a partition than there is room for while its successors were made; the reslice
+    /// was undone.
+    #[error(
+        "more than {bytes_max} bytes (reslice_kept_bytes_max) were written to partition {id} while its \
+         successors were made; the reslice was undone: try again when less is written"
+    )]
+    Overrun {
+        /// The partition.
+        id: PartitionId,
+        /// The bound, from [`StorageSettings`](crate::StorageSettings).
+        bytes_max: u64,
     },
     /// It could not be found out whether a catalog write took place. The table refuses writes
     /// until the store is opened again, which decides it.
