@@ -24,6 +24,7 @@ use bytes::Bytes;
 use day::Closing;
 use planner::controller::ControllerSettings;
 use planner::policy::{Policy, Predictive};
+use planner::settings::ScoreSettings;
 use planner::tuning::{Thresholds, Tuner, TunerSettings, Tuning};
 use serde::{Deserialize, Serialize};
 use simulator::tuning::Pace;
@@ -96,7 +97,8 @@ impl Shared {
     /// The policy of a table and how it is watched, with what is in force there.
     pub(crate) fn tuned(&self, table: TableId) -> (Box<dyn Policy>, ControllerSettings) {
         let policy = (self.components.policy)();
-        let controller = self.components.controller.clone();
+        let score = ScoreSettings::clone(&self.score.load());
+        let controller = ControllerSettings { score, ..self.components.controller.clone() };
         let Some(settings) = policy.tunable() else { return (policy, controller) };
         let base = Thresholds::of(settings);
         let stored = self.tuning_stored.lock().remove(&name(table));
@@ -121,6 +123,17 @@ impl Shared {
         if let Some(state) = self.tables.lock().get_mut(&table) {
             state.controller.retune(policy, controller.score);
         }
+    }
+
+    /// Puts in force what the operator's settings are now, with what is fixed for the table.
+    pub(crate) fn rebase(&self, table: TableId) {
+        if let Some(base) = own_settings(self).as_ref().map(Thresholds::of) {
+            let mut tuners = self.tuners.lock();
+            if let Some(tuner) = tuners.known.remove(&table) {
+                tuners.known.insert(table, tuner.resume(base, self.mode()));
+            }
+        }
+        self.retune(table);
     }
 
     /// Lets go of what is known of dropped tables.

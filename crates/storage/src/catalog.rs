@@ -175,8 +175,23 @@ impl TableObject {
         &self,
         change: impl FnOnce(&mut TableRecord) -> Result<T>,
     ) -> Result<T> {
+        let answer = self.publish(change).await?;
+        self.object.tidy().await;
+        Ok(answer)
+    }
+
+    /// Removes versions that nobody needs any more.
+    pub(crate) async fn tidy(&self) {
+        self.object.tidy().await;
+    }
+
+    /// Changes the record while writers wait; [tidying](Self::tidy) is left for later.
+    pub(crate) async fn publish<T>(
+        &self,
+        change: impl FnOnce(&mut TableRecord) -> Result<T>,
+    ) -> Result<T> {
         self.object
-            .write(|before| {
+            .write_only(|before| {
                 let missing = || StorageError::NoSuchTable(self.name.clone());
                 let before = before.ok_or_else(missing)?;
                 let mut after = before.clone();

@@ -54,10 +54,22 @@ pub enum StorageError {
     /// A part of a reslice, or of a backup, did not finish within its bound; it was undone.
     #[error("the {step} took longer than {bound_ms} ms; what was begun was undone")]
     TooSlow {
-        /// `preparation`, `cutover` or `cut of the backup`.
+        /// `preparation`, `beginning`, `cutover` or `cut of the backup`.
         step: &'static str,
         /// The bound, from [`StorageSettings`](crate::StorageSettings).
         bound_ms: u64,
+    },
+    /// More was written to a partition than there is room for while its successors were made; the reslice
+    /// was undone.
+    #[error(
+        "more than {bytes_max} bytes (reslice_kept_bytes_max) were written to partition {id} while its \
+         successors were made; the reslice was undone: try again when less is written"
+    )]
+    Overrun {
+        /// The partition.
+        id: PartitionId,
+        /// The bound, from [`StorageSettings`](crate::StorageSettings).
+        bytes_max: u64,
     },
     /// It could not be found out whether a catalog write took place. The table refuses writes
     /// until the store is opened again, which decides it.

@@ -62,16 +62,22 @@ fault_points! {
     ResliceJournaled = "reslice-journaled",
     /// The parents' memtables were flushed while traffic ran.
     ReslicePrepared = "reslice-prepared",
-    /// The parents' gates are closed and the writes that had passed are in the engine.
-    ResliceGated = "reslice-gated",
-    /// All of the parents is in the manifests that will be cloned.
+    /// Everything that is written to the parents from here on is kept, to be written to the children.
+    ResliceKeeping = "reslice-keeping",
+    /// What was accepted before is in the manifests that will be cloned.
     ResliceSealed = "reslice-sealed",
     /// The first child exists, the others do not.
     ResliceFirstCloned = "reslice-first-cloned",
     /// All children exist.
     ResliceCloned = "reslice-cloned",
-    /// All children are open for writing; the next step publishes them.
+    /// All children are open for writing, and reachable for nobody.
     ResliceOpened = "reslice-opened",
+    /// Most of what was kept is in the children.
+    ResliceCaughtUp = "reslice-caught-up",
+    /// The parents' gates are closed and the writes that had passed are in the engine.
+    ResliceGated = "reslice-gated",
+    /// All that was ever accepted is durable in the children; the next step publishes them.
+    ResliceDrained = "reslice-drained",
     /// The new partition map is in the catalog; requests still go by the old one.
     ReslicePublished = "reslice-published",
     /// Requests go to the children; the parents are still open.

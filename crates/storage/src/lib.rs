@@ -51,7 +51,7 @@ pub use maintain::{MaintainReport, MayRewrite};
 pub use map::{AXIS_END, PartitionInfo, PartitionMap};
 pub use nodelog::{LogMetrics, Powers, SimulatedDisk};
 pub use rekey::{NewOrder, Rekey, RekeyPhase, RekeyProgress, RekeyReport};
-pub use reslice::{PauseParts, Reslice, ResliceReport};
+pub use reslice::{MakingParts, PauseParts, Reslice, ResliceReport};
 pub use scan::{Direction, Scan};
 pub use settings::{Components, LogKind, StorageSettings};
 pub use size::PartitionSize;

@@ -230,9 +230,16 @@ impl Table {
         decide: impl FnOnce(Option<&Bytes>) -> Decision<R> + Send,
     ) -> Result<R> {
         check_key(key)?;
+        let mut has_waited = false;
         let writer = loop {
             self.room().await?;
             let (partition, usage) = self.enter_in(order, |map| map.index_of(key))?;
+            if !has_waited && partition.is_behind() {
+                drop(usage);
+                partition.less_behind(self.shared.settings.backlog_wait_ms_max).await;
+                has_waited = true;
+                continue;
+            }
             if let Some(writer) = partition.writer(usage, key).await? {
                 break writer;
             }
@@ -372,6 +379,18 @@ impl Table {
         let map = routes.map.clone();
         self.routes.store(Arc::new(routes));
         self.map.send_replace(map);
+    }
+
+    /// Lets the log forget partitions that are closed and never opened again. Not all of what they hold there
+    /// is in files, so they would hold the log until they are deleted.
+    pub(crate) async fn forget_in_log(&self, closed: &[Arc<Partition>]) {
+        let Some(wal) = self.shared.engine.wal() else { return };
+        for partition in closed {
+            if let Err(error) = wal.drop_database(partition.path()).await {
+                // The next start does it.
+                tracing::warn!(partition = %partition.id(), %error, "the log keeps a closed partition");
+            }
+        }
     }
 
     /// Turns all requests away, waits until those under way are done, and closes the databases.

@@ -218,6 +218,22 @@ impl<R: Record> VersionedObject<R> {
         &self,
         change: impl FnOnce(Option<&R>) -> Result<(R, T)>,
     ) -> Result<T> {
+        let answer = self.write_only(change).await?;
+        self.tidy().await;
+        Ok(answer)
+    }
+
+    /// Removes versions that nobody needs any more.
+    pub(crate) async fn tidy(&self) {
+        let newest = self.newest.lock().await;
+        self.prune(newest.version).await;
+    }
+
+    /// The same as [`write`](Self::write) for callers whom others wait for: they [tidy](Self::tidy) later.
+    pub(crate) async fn write_only<T>(
+        &self,
+        change: impl FnOnce(Option<&R>) -> Result<(R, T)>,
+    ) -> Result<T> {
         let mut newest = self.newest.lock().await;
         self.refresh(&mut newest).await?;
         let (record, answer) = change(newest.record.as_ref())?;
@@ -230,7 +246,6 @@ impl<R: Record> VersionedObject<R> {
             Err(StorageError::TakenOver(_)) => return Err(self.taken_over(&mut newest)),
             Err(error) => return Err(error),
         }
-        self.prune(version).await;
         Ok(answer)
     }
 

@@ -18,6 +18,7 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::backups::{last_backup, make_backup};
 use super::{Executor, storage_failed, to_the_end};
+use crate::item_count::ItemCount;
 use crate::tables::ServedTable;
 
 /// The most partitions that a new table gets, whatever throughput it asks for.
@@ -158,8 +159,9 @@ impl Executor {
     }
 }
 
-/// How much a table holds. Items are not counted: that would take reading them.
-pub(super) async fn size(served: &ServedTable) -> Result<TableSize, ApiError> {
+/// How much a table holds.
+pub(super) async fn size(served: &Arc<ServedTable>) -> Result<TableSize, ApiError> {
     let sizes = served.table.partition_sizes().await.map_err(storage_failed)?;
-    Ok(TableSize { items: 0, bytes: sizes.iter().map(|size| size.live_bytes).sum() })
+    let items = ItemCount::of(served, &sizes);
+    Ok(TableSize { items, bytes: sizes.iter().map(|size| size.live_bytes).sum() })
 }

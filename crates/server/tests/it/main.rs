@@ -30,4 +30,5 @@ mod strategies;
 mod support;
 mod table_states;
 mod tables;
+mod tls;
 mod workload_vectors;

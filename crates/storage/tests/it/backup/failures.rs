@@ -124,7 +124,7 @@ fn hold(hook: &Once, point: FaultPoint) -> Arc<Semaphore> {
 
 /// Waits until somebody waits there.
 async fn held(hook: &Once) {
-    while !hook.is_spent() {
+    while hook.is_armed() {
         tokio::task::yield_now().await;
     }
 }
