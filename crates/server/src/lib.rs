@@ -16,6 +16,7 @@ mod execution;
 mod item_count;
 pub mod metrics;
 mod page_tokens;
+mod points;
 mod server;
 mod service;
 pub mod settings;

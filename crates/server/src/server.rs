@@ -70,7 +70,9 @@ impl Server {
             Listener::start(settings.listen, &settings.http, Arc::clone(&service), tls).await?;
         tracing::info!(addr = %listener.addr, "serving the DynamoDB API");
         let limits = settings.limits;
-        Ok(ServerHandle { metrics, recorder, service, listener, limits, measuring })
+        let keeper = Arc::clone(&service);
+        let keeping = tokio::spawn(async move { keeper.executor().keep_points_for_ever().await });
+        Ok(ServerHandle { metrics, recorder, service, listener, limits, measuring, keeping })
     }
 }
 
@@ -88,6 +90,8 @@ pub struct ServerHandle {
     limits: LimitSettings,
     /// What looks at partitions and node, if limits are measured.
     measuring: Option<tokio::task::JoinHandle<()>>,
+    /// What keeps points in time.
+    keeping: tokio::task::JoinHandle<()>,
 }
 
 impl ServerHandle {
@@ -159,5 +163,6 @@ impl ServerHandle {
         if let Some(measuring) = &self.measuring {
             measuring.abort();
         }
+        self.keeping.abort();
     }
 }

@@ -199,10 +199,20 @@ pub struct TableSettings {
     /// How many ends of pages are remembered per table, for scans that go on after a change of its key
     /// order; the oldest are forgotten.
     pub page_tokens_max: usize,
+    /// The most backups that clients may have made; points in time are not counted.
+    pub backups_max: usize,
+    /// How often a table with point-in-time recovery gets a point, if anything was written to it.
+    pub point_ms: i64,
 }
 
 impl Default for TableSettings {
     fn default() -> Self {
-        Self { partitions_initial: 1, tables_max: 2500, page_tokens_max: 100_000 }
+        Self {
+            partitions_initial: 1,
+            tables_max: 2500,
+            page_tokens_max: 100_000,
+            backups_max: 1000,
+            point_ms: 300_000,
+        }
     }
 }

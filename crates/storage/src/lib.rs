@@ -9,6 +9,7 @@
 //! such as "there is no such key"), and nothing that was acknowledged is lost by a reslice,
 //! wherever the process dies. How, is told from top to bottom in docs/storage.md.
 
+mod backup;
 mod blobs;
 mod blocking;
 mod bucket;
@@ -38,6 +39,7 @@ mod uncancelled;
 mod versioned;
 mod wal;
 
+pub use backup::{Backup, BackupReport, BackupState};
 pub use blobs::Blobs;
 pub use bucket::BucketEstimate;
 pub use check::{CheckCounts, CheckReport, Finding, Severity};

@@ -21,6 +21,7 @@ use crate::faults::FaultPoint;
 use crate::map::PartitionInfo;
 use crate::partition::{Gate, Partition};
 use crate::record::table::{PartitionRecord, ResliceRecord, RetiredRecord, TableRecord};
+use crate::settings::StorageSettings;
 use crate::table::{Routes, Table};
 use bytes::Bytes;
 use futures::future::join_all;
@@ -179,7 +180,7 @@ impl Attempt {
         let shared = self.table.shared.clone();
         shared.reached(FaultPoint::ResliceJournaled).await?;
         let preparing = Instant::now();
-        self.prepare().await?;
+        prepare(&shared.settings, &self.sources).await?;
         shared.reached(FaultPoint::ReslicePrepared).await?;
         let made = Made::make(&self).await?;
         let (making, prepare_ms) = (made.parts, ms_since(preparing));
@@ -205,26 +206,6 @@ impl Attempt {
         };
         self.release(cutover, epoch).await;
         Ok(report)
-    }
-
-    /// Waits until the sources' compactions have made room, and flushes the memtables that hold much, so that
-    /// little has to be kept while the rest is flushed.
-    async fn prepare(&self) -> Result<()> {
-        let settings = &self.table.shared.settings;
-        let limits = FlushLimits::new(settings);
-        let bound_ms = settings.prepare_ms_max;
-        let prepare = |source: Arc<Partition>| async move {
-            source.room_to_flush(&limits).await?;
-            match source.unflushed_bytes() >= PREPARE_FLUSH_BYTES_MIN {
-                true => source.flush().await,
-                false => Ok(()),
-            }
-        };
-        let prepared = join_all(self.sources.iter().cloned().map(prepare));
-        match timeout(Duration::from_millis(bound_ms), prepared).await {
-            Ok(prepared) => prepared.into_iter().collect(),
-            Err(_) => Err(StorageError::TooSlow { step: "preparation", bound_ms }),
-        }
     }
 
     /// The compare-and-set that makes the children the owners.
@@ -286,6 +267,25 @@ impl Attempt {
             drop(closing);
             let _ = table.shared.reached(FaultPoint::ResliceCleaned).await;
         });
+    }
+}
+
+/// Leaves little to do for the moment in which writes are held: while traffic runs, waits until compactions have
+/// made room, and flushes the memtables that hold much.
+pub(crate) async fn prepare(settings: &StorageSettings, sources: &[Arc<Partition>]) -> Result<()> {
+    let limits = FlushLimits::new(settings);
+    let bound_ms = settings.prepare_ms_max;
+    let prepare = |source: Arc<Partition>| async move {
+        source.room_to_flush(&limits).await?;
+        match source.unflushed_bytes() >= PREPARE_FLUSH_BYTES_MIN {
+            true => source.flush().await,
+            false => Ok(()),
+        }
+    };
+    let prepared = join_all(sources.iter().cloned().map(prepare));
+    match timeout(Duration::from_millis(bound_ms), prepared).await {
+        Ok(prepared) => prepared.into_iter().collect(),
+        Err(_) => Err(StorageError::TooSlow { step: "preparation", bound_ms }),
     }
 }
 

@@ -4,6 +4,7 @@
 //! partition that was replaced turns them away, and they take the new route; the new route is in
 //! place before the old partition turns anybody away.
 
+use crate::backup::Backups;
 use crate::catalog::TableObject;
 use crate::engine::Engine;
 use crate::error::{Result, StorageError};
@@ -42,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) engine: Arc<Engine>,
     /// Rows that are read often, of all partitions.
     pub(crate) rows: RowCache,
+    /// What was backed up, and who needs which database.
+    pub(crate) backups: Backups,
     /// Lets the node log forget, if there is one.
     pub(crate) _keeper: Option<Keeper>,
     pub(crate) catalog: Arc<CatalogContext>,
@@ -95,6 +98,8 @@ pub struct Table {
     pub(crate) workflow: Arc<tokio::sync::Mutex<()>>,
     /// Which retired partitions nobody needs any more.
     pub(crate) unneeded: Unneeded,
+    /// The files of which retired partitions nobody shows any more.
+    pub(crate) unused: Unneeded,
     /// Held, shared, by retired partitions that are still being closed.
     pub(crate) closing: Arc<tokio::sync::RwLock<()>>,
     /// The key order of before, for scans that began in it.

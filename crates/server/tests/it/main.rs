@@ -8,6 +8,7 @@ mod admin_access;
 mod admin_workflows;
 mod admission;
 mod auth;
+mod backups;
 mod clients;
 mod compatibility;
 mod compatibility_samples;

@@ -5,6 +5,7 @@
 //! and reslices, reporting on a pipe. The parent ([`victim`]) kills it, opens the store itself, and
 //! compares ([`ledger`]).
 
+mod backup;
 mod child;
 mod ledger;
 mod rekey;

@@ -16,7 +16,7 @@ use types::{KeyRange, PartitionId};
 
 /// What happens at the n-th passing of a point.
 #[derive(Debug)]
-enum Effect {
+pub(crate) enum Effect {
     Fail,
     /// Waits until it is released.
     Wait(Arc<Semaphore>),
@@ -30,15 +30,15 @@ enum Effect {
 
 /// A hook that does each thing once.
 #[derive(Debug, Default)]
-struct Once(Mutex<Vec<(FaultPoint, u64, Effect)>>);
+pub(crate) struct Once(Mutex<Vec<(FaultPoint, u64, Effect)>>);
 
 impl Once {
-    fn arm(&self, point: FaultPoint, nth: u64, effect: Effect) {
+    pub(crate) fn arm(&self, point: FaultPoint, nth: u64, effect: Effect) {
         self.0.lock().push((point, nth, effect));
     }
 
     /// Whether something has still to happen.
-    fn is_armed(&self) -> bool {
+    pub(crate) fn is_armed(&self) -> bool {
         !self.0.lock().is_empty()
     }
 
@@ -68,7 +68,7 @@ impl Faults for Once {
     }
 }
 
-async fn open_with(settings: StorageSettings) -> (Arc<Storage>, Arc<Once>) {
+pub(crate) async fn open_with(settings: StorageSettings) -> (Arc<Storage>, Arc<Once>) {
     let hook = Arc::new(Once::default());
     let components = Components { faults: hook.clone(), ..components() };
     (Storage::open(settings, components).await.unwrap(), hook)
