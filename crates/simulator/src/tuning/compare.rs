@@ -10,17 +10,20 @@ use super::{TrainSettings, frugal};
 use crate::case::Case;
 use crate::error::SimulatorError;
 use crate::minutes::{PlaySettings, Session, Sight};
+use crate::evaluate::{Shelf, Source};
 use crate::policies::Oracle;
 use crate::random::Random;
+use crate::workloads::Stratum;
 use planner::tuning::{DayCost, Thresholds};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt::Write;
+use std::path::Path;
 
 /// How often days are drawn anew for an interval.
 const RESAMPLES: u64 = 1_000;
 
-/// How one of the four did.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// How one of them did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// `defaults`, `grid`, `learner`, `learner-by-context` or `oracle`.
     pub name: String,
@@ -32,11 +35,13 @@ pub struct Row {
     pub costs: Vec<f64>,
 }
 
-/// All four on one case.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// All of them on one case.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Compared {
     /// The workload.
     pub workload: String,
+    /// Its kind.
+    pub stratum: Stratum,
     /// Its seed.
     pub seed: u64,
     /// Days that were played in training, by the learner and by the grid alike.
@@ -61,6 +66,7 @@ pub fn compare(
     case: &Case,
     settings: &PlaySettings,
     training: &TrainSettings,
+    rivals: &[(String, TrainSettings)],
     days_max: usize,
     done: &(dyn Fn() + Sync),
 ) -> Result<Compared, SimulatorError> {
@@ -69,15 +75,23 @@ pub fn compare(
     let trained = train(&before, training)?;
     let forecasters = before.bank().forecasters();
     done();
-    let (best, expected_grid) = grid(&before, training)?;
+    let searching = TrainSettings { doubt: 0.0, ..training.clone() };
+    let (best, expected_grid) = grid(&before, &searching)?;
+    done();
+    let (doubted, _) = grid(&before, &TrainSettings { doubt: 1.0, ..searching })?;
+    let mut learners = vec![("learner".to_string(), &trained)];
+    let others: Vec<Trained> =
+        rivals.iter().map(|(_, rival)| train(&before, rival)).collect::<Result<_, _>>()?;
+    learners.extend(rivals.iter().map(|(name, _)| name.clone()).zip(&others));
     done();
     drop(before);
     let end_ms = case.end_ms.min(case.start_ms + days_max as i64 * DAY_MS);
     let later = Days::new(Case { end_ms, ..case.clone() }, settings)?;
-    let rows = rows(&later, training, &trained, best)?;
+    let rows = rows(&later, training, &learners, [best, doubted])?;
     done();
     Ok(Compared {
         workload: case.workload.clone(),
+        stratum: case.stratum,
         seed: case.seed,
         days_played: trained.days_played,
         contextual: trained.contextual,
@@ -88,11 +102,36 @@ pub fn compare(
     })
 }
 
+/// The same of a source and a seed, taken from the directory if it is there already, and put there.
+///
+/// # Errors
+/// If there is too little history, a setting is out of its range, or the directory cannot be used.
+pub fn compare_kept(
+    (source, seed): (&Source, u64),
+    settings: &PlaySettings,
+    training: &TrainSettings,
+    rivals: &[(String, TrainSettings)],
+    days_max: usize,
+    keep: Option<&Path>,
+    done: &(dyn Fn() + Sync),
+) -> Result<Compared, SimulatorError> {
+    let compare = || compare(&source.case(seed)?, settings, training, rivals, days_max, done);
+    let Some(directory) = keep else { return compare() };
+    let shelf = Shelf::open(directory, source, seed, settings)?;
+    let what = format!("tune {}", serde_json::to_string(&(training, rivals, days_max))?);
+    if let Some(compared) = shelf.get(&what)? {
+        return Ok(compared);
+    }
+    let compared = compare()?;
+    shelf.put(&what, &compared)?;
+    Ok(compared)
+}
+
 fn rows(
     later: &Days,
     training: &TrainSettings,
-    trained: &Trained,
-    grid: Thresholds,
+    learners: &[(String, &Trained)],
+    [grid, doubted]: [Thresholds; 2],
 ) -> Result<Vec<Row>, SimulatorError> {
     let base = training.pins.applied_to(later.base());
     let row = |name: &str, thresholds: Option<Thresholds>, days: Vec<DayCost>| Row {
@@ -105,15 +144,23 @@ fn rows(
         Ok::<_, SimulatorError>(row(name, Some(thresholds), later.play(|_, _| thresholds)?))
     };
     let first = later.contexts().first().copied().unwrap_or_default();
-    let learnt = later.play(|_, context| trained.choose(context))?;
-    let by_context = later.play(|_, context| trained.by_context(context))?;
-    Ok(vec![
-        fixed("defaults", base)?,
-        fixed("grid", grid)?,
-        row("learner", Some(trained.choose(&first)), learnt),
-        row("learner-by-context", Some(trained.by_context(&first)), by_context),
-        row("oracle", None, oracle(later)?),
-    ])
+    let mut rows =
+        vec![fixed("defaults", base)?, fixed("grid", grid)?, fixed("grid-doubt", doubted)?];
+    for (name, trained) in learners {
+        let learnt = later.play(|_, context| trained.choose(context))?;
+        let by_context = later.play(|_, context| trained.by_context(context))?;
+        let fitted =
+            later.play_seeing(|_, context, there| trained.by_days_after(context, there))?;
+        rows.push(row(name, Some(trained.choose(&first)), learnt));
+        rows.push(row(
+            &format!("{name}-by-context"),
+            Some(trained.by_context(&first)),
+            by_context,
+        ));
+        rows.push(row(&format!("{name}-fitted-q"), None, fitted));
+    }
+    rows.push(row("oracle", None, oracle(later)?));
+    Ok(rows)
 }
 
 /// What somebody pays who knows what comes.
@@ -134,7 +181,8 @@ fn oracle(days: &Days) -> Result<Vec<DayCost>, SimulatorError> {
     Ok(each.collect())
 }
 
-/// One line per workload and policy; cases of a workload are taken together.
+/// One line per workload and policy, then per stratum, if there are several workloads of it; cases are
+/// taken together, each alike.
 pub fn table(compared: &[Compared]) -> String {
     let mut text = String::from(
         "| workload | policy | cost a day | saves against defaults [95 %] | throttled a day | partitions | thresholds of the first case |\n|---|---|---|---|---|---|---|\n",
@@ -145,13 +193,17 @@ pub fn table(compared: &[Compared]) -> String {
             workloads.push(&case.workload);
         }
     }
-    for workload in workloads {
-        let cases: Vec<&Compared> =
-            compared.iter().filter(|case| case.workload == workload).collect();
-        lines(&mut text, workload, &cases);
+    let mut group = |name: &str, of: &dyn Fn(&Compared) -> bool| {
+        lines(&mut text, name, &compared.iter().filter(|case| of(case)).collect::<Vec<_>>());
+    };
+    for workload in &workloads {
+        group(workload, &|case| case.workload == *workload);
     }
-    if compared.len() > 1 {
-        lines(&mut text, "all, each case alike", &compared.iter().collect::<Vec<_>>());
+    if workloads.len() > 1 {
+        for stratum in Stratum::ALL {
+            group(&format!("all {}", stratum.name()), &|case| case.stratum == stratum);
+        }
+        group("all, each case alike", &|_| true);
     }
     text
 }

@@ -11,7 +11,7 @@ mod compare;
 mod days;
 mod train;
 
-pub use compare::{Compared, Row, compare, table};
+pub use compare::{Compared, Row, compare, compare_kept, table};
 pub use days::{Days, Pace, replay};
 pub use train::{Trained, grid, train};
 
@@ -42,11 +42,33 @@ pub struct TrainSettings {
     pub prices: Prices,
     /// What the operator has fixed.
     pub pins: Pins,
+    /// What is tried before anything is known.
+    pub starts: Starts,
+    /// How many standard errors count against what a constant choice saved when the best is chosen.
+    pub doubt: f64,
+}
+
+/// What a learner tries before it knows anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Starts {
+    /// One number varied at a time.
+    #[default]
+    OneByOne,
+    /// A grid over quantile and target.
+    Grid,
 }
 
 impl Default for TrainSettings {
     fn default() -> Self {
-        Self { days: 10, seed: 1, prices: Prices::default(), pins: Pins::default() }
+        Self {
+            days: 10,
+            seed: 1,
+            prices: Prices::default(),
+            pins: Pins::default(),
+            starts: Starts::default(),
+            doubt: 0.0,
+        }
     }
 }
 

@@ -12,12 +12,13 @@
 //! [`grid`] plays as many passes with as many constant settings and takes the best.
 
 use super::days::Days;
-use super::{FORECASTERS_MAX, PASSES, TrainSettings};
+use super::{FORECASTERS_MAX, PASSES, Starts, TrainSettings};
 use crate::error::SimulatorError;
 use crate::random::Random;
 use forecast::Quantile;
 use planner::tuning::bandit::{LinUcb, features};
 use planner::tuning::doubly_robust::{Estimate, Logged, values};
+use planner::tuning::fitted_q::{FittedQ, State, Transition};
 use planner::tuning::{Context, Proposal, Thresholds};
 
 /// Passes at the end that say which of two rivals is better.
@@ -44,6 +45,8 @@ pub struct Trained {
     pub saving: Estimate,
     /// Days that were played.
     pub days_played: u32,
+    fitted: FittedQ,
+    room_mean: f64,
 }
 
 impl Trained {
@@ -57,11 +60,20 @@ impl Trained {
         contextual(&self.model, &self.choices, self.base, self.constant, context)
     }
 
+    /// What fitted Q-iteration would choose.
+    pub fn by_days_after(&self, context: &Context, partitions: usize) -> Thresholds {
+        self.fitted.best(&state(context, partitions, self.room_mean)).0
+    }
+
     /// The same as a proposal to the tuner.
     pub fn proposal(&self, context: Context) -> Proposal {
         let (saving, days_played) = (self.saving, self.days_played);
         Proposal { thresholds: self.choose(&context), context, days_played, saving }
     }
+}
+
+fn state(context: &Context, partitions: usize, mean: f64) -> State {
+    State { context: *context, room: partitions as f64 / mean.max(1.0) - 1.0 }
 }
 
 /// The context's choice among all; the constant one, if the model does not find another better even
@@ -91,6 +103,10 @@ struct Training<'a> {
     /// The constant choices tried, with what they saved by the day.
     tried: Vec<(Thresholds, Vec<f64>)>,
     passes: usize,
+    /// Forecasters that others had built before.
+    built_before: usize,
+    /// Pass by pass: what was chosen, saved, and there when the day began.
+    lived: Vec<(Thresholds, f64, usize)>,
 }
 
 /// Learns thresholds for a table from its days.
@@ -103,7 +119,7 @@ pub fn train(days: &Days, settings: &TrainSettings) -> Result<Trained, Simulator
     let base = settings.pins.applied_to(days.base());
     let choices = settings.pins.choices(Thresholds::choices());
     let mut training = Training::begin(days, settings, base)?;
-    let starts = settings.pins.choices(starts(base));
+    let starts = settings.pins.choices(starts(base, settings.starts));
     for choice in starts.into_iter().filter(|choice| *choice != base) {
         training.constant(choice)?;
     }
@@ -116,8 +132,11 @@ pub fn train(days: &Days, settings: &TrainSettings) -> Result<Trained, Simulator
     Ok(training.conclude(choices, constant, &logged))
 }
 
-/// One number varied at a time.
-fn starts(base: Thresholds) -> Vec<Thresholds> {
+fn starts(base: Thresholds, starts: Starts) -> Vec<Thresholds> {
+    if starts == Starts::Grid {
+        let grid = Thresholds::grid(base).into_iter();
+        return grid.filter(|choice| choice.lead_ms == base.lead_ms).collect();
+    }
     vec![
         Thresholds { target_utilisation: 0.85, ..base },
         Thresholds { target_utilisation: 0.6, ..base },
@@ -135,15 +154,23 @@ impl<'a> Training<'a> {
         settings: &'a TrainSettings,
         base: Thresholds,
     ) -> Result<Self, SimulatorError> {
-        let costs = days.priced(&days.play(|_, _| base)?, &settings.prices);
+        let built_before = days.bank().forecasters();
+        let mut began = Vec::new();
+        let played = days.play_seeing(|_, _, partitions| {
+            began.push(partitions);
+            base
+        })?;
+        let costs = days.priced(&played, &settings.prices);
+        let lived = began.into_iter().map(|partitions| (base, 0.0, partitions)).collect();
         let mean = costs.iter().sum::<f64>() / costs.len() as f64;
         let saved = vec![0.0; costs.len()];
         let (model, tried) = (LinUcb::default(), vec![(base, saved)]);
-        Ok(Self { days, settings, base, costs, mean, model, tried, passes: 1 })
+        Ok(Self { days, settings, base, costs, mean, model, tried, passes: 1, built_before, lived })
     }
 
     fn may_go_on(&self, passes: usize) -> bool {
-        self.passes < passes && self.days.bank().forecasters() < FORECASTERS_MAX
+        let built = self.days.bank().forecasters() - self.built_before;
+        self.passes < passes && built < FORECASTERS_MAX
     }
 
     /// What a day saved against the base, as a share of what a day costs.
@@ -156,13 +183,18 @@ impl<'a> Training<'a> {
         if !self.may_go_on(PASSES) {
             return Ok(());
         }
-        let costs = self.days.play(|_, _| choice)?;
+        let mut began = Vec::new();
+        let costs = self.days.play_seeing(|_, _, partitions| {
+            began.push(partitions);
+            choice
+        })?;
         let costs = self.days.priced(&costs, &self.settings.prices);
         let saved: Vec<f64> =
             costs.iter().enumerate().map(|(day, &cost)| self.saved(day, cost)).collect();
         for (context, saved) in self.days.contexts().iter().zip(&saved) {
             self.model.learn(&features(choice, self.base, context), *saved);
         }
+        self.lived.extend(saved.iter().zip(began).map(|(saved, began)| (choice, *saved, began)));
         self.tried.push((choice, saved));
         self.passes += 1;
         Ok(())
@@ -187,9 +219,10 @@ impl<'a> Training<'a> {
     fn best_constant(&self) -> Thresholds {
         let mut best = (self.base, 0.0);
         for (choice, saved) in &self.tried {
-            let saved = Estimate::of(saved).mean;
-            if saved > best.1 + SAVING_MIN {
-                best = (*choice, saved);
+            let saved = Estimate::of(saved);
+            let surely = saved.mean - self.settings.doubt * saved.standard_error;
+            if surely > best.1 + SAVING_MIN {
+                best = (*choice, surely);
             }
         }
         best.0
@@ -212,7 +245,11 @@ impl<'a> Training<'a> {
                 .map(|x| [constant, contextual(&self.model, choices, self.base, constant, x)])
                 .collect();
             let drawn = |day: usize| random.of(day as u64).below(2) as usize;
-            let costs = self.days.play(|day, _| rivals[day][drawn(day)])?;
+            let mut began = Vec::new();
+            let costs = self.days.play_seeing(|day, _, partitions| {
+                began.push(partitions);
+                rivals[day][drawn(day)]
+            })?;
             let costs = self.days.priced(&costs, &self.settings.prices);
             for (day, context) in self.days.contexts().iter().enumerate() {
                 let seen = |choice| features(choice, self.base, context);
@@ -230,6 +267,7 @@ impl<'a> Training<'a> {
                 let made = rivals[day][drawn(day)];
                 let reward = self.saved(day, costs[day]);
                 self.model.learn(&features(made, self.base, context), reward);
+                self.lived.push((made, reward, began[day]));
             }
             self.passes += 1;
         }
@@ -252,7 +290,10 @@ impl<'a> Training<'a> {
             // Played on every day, it needs no estimate.
             false => tried.map_or_else(Estimate::default, |(_, saved)| Estimate::of(saved)),
         };
+        let (fitted, room_mean) = self.fit();
         Trained {
+            fitted,
+            room_mean,
             model: self.model,
             choices,
             base: self.base,
@@ -261,6 +302,23 @@ impl<'a> Training<'a> {
             saving,
             days_played: (self.passes * self.costs.len()) as u32,
         }
+    }
+}
+
+impl Training<'_> {
+    fn fit(&self) -> (FittedQ, f64) {
+        let contexts = self.days.contexts();
+        let began = self.lived.iter().map(|(.., began)| *began as f64);
+        let mean = began.sum::<f64>() / self.lived.len() as f64;
+        let day = |at: usize| state(&contexts[at % contexts.len()], self.lived[at].2, mean);
+        let transition = |(at, (choice, reward, _)): (usize, &(Thresholds, f64, usize))| Transition {
+            state: day(at),
+            choice: *choice,
+            reward: *reward,
+            next: ((at + 1) % contexts.len() != 0).then(|| day(at + 1)),
+        };
+        let days: Vec<Transition> = self.lived.iter().enumerate().map(transition).collect();
+        (FittedQ::fit(self.base, &days), mean)
     }
 }
 
