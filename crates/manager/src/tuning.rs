@@ -16,7 +16,7 @@ mod day;
 mod documents;
 mod history;
 
-pub use documents::TuningDocument;
+pub use documents::{CanaryDocument, TuningDocument};
 
 use crate::error::ManagerError;
 use crate::shared::Shared;
@@ -138,7 +138,9 @@ impl Shared {
         }
         let found = {
             let tables = self.tables.lock();
-            tables.get(&table).and_then(|state| border(state.controller.view(), settings.canary_share))
+            tables
+                .get(&table)
+                .and_then(|state| border(state.controller.view(), settings.canary_share))
         };
         let Some(border) = found else { return false };
         let day = self.components.clock.now_ms().div_euclid(DAY_MS);

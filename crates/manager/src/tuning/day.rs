@@ -154,7 +154,10 @@ fn cost(
         None => (partition_hours(maps, from_ms, to_ms)?, acted.len()),
         Some((border, side)) => {
             let here = acted.iter().filter(|start| (*start < border) == (side == Side::Canary));
-            (partition_hours(&one_side(maps, border, side, from_ms)?, from_ms, to_ms)?, here.count())
+            (
+                partition_hours(&one_side(maps, border, side, from_ms)?, from_ms, to_ms)?,
+                here.count(),
+            )
         }
     };
     Some(DayCost {
@@ -202,7 +205,7 @@ fn actions(shared: &Shared, table: TableId, from_ms: i64, to_ms: i64) -> Vec<Byt
     mine.map(|entry| entry.decision.action.range.start.clone()).collect()
 }
 
-/// The first anomaly of a table on a day, its own or reported.
+/// The first anomaly of a table on a day, as it was seen here: nothing is decided by what others report.
 fn anomaly(shared: &Shared, table: &str, from_ms: i64, to_ms: i64) -> Option<String> {
     let log = shared.anomalies.lock();
     let odd = log.entries().find(|entry| {

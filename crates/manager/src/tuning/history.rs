@@ -84,7 +84,8 @@ impl History {
                 units: units.collect(),
                 requests: sum(REQUESTS),
             });
-            let until_border = |(cell, value): (usize, &f32)| (cell < below).then_some(f64::from(*value));
+            let until_border =
+                |(cell, value): (usize, &f32)| (cell < below).then_some(f64::from(*value));
             let canary = channels[THROTTLES].iter().enumerate().filter_map(until_border).sum();
             let both = [canary, sum(THROTTLES) - canary];
             self.throttled.push((start_ms, page.bin_ms, both));
@@ -170,7 +171,8 @@ mod tests {
         let canary = history.side(&key("k"), Side::Canary);
         assert_eq!(canary.cells, [key(""), key("c")]);
         assert_eq!(canary.maps, [(0, vec![key("c")])]);
-        let writes = |units: &[f64]| (0..).zip(units.iter().copied().map(Units::write)).collect::<Vec<_>>();
+        let writes =
+            |units: &[f64]| (0..).zip(units.iter().copied().map(Units::write)).collect::<Vec<_>>();
         assert_eq!(canary.bins[0].units, writes(&[1.0, 2.0]));
         assert_eq!(canary.bins[0].requests, 30.0);
         let rest = history.side(&key("k"), Side::Rest);

@@ -53,7 +53,8 @@ impl Canary {
 /// each partition had within a day; `None` if none is near enough, or if the table is to be ready for some
 /// throughput, which all its partitions share.
 pub fn border(view: &TableView, wanted: f64) -> Option<Border> {
-    let weight = |partition: &PartitionView| utilisation(partition.load_day_max, partition.capacity);
+    let weight =
+        |partition: &PartitionView| utilisation(partition.load_day_max, partition.capacity);
     let total: f64 = view.partitions.iter().map(weight).sum();
     if total <= 0.0 || view.warm != Units::ZERO {
         return None;
@@ -79,16 +80,21 @@ mod tests {
     fn view(full: &[f64]) -> TableView {
         let width = 1.0 / full.len() as f64;
         let range = |at: usize| range_between(at as f64 * width, (at + 1) as f64 * width);
-        let parts = full.iter().enumerate().map(|(at, full)| partition_in(at as u64, range(at), *full));
+        let parts =
+            full.iter().enumerate().map(|(at, full)| partition_in(at as u64, range(at), *full));
         table(parts.collect())
     }
 
     #[test]
     fn a_canary_ends_at_the_boundary_nearest_to_its_share() {
-        let ends = |full: &[f64]| border(&view(full), 0.25).map(|border| (border.key, border.share));
+        let ends =
+            |full: &[f64]| border(&view(full), 0.25).map(|border| (border.key, border.share));
         assert_eq!(ends(&[0.5; 8]), Some((key_at(0.25), 0.25)));
         assert_eq!(ends(&[0.4, 0.4]), Some((key_at(0.5), 0.5)));
-        assert_eq!(ends(&[0.1, 0.2, 0.3, 0.4]), Some((key_at(0.5), 0.1 + 0.2)).map(|(k, s)| (k, s / 1.0)));
+        assert_eq!(
+            ends(&[0.1, 0.2, 0.3, 0.4]),
+            Some((key_at(0.5), 0.1 + 0.2)).map(|(k, s)| (k, s / 1.0))
+        );
     }
 
     #[test]

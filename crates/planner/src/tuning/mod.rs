@@ -25,6 +25,6 @@ pub use bandit::LinUcb;
 pub use canary::{Border, Canary, border};
 pub use context::Context;
 pub use prices::{DayCost, Prices};
-pub use thresholds::{Pins, Thresholds};
 pub use record::{Day, Part, Proposal, Record, RecordKind, Sides};
+pub use thresholds::{Bounds, Pins, Thresholds};
 pub use tuner::{Tuner, TunerSettings, Tuning};

@@ -189,6 +189,11 @@ impl Tuner {
         self.last_day
     }
 
+    /// Nothing goes live before this day; of no meaning if it is over.
+    pub fn paused_until_day(&self) -> i64 {
+        self.paused_until_day
+    }
+
     /// The journal, oldest first.
     pub fn records(&self) -> impl DoubleEndedIterator<Item = &Record> {
         self.records.iter()

@@ -9,8 +9,8 @@ use super::train::{Trained, grid, train};
 use super::{TrainSettings, frugal};
 use crate::case::Case;
 use crate::error::SimulatorError;
-use crate::minutes::{PlaySettings, Session, Sight};
 use crate::evaluate::{Shelf, Source};
+use crate::minutes::{PlaySettings, Session, Sight};
 use crate::policies::Oracle;
 use crate::random::Random;
 use crate::workloads::Stratum;
@@ -152,11 +152,7 @@ fn rows(
         let fitted =
             later.play_seeing(|_, context, there| trained.by_days_after(context, there))?;
         rows.push(row(name, Some(trained.choose(&first)), learnt));
-        rows.push(row(
-            &format!("{name}-by-context"),
-            Some(trained.by_context(&first)),
-            by_context,
-        ));
+        rows.push(row(&format!("{name}-by-context"), Some(trained.by_context(&first)), by_context));
         rows.push(row(&format!("{name}-fitted-q"), None, fitted));
     }
     rows.push(row("oracle", None, oracle(later)?));

@@ -311,12 +311,13 @@ impl Training<'_> {
         let began = self.lived.iter().map(|(.., began)| *began as f64);
         let mean = began.sum::<f64>() / self.lived.len() as f64;
         let day = |at: usize| state(&contexts[at % contexts.len()], self.lived[at].2, mean);
-        let transition = |(at, (choice, reward, _)): (usize, &(Thresholds, f64, usize))| Transition {
-            state: day(at),
-            choice: *choice,
-            reward: *reward,
-            next: ((at + 1) % contexts.len() != 0).then(|| day(at + 1)),
-        };
+        let transition =
+            |(at, (choice, reward, _)): (usize, &(Thresholds, f64, usize))| Transition {
+                state: day(at),
+                choice: *choice,
+                reward: *reward,
+                next: ((at + 1) % contexts.len() != 0).then(|| day(at + 1)),
+            };
         let days: Vec<Transition> = self.lived.iter().enumerate().map(transition).collect();
         (FittedQ::fit(self.base, &days), mean)
     }
