@@ -94,7 +94,7 @@ pub(crate) fn run(args: &Args) -> Result<(), TuneError> {
     let (days, keep) = (args.days as usize, args.resume.as_deref());
     for (source, seed) in cases {
         let which = (&source, seed);
-        compared.push(compare_kept(which, &play, &training, &[], days, keep, &|| ())?);
+        compared.push(compare_kept(which, &play, &training, days, keep, &|| ())?);
     }
     if args.json {
         println!("{}", serde_json::to_string(&json!({ "cases": compared }))?);

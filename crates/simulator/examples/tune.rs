@@ -4,10 +4,8 @@
 //!
 //! With `PRICES` in the environment (JSON, such as `{"throttled_request":0.01}`) other prices hold, with
 //! `RESUME=DIR` results are kept there and what is there is not played again, with `JSON=FILE` all are
-//! written there in the end. `RIVALS` has other learners to play beside it, as JSON:
-//! `{"warm":{"starts":"grid"},"sure":{"doubt":1}}`. The CPU seconds of each case go to stderr.
+//! written there in the end. The CPU seconds of each case go to stderr.
 
-use serde_json::{Map, Value};
 use simulator::evaluate::Source;
 use simulator::minutes::PlaySettings;
 use simulator::recording::{Recording, Span};
@@ -26,13 +24,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if let Ok(prices) = std::env::var("PRICES") {
         training.prices = serde_json::from_str(&prices)?;
     }
-    let mut rivals = Vec::new();
-    if let Ok(given) = std::env::var("RIVALS") {
-        for (name, settings) in serde_json::from_str::<Map<String, Value>>(&given)? {
-            let rival: TrainSettings = serde_json::from_value(settings)?;
-            rivals.push((name, TrainSettings { prices: training.prices, ..rival }));
-        }
-    }
     let keep: Option<PathBuf> = std::env::var_os("RESUME").map(Into::into);
     let mut compared = Vec::new();
     for source in sources(&given(0, "diurnal")) {
@@ -45,15 +36,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             };
             let settings = PlaySettings::default();
             let which = (&source, seed);
-            let result =
-                compare_kept(which, &settings, &training, &rivals, days, keep.as_deref(), &done);
+            let result = compare_kept(which, &settings, &training, days, keep.as_deref(), &done);
             let marks = marks.into_inner().unwrap_or_default();
             let seconds: Vec<String> =
                 marks.windows(2).map(|pair| format!("{:.1}", pair[1] - pair[0])).collect();
             match result {
                 Ok(result) => {
                     eprintln!(
-                        "{} {seed}: {} s of CPU (training, grid, rivals, judging), {} forecasters, expected {:?} grid {:.4}",
+                        "{} {seed}: {} s of CPU (training, grid, judging), {} forecasters, expected {:?} grid {:.4}",
                         result.workload,
                         seconds.join(", "),
                         result.forecasters,

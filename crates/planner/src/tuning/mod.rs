@@ -14,7 +14,6 @@ pub mod bandit;
 pub mod canary;
 pub mod context;
 pub mod doubly_robust;
-pub mod fitted_q;
 pub mod prices;
 pub mod record;
 mod stored;

@@ -229,11 +229,6 @@ impl<'a, P: Policy> Session<'a, P> {
         self.watch.set_quantile(quantile);
     }
 
-    /// How many partitions there are.
-    pub fn partitions(&self) -> usize {
-        self.table.partitions.len()
-    }
-
     /// What it has cost so far.
     pub fn so_far(&mut self) -> DayCost {
         let minutes = self.next_minute as i64 * MINUTE_MS;

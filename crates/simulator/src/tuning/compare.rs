@@ -66,7 +66,6 @@ pub fn compare(
     case: &Case,
     settings: &PlaySettings,
     training: &TrainSettings,
-    rivals: &[(String, TrainSettings)],
     days_max: usize,
     done: &(dyn Fn() + Sync),
 ) -> Result<Compared, SimulatorError> {
@@ -75,19 +74,12 @@ pub fn compare(
     let trained = train(&before, training)?;
     let forecasters = before.bank().forecasters();
     done();
-    let searching = TrainSettings { doubt: 0.0, ..training.clone() };
-    let (best, expected_grid) = grid(&before, &searching)?;
-    done();
-    let (doubted, _) = grid(&before, &TrainSettings { doubt: 1.0, ..searching })?;
-    let mut learners = vec![("learner".to_string(), &trained)];
-    let others: Vec<Trained> =
-        rivals.iter().map(|(_, rival)| train(&before, rival)).collect::<Result<_, _>>()?;
-    learners.extend(rivals.iter().map(|(name, _)| name.clone()).zip(&others));
+    let (best, expected_grid) = grid(&before, training)?;
     done();
     drop(before);
     let end_ms = case.end_ms.min(case.start_ms + days_max as i64 * DAY_MS);
     let later = Days::new(Case { end_ms, ..case.clone() }, settings)?;
-    let rows = rows(&later, training, &learners, [best, doubted])?;
+    let rows = rows(&later, training, &trained, best)?;
     done();
     Ok(Compared {
         workload: case.workload.clone(),
@@ -110,15 +102,14 @@ pub fn compare_kept(
     (source, seed): (&Source, u64),
     settings: &PlaySettings,
     training: &TrainSettings,
-    rivals: &[(String, TrainSettings)],
     days_max: usize,
     keep: Option<&Path>,
     done: &(dyn Fn() + Sync),
 ) -> Result<Compared, SimulatorError> {
-    let compare = || compare(&source.case(seed)?, settings, training, rivals, days_max, done);
+    let compare = || compare(&source.case(seed)?, settings, training, days_max, done);
     let Some(directory) = keep else { return compare() };
     let shelf = Shelf::open(directory, source, seed, settings)?;
-    let what = format!("tune {}", serde_json::to_string(&(training, rivals, days_max))?);
+    let what = format!("tune {}", serde_json::to_string(&(training, days_max))?);
     if let Some(compared) = shelf.get(&what)? {
         return Ok(compared);
     }
@@ -130,8 +121,8 @@ pub fn compare_kept(
 fn rows(
     later: &Days,
     training: &TrainSettings,
-    learners: &[(String, &Trained)],
-    [grid, doubted]: [Thresholds; 2],
+    trained: &Trained,
+    grid: Thresholds,
 ) -> Result<Vec<Row>, SimulatorError> {
     let base = training.pins.applied_to(later.base());
     let row = |name: &str, thresholds: Option<Thresholds>, days: Vec<DayCost>| Row {
@@ -144,19 +135,15 @@ fn rows(
         Ok::<_, SimulatorError>(row(name, Some(thresholds), later.play(|_, _| thresholds)?))
     };
     let first = later.contexts().first().copied().unwrap_or_default();
-    let mut rows =
-        vec![fixed("defaults", base)?, fixed("grid", grid)?, fixed("grid-doubt", doubted)?];
-    for (name, trained) in learners {
-        let learnt = later.play(|_, context| trained.choose(context))?;
-        let by_context = later.play(|_, context| trained.by_context(context))?;
-        let fitted =
-            later.play_seeing(|_, context, there| trained.by_days_after(context, there))?;
-        rows.push(row(name, Some(trained.choose(&first)), learnt));
-        rows.push(row(&format!("{name}-by-context"), Some(trained.by_context(&first)), by_context));
-        rows.push(row(&format!("{name}-fitted-q"), None, fitted));
-    }
-    rows.push(row("oracle", None, oracle(later)?));
-    Ok(rows)
+    let learnt = later.play(|_, context| trained.choose(context))?;
+    let by_context = later.play(|_, context| trained.by_context(context))?;
+    Ok(vec![
+        fixed("defaults", base)?,
+        fixed("grid", grid)?,
+        row("learner", Some(trained.choose(&first)), learnt),
+        row("learner-by-context", Some(trained.by_context(&first)), by_context),
+        row("oracle", None, oracle(later)?),
+    ])
 }
 
 /// What somebody pays who knows what comes.

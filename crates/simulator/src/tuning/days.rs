@@ -115,14 +115,6 @@ impl Days {
         &self,
         mut choose: impl FnMut(usize, &Context) -> Thresholds,
     ) -> Result<Vec<DayCost>, SimulatorError> {
-        self.play_seeing(|day, context, _| choose(day, context))
-    }
-
-    /// The same, if the choice depends on how many partitions there are when the day begins, too.
-    pub fn play_seeing(
-        &self,
-        mut choose: impl FnMut(usize, &Context, usize) -> Thresholds,
-    ) -> Result<Vec<DayCost>, SimulatorError> {
         // The operator's own are taken as they are, in the bounds or not.
         let policy = |thresholds: Thresholds| match thresholds == self.base() {
             true => Predictive::new(self.ours.clone()),
@@ -135,7 +127,7 @@ impl Days {
         let mut before = DayCost::default();
         let mut costs = Vec::with_capacity(self.contexts.len());
         for (day, context) in self.contexts.iter().enumerate() {
-            let thresholds = choose(day, context, session.partitions());
+            let thresholds = choose(day, context);
             session.retune(policy(thresholds), thresholds.quantile);
             session.play_until(case.start_ms + (day as i64 + 1) * DAY_MS);
             let until_now = session.so_far();

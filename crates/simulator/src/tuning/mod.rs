@@ -25,8 +25,8 @@ pub const PASSES: usize = 18;
 /// Forecasts for training read at most this much history: reading is most of the work.
 pub const FORECAST_DAYS_MAX: u32 = 10;
 /// Training stops, and makes do with what it has, when so many forecasters have been built. Each takes
-/// some milliseconds of CPU, which bounds training by a count that is the same on every machine.
-pub const FORECASTERS_MAX: usize = 4_000;
+/// 10 to 30 milliseconds of CPU with all that is played on it, which bounds training by a count that is the same on every machine.
+pub const FORECASTERS_MAX: usize = 2_000;
 /// The fewest days that are learnt from.
 pub const DAYS_MIN: usize = 3;
 
@@ -42,33 +42,11 @@ pub struct TrainSettings {
     pub prices: Prices,
     /// What the operator has fixed.
     pub pins: Pins,
-    /// What is tried before anything is known.
-    pub starts: Starts,
-    /// How many standard errors count against what a constant choice saved when the best is chosen.
-    pub doubt: f64,
-}
-
-/// What a learner tries before it knows anything.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Starts {
-    /// One number varied at a time.
-    #[default]
-    OneByOne,
-    /// A grid over quantile and target.
-    Grid,
 }
 
 impl Default for TrainSettings {
     fn default() -> Self {
-        Self {
-            days: 10,
-            seed: 1,
-            prices: Prices::default(),
-            pins: Pins::default(),
-            starts: Starts::default(),
-            doubt: 0.0,
-        }
+        Self { days: 10, seed: 1, prices: Prices::default(), pins: Pins::default() }
     }
 }
 

@@ -122,7 +122,7 @@ fn a_day_that_is_over_can_be_played_again() {
 #[test]
 fn all_are_compared_on_later_days() {
     let training = TrainSettings { days: 3, ..TrainSettings::default() };
-    let compared = compare(&wave(), &PlaySettings::default(), &training, &[], 2, &|| ()).unwrap();
+    let compared = compare(&wave(), &PlaySettings::default(), &training, 2, &|| ()).unwrap();
     let names: Vec<&str> = compared.rows.iter().map(|row| row.name.as_str()).collect();
     assert_eq!(names, ["defaults", "grid", "learner", "learner-by-context", "oracle"]);
     assert!(compared.rows.iter().all(|row| row.costs.len() == 2));

@@ -1,24 +1,24 @@
 //! The learner, and its rival.
 //!
 //! The days are played [`PASSES`] times over. **First** with the operator's own thresholds: what later
-//! passes are compared with, day by day. **Then** one of them at a time is varied (a heuristic start: AWARE,
-//! Qiu et al., USENIX ATC 2023, found that it spares most bad settings). **Then** with what the model
-//! thinks highest of, its doubts counting in favour, one choice per pass, so that a choice is not blamed
-//! for the partitions that another left behind. Every day of every pass is a reward in that day's context.
-//! **Last**, two rivals are left, the constant choice that saved most and what the model chooses by the
-//! day's context, and a seeded draw says which has the day: the doubly robust estimate of both comes
-//! from these days. The contextual one is taken only if it is likely better.
+//! passes are compared with, day by day. **Then** a coarse grid over the two numbers that matter most, as the
+//! rival plays it (a heuristic start: AWARE, Qiu et al., USENIX ATC 2023, found that it spares most bad
+//! settings). **Then** with what the model thinks highest of, its doubts counting in favour, one choice per
+//! pass, so that a choice is not blamed for the partitions that another left behind. Every day of every
+//! pass is a reward in that day's context. **Last**, two rivals are left, the constant choice that saved
+//! most for certain (the 95 % bound: of many choices on few days the best mean is mostly luck) and what
+//! the model chooses by the day's context, and a seeded draw says which has the day: the doubly robust
+//! estimate of both comes from these days. The contextual one is taken only if it is likely better.
 //!
 //! [`grid`] plays as many passes with as many constant settings and takes the best.
 
 use super::days::Days;
-use super::{FORECASTERS_MAX, PASSES, Starts, TrainSettings};
+use super::{FORECASTERS_MAX, PASSES, TrainSettings};
 use crate::error::SimulatorError;
 use crate::random::Random;
 use forecast::Quantile;
 use planner::tuning::bandit::{LinUcb, features};
 use planner::tuning::doubly_robust::{Estimate, Logged, values};
-use planner::tuning::fitted_q::{FittedQ, State, Transition};
 use planner::tuning::{Context, Proposal, Thresholds};
 
 /// Passes at the end that say which of two rivals is better.
@@ -37,7 +37,7 @@ pub struct Trained {
     model: LinUcb,
     choices: Vec<Thresholds>,
     base: Thresholds,
-    /// The constant choice that saved most.
+    /// The constant choice that saved most for certain.
     pub constant: Thresholds,
     /// Whether choices depend on the context.
     pub contextual: bool,
@@ -45,8 +45,6 @@ pub struct Trained {
     pub saving: Estimate,
     /// Days that were played.
     pub days_played: u32,
-    fitted: FittedQ,
-    room_mean: f64,
 }
 
 impl Trained {
@@ -60,20 +58,11 @@ impl Trained {
         contextual(&self.model, &self.choices, self.base, self.constant, context)
     }
 
-    /// What fitted Q-iteration would choose.
-    pub fn by_days_after(&self, context: &Context, partitions: usize) -> Thresholds {
-        self.fitted.best(&state(context, partitions, self.room_mean)).0
-    }
-
     /// The same as a proposal to the tuner.
     pub fn proposal(&self, context: Context) -> Proposal {
         let (saving, days_played) = (self.saving, self.days_played);
         Proposal { thresholds: self.choose(&context), context, days_played, saving }
     }
-}
-
-fn state(context: &Context, partitions: usize, mean: f64) -> State {
-    State { context: *context, room: partitions as f64 / mean.max(1.0) - 1.0 }
 }
 
 /// The context's choice among all; the constant one, if the model does not find another better even
@@ -105,8 +94,6 @@ struct Training<'a> {
     passes: usize,
     /// Forecasters that others had built before.
     built_before: usize,
-    /// Pass by pass: what was chosen, saved, and there when the day began.
-    lived: Vec<(Thresholds, f64, usize)>,
 }
 
 /// Learns thresholds for a table from its days.
@@ -119,7 +106,7 @@ pub fn train(days: &Days, settings: &TrainSettings) -> Result<Trained, Simulator
     let base = settings.pins.applied_to(days.base());
     let choices = settings.pins.choices(Thresholds::choices());
     let mut training = Training::begin(days, settings, base)?;
-    let starts = settings.pins.choices(starts(base, settings.starts));
+    let starts = settings.pins.choices(starts(base));
     for choice in starts.into_iter().filter(|choice| *choice != base) {
         training.constant(choice)?;
     }
@@ -127,25 +114,15 @@ pub fn train(days: &Days, settings: &TrainSettings) -> Result<Trained, Simulator
         let Some(choice) = training.most_promising(&choices) else { break };
         training.constant(choice)?;
     }
-    let constant = training.best_constant();
+    let constant = training.best_constant(Estimate::lower);
     let logged = training.draw(&choices, constant)?;
     Ok(training.conclude(choices, constant, &logged))
 }
 
-fn starts(base: Thresholds, starts: Starts) -> Vec<Thresholds> {
-    if starts == Starts::Grid {
-        let grid = Thresholds::grid(base).into_iter();
-        return grid.filter(|choice| choice.lead_ms == base.lead_ms).collect();
-    }
-    vec![
-        Thresholds { target_utilisation: 0.85, ..base },
-        Thresholds { target_utilisation: 0.6, ..base },
-        Thresholds { quantile: Quantile::Q50, ..base },
-        Thresholds { quantile: Quantile::Q99, ..base },
-        Thresholds { lead_ms: 300_000, ..base },
-        Thresholds { cooldown_ms: 120_000, ..base },
-        Thresholds { score_threshold: 5.0, ..base },
-    ]
+/// What the rival tries, but for the lead: a coarse grid over quantile and target.
+fn starts(base: Thresholds) -> Vec<Thresholds> {
+    let grid = Thresholds::grid(base).into_iter();
+    grid.filter(|choice| choice.lead_ms == base.lead_ms).collect()
 }
 
 impl<'a> Training<'a> {
@@ -155,17 +132,11 @@ impl<'a> Training<'a> {
         base: Thresholds,
     ) -> Result<Self, SimulatorError> {
         let built_before = days.bank().forecasters();
-        let mut began = Vec::new();
-        let played = days.play_seeing(|_, _, partitions| {
-            began.push(partitions);
-            base
-        })?;
-        let costs = days.priced(&played, &settings.prices);
-        let lived = began.into_iter().map(|partitions| (base, 0.0, partitions)).collect();
+        let costs = days.priced(&days.play(|_, _| base)?, &settings.prices);
         let mean = costs.iter().sum::<f64>() / costs.len() as f64;
         let saved = vec![0.0; costs.len()];
         let (model, tried) = (LinUcb::default(), vec![(base, saved)]);
-        Ok(Self { days, settings, base, costs, mean, model, tried, passes: 1, built_before, lived })
+        Ok(Self { days, settings, base, costs, mean, model, tried, passes: 1, built_before })
     }
 
     fn may_go_on(&self, passes: usize) -> bool {
@@ -183,18 +154,13 @@ impl<'a> Training<'a> {
         if !self.may_go_on(PASSES) {
             return Ok(());
         }
-        let mut began = Vec::new();
-        let costs = self.days.play_seeing(|_, _, partitions| {
-            began.push(partitions);
-            choice
-        })?;
+        let costs = self.days.play(|_, _| choice)?;
         let costs = self.days.priced(&costs, &self.settings.prices);
         let saved: Vec<f64> =
             costs.iter().enumerate().map(|(day, &cost)| self.saved(day, cost)).collect();
         for (context, saved) in self.days.contexts().iter().zip(&saved) {
             self.model.learn(&features(choice, self.base, context), *saved);
         }
-        self.lived.extend(saved.iter().zip(began).map(|(saved, began)| (choice, *saved, began)));
         self.tried.push((choice, saved));
         self.passes += 1;
         Ok(())
@@ -214,15 +180,14 @@ impl<'a> Training<'a> {
         values.max_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(choice, _)| choice)
     }
 
-    /// Of what was tried, what saved most. The first of about equals: the base comes first, then what
-    /// differs from it in one number.
-    fn best_constant(&self) -> Thresholds {
+    /// Of what was tried, what is worth most by this measure. The first of about equals: the base comes
+    /// first, then what differs from it in little.
+    fn best_constant(&self, worth: impl Fn(&Estimate) -> f64) -> Thresholds {
         let mut best = (self.base, 0.0);
         for (choice, saved) in &self.tried {
-            let saved = Estimate::of(saved);
-            let surely = saved.mean - self.settings.doubt * saved.standard_error;
-            if surely > best.1 + SAVING_MIN {
-                best = (*choice, surely);
+            let worth = worth(&Estimate::of(saved));
+            if worth > best.1 + SAVING_MIN {
+                best = (*choice, worth);
             }
         }
         best.0
@@ -245,11 +210,7 @@ impl<'a> Training<'a> {
                 .map(|x| [constant, contextual(&self.model, choices, self.base, constant, x)])
                 .collect();
             let drawn = |day: usize| random.of(day as u64).below(2) as usize;
-            let mut began = Vec::new();
-            let costs = self.days.play_seeing(|day, _, partitions| {
-                began.push(partitions);
-                rivals[day][drawn(day)]
-            })?;
+            let costs = self.days.play(|day, _| rivals[day][drawn(day)])?;
             let costs = self.days.priced(&costs, &self.settings.prices);
             for (day, context) in self.days.contexts().iter().enumerate() {
                 let seen = |choice| features(choice, self.base, context);
@@ -267,7 +228,6 @@ impl<'a> Training<'a> {
                 let made = rivals[day][drawn(day)];
                 let reward = self.saved(day, costs[day]);
                 self.model.learn(&features(made, self.base, context), reward);
-                self.lived.push((made, reward, began[day]));
             }
             self.passes += 1;
         }
@@ -290,10 +250,7 @@ impl<'a> Training<'a> {
             // Played on every day, it needs no estimate.
             false => tried.map_or_else(Estimate::default, |(_, saved)| Estimate::of(saved)),
         };
-        let (fitted, room_mean) = self.fit();
         Trained {
-            fitted,
-            room_mean,
             model: self.model,
             choices,
             base: self.base,
@@ -302,24 +259,6 @@ impl<'a> Training<'a> {
             saving,
             days_played: (self.passes * self.costs.len()) as u32,
         }
-    }
-}
-
-impl Training<'_> {
-    fn fit(&self) -> (FittedQ, f64) {
-        let contexts = self.days.contexts();
-        let began = self.lived.iter().map(|(.., began)| *began as f64);
-        let mean = began.sum::<f64>() / self.lived.len() as f64;
-        let day = |at: usize| state(&contexts[at % contexts.len()], self.lived[at].2, mean);
-        let transition =
-            |(at, (choice, reward, _)): (usize, &(Thresholds, f64, usize))| Transition {
-                state: day(at),
-                choice: *choice,
-                reward: *reward,
-                next: ((at + 1) % contexts.len() != 0).then(|| day(at + 1)),
-            };
-        let days: Vec<Transition> = self.lived.iter().enumerate().map(transition).collect();
-        (FittedQ::fit(self.base, &days), mean)
     }
 }
 
@@ -341,7 +280,7 @@ pub fn grid(days: &Days, settings: &TrainSettings) -> Result<(Thresholds, f64), 
             training.constant(choice)?;
         }
     }
-    let best = training.best_constant();
+    let best = training.best_constant(|saved| saved.mean);
     let saved = training.tried.iter().find(|(choice, _)| *choice == best);
     Ok((best, saved.map_or(0.0, |(_, saved)| Estimate::of(saved).mean)))
 }
