@@ -8,7 +8,7 @@ FUZZ_S ?= 3600
 export FORESHARD_PYTHON ?= $(CURDIR)/$(VENV)/bin/python
 
 
-.PHONY: help build ui demo test test-long test-differential fuzz bench lint
+.PHONY: help build dist ui demo test test-long test-differential fuzz bench lint
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,11 +16,15 @@ help: ## this list
 build: need-cargo ui ## the binary with the dashboard, target/release/foreshard
 	cargo build --release --locked -p cli
 
+dist: need-cargo ui ## an archive with the static binary, completions, manual pages and the unit, target/dist (DIST_TARGET=TRIPLE)
+	deploy/dist.sh
+
 demo: build ## a real workload against two services, one that predicts and one that reacts (DEMO_ARGS=--exit ends by itself)
 	target/release/foreshard demo $(DEMO_ARGS)
 
+# The same property cases each time: what lands must not depend on luck. test-long draws new ones.
 test: need-cargo $(VENV)/ready javascript ui ## everything that has to hold before a change lands
-	cargo test --workspace --locked
+	PROPTEST_RNG_SEED=$${PROPTEST_RNG_SEED:-1} cargo test --workspace --locked
 
 test-long: need-cargo $(VENV)/ready javascript ui ## the full crash matrices and more property cases
 	FORESHARD_TEST_LONG=1 PROPTEST_CASES=$${PROPTEST_CASES:-2000} cargo test --workspace --locked
@@ -41,11 +45,12 @@ fuzz: need-cargo ## every fuzz target for FUZZ_S seconds (needs a nightly compil
 
 # Timing is only worth something on a quiet machine. The stores lie in BENCH_DATA: a directory on the disk to be measured.
 BENCH_DATA ?= target
-bench: need-cargo ## the benchmarks; measured costs go to target/costs.json (BENCH_DATA=DIR: on which disk)
+bench: need-cargo ## the benchmarks; measured costs go to target/costs.json and actions.json (BENCH_DATA=DIR: on which disk)
 	cargo build --release --locked -p cli -p storage --bins --examples
 	target/release/foreshard bench server --data $(BENCH_DATA)
 	target/release/foreshard bench costs --data $(BENCH_DATA) --out target/costs.json
 	cd $(BENCH_DATA) && $(CURDIR)/target/release/examples/pauses 100 500
+	cd $(BENCH_DATA) && $(CURDIR)/target/release/examples/actions 500 10 $(CURDIR)/target/actions.json
 	cd $(BENCH_DATA) && $(CURDIR)/target/release/examples/reopen
 	cargo bench -p dynamodb --locked
 	cargo bench -p workload --locked

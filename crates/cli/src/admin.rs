@@ -5,15 +5,18 @@
 
 pub(crate) mod workflow;
 
+use crate::client::{HttpClient, describe, https, trusting};
 use bytes::Bytes;
 use clap::Subcommand;
 use http_body_util::{BodyExt, Full};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
+use std::path::PathBuf;
 
 /// The token that the admin API asks for, if it has any.
 const TOKEN_VARIABLE: &str = "FORESHARD_ADMIN_TOKEN";
+
+/// Whom to trust, for commands that are not told.
+const AUTHORITY_VARIABLE: &str = "FORESHARD_ADMIN_CA";
 
 /// Where the admin API is, for commands that are not told.
 const ADMIN_VARIABLE: &str = "FORESHARD_ADMIN";
@@ -25,6 +28,10 @@ pub(crate) struct Common {
     /// The admin API [default: the environment's FORESHARD_ADMIN, or http://127.0.0.1:8001]
     #[arg(long, value_name = "URL")]
     admin: Option<String>,
+    /// Whom to trust if it is an https address: a PEM file [default: the environment's
+    /// FORESHARD_ADMIN_CA, or the authorities that browsers know]
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
@@ -36,8 +43,17 @@ impl Common {
         self.json
     }
 
+    /// Connections to it.
+    fn client(&self) -> Result<HttpClient, AdminError> {
+        let named = std::env::var_os(AUTHORITY_VARIABLE).filter(|named| !named.is_empty());
+        match self.ca.clone().or(named.map(PathBuf::from)) {
+            Some(authority) => trusting(&authority).map_err(AdminError::Authority),
+            None => Ok(https()),
+        }
+    }
+
     /// The admin API's address, without a path.
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         let named = self
             .admin
             .clone()
@@ -184,6 +200,9 @@ pub(crate) enum AdminError {
     /// No service there.
     #[error("no admin API at {url}: {why}; is the service running, and is --admin right?")]
     Unreachable { url: String, why: String },
+    /// Nobody to trust.
+    #[error("--ca {0}")]
+    Authority(String),
     /// The service said no.
     #[error("{0}")]
     Refused(String),
@@ -336,8 +355,8 @@ pub(crate) async fn call(
     let request = request
         .body(Full::new(Bytes::from(body)))
         .map_err(|error| unreachable(error.to_string()))?;
-    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
-    let response = client.request(request).await.map_err(|error| unreachable(error.to_string()))?;
+    let response = common.client()?.request(request).await;
+    let response = response.map_err(|error| unreachable(describe(&error)))?;
     let ok = response.status().is_success();
     let strange = |why: String| AdminError::Reply { url: url.clone(), why };
     let bytes = response

@@ -6,18 +6,18 @@
 //! nothing but a warning: what goes on is in the next minute's message, and what has ended is kept
 //! until it was taken. Which anomalies there are is the manager's business.
 
-use crate::client::{describe, https};
-use bytes::Bytes;
+use crate::client::{HttpClient, describe, https};
+use crate::config::ConfigError;
 use forecast::anomaly::AnomalyKind;
 use http_body_util::Full;
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use manager::{AnomalyDocument, Event, Peer, Suspect};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::watch;
+use tokio::time::Interval;
 
 /// Anomalies that are spoken of at once; the oldest go first.
 const ALERTS_MAX: usize = 1_000;
@@ -40,17 +40,37 @@ impl Default for AlertSettings {
     }
 }
 
-/// Sends what the manager notices, for as long as it notices anything.
+impl AlertSettings {
+    /// Where alerts go, if anywhere.
+    pub(crate) fn address(&self) -> Result<Option<http::Uri>, ConfigError> {
+        let Some(text) = &self.url else { return Ok(None) };
+        let url = text.parse::<http::Uri>().ok().filter(|url| {
+            matches!(url.scheme_str(), Some("http" | "https")) && url.authority().is_some()
+        });
+        url.map(Some).ok_or_else(|| ConfigError::AlertUrl(text.clone()))
+    }
+
+    fn interval(&self) -> Interval {
+        tokio::time::interval(Duration::from_millis(self.repeat_real_ms.max(1)))
+    }
+}
+
+/// Sends what the manager notices, for as long as it notices anything, to where the latest settings say.
 pub(crate) async fn run(
-    settings: AlertSettings,
-    url: http::Uri,
+    mut settings: watch::Receiver<AlertSettings>,
     mut events: broadcast::Receiver<Event>,
 ) {
     let client = https();
     let mut alerts = Alerts::default();
-    let mut repeat = tokio::time::interval(Duration::from_millis(settings.repeat_real_ms.max(1)));
+    let mut now = settings.borrow_and_update().clone();
+    let mut repeat = now.interval();
     loop {
         tokio::select! {
+            Ok(()) = settings.changed() => {
+                now = settings.borrow_and_update().clone();
+                repeat = now.interval();
+                continue;
+            }
             event = events.recv() => match event {
                 Ok(Event::Anomaly(anomaly)) => alerts.take(*anomaly),
                 Ok(_) => continue,
@@ -62,10 +82,15 @@ pub(crate) async fn run(
             },
             _ = repeat.tick() => {}
         }
+        // An address that is none was refused before it came here.
+        let Ok(Some(url)) = now.address() else {
+            alerts.told();
+            continue;
+        };
         if alerts.0.is_empty() {
             continue;
         }
-        let timeout = Duration::from_millis(settings.timeout_real_ms);
+        let timeout = Duration::from_millis(now.timeout_real_ms);
         match send(&client, &url, &alerts.body(), timeout).await {
             Ok(()) => alerts.told(),
             Err(why) => tracing::warn!(%url, why, "the alerts were not taken"),
@@ -142,7 +167,7 @@ fn alert(entry: &AnomalyDocument) -> Value {
 }
 
 async fn send(
-    client: &Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: &HttpClient,
     url: &http::Uri,
     body: &Value,
     timeout: Duration,
@@ -227,8 +252,14 @@ mod tests {
         let receiver = Service::predictive(&config, Arc::new(WallClock)).await.unwrap();
         let url = format!("http://{}/api/v1/anomalies", receiver.admin_address());
         let (events, subscribed) = broadcast::channel(16);
-        let telling = AlertSettings { repeat_real_ms: 20, ..AlertSettings::default() };
-        let task = tokio::spawn(run(telling, url.parse().unwrap(), subscribed));
+        // It learns where to only when it runs.
+        let (tell, telling) = watch::channel(AlertSettings::default());
+        let task = tokio::spawn(run(telling, subscribed));
+        tell.send_replace(AlertSettings {
+            url: Some(url),
+            repeat_real_ms: 20,
+            ..AlertSettings::default()
+        });
         let reported = || receiver.manager().anomalies_document(Some("orders")).reported;
         for (end_ms, summary) in [(None, "began"), (Some(1_769_861_400_000), "ended")] {
             events.send(Event::Anomaly(Box::new(crowd(end_ms)))).unwrap();

@@ -64,7 +64,7 @@ fn document(report: &CheckReport) -> serde_json::Value {
 
 fn summary(report: &CheckReport) -> String {
     let CheckCounts { tables, partitions, retired, files, file_rows, .. } = report.read;
-    let CheckCounts { log_segments, log_frames, log_rows, blobs, .. } = report.read;
+    let CheckCounts { log_segments, log_frames, log_rows, backups, blobs, .. } = report.read;
     let damaged = report.findings.iter().filter(|f| f.severity == Severity::Damaged).count();
     let verdict = match damaged {
         0 => "whole".to_owned(),
@@ -74,7 +74,7 @@ fn summary(report: &CheckReport) -> String {
     format!(
         "{verdict}: read tables: {tables}, partitions: {partitions} (and {retired} retired), sorted \
          files: {files} with {file_rows} rows, log segments: {log_segments} with {log_frames} \
-         groups, rows in the log only: {log_rows}, blobs: {blobs}"
+         groups, rows in the log only: {log_rows}, backups: {backups}, blobs: {blobs}"
     )
 }
 

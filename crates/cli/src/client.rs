@@ -11,9 +11,14 @@ use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::identity::Identity;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper_rustls::HttpsConnector;
+use hyper_rustls::builderstates::WantsSchemes;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::{self, PemObject};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// Longest time one request may take before it counts as failed.
@@ -80,15 +85,42 @@ pub(crate) struct Invocation {
 }
 
 /// A pool of connections, plain or over TLS.
-pub(crate) fn https() -> Client<HttpsConnector<HttpConnector>, Full<Bytes>> {
+pub(crate) type HttpClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
+/// One that trusts the authorities that browsers know.
+pub(crate) fn https() -> HttpClient {
+    connecting(HttpsConnectorBuilder::new().with_webpki_roots())
+}
+
+/// One that trusts the authorities in a PEM file, and nobody else.
+pub(crate) fn trusting(authorities: &Path) -> Result<HttpClient, String> {
+    let failed = |why: String| format!("{}: {why}", authorities.display());
+    let read = |error| match error {
+        pem::Error::Io(error) => failed(error.to_string()),
+        error => failed(format!("it is not PEM: {error}")),
+    };
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(authorities).map_err(read)? {
+        let added = roots.add(certificate.map_err(read)?);
+        added.map_err(|error| failed(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(failed("there is no certificate in it".to_owned()));
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| failed(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(connecting(HttpsConnectorBuilder::new().with_tls_config(config)))
+}
+
+fn connecting(builder: HttpsConnectorBuilder<WantsSchemes>) -> HttpClient {
     let mut tcp = HttpConnector::new();
     tcp.set_nodelay(true);
     tcp.enforce_http(false);
-    let connector = hyper_rustls::HttpsConnectorBuilder::new()
-        .with_webpki_roots()
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(tcp);
+    let connector = builder.https_or_http().enable_http1().wrap_connector(tcp);
     Client::builder(TokioExecutor::new()).build(connector)
 }
 
@@ -105,7 +137,7 @@ enum Signer {
 /// A connection pool to one endpoint.
 #[derive(Debug)]
 pub(crate) struct DynamoClient {
-    http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    http: HttpClient,
     endpoint: http::Uri,
     host: String,
     signer: Signer,

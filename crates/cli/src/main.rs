@@ -14,13 +14,18 @@ mod clock;
 mod config;
 mod demo;
 mod export;
+mod help;
+mod logging;
+mod reload;
 mod serve;
 mod service;
 mod simulate;
+mod top;
 mod tune;
 mod tuning;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use logging::LogSettings;
 use std::process::ExitCode;
 
 /// A data store that speaks the DynamoDB API and re-partitions itself before it gets hot.
@@ -49,6 +54,9 @@ enum Command {
     Bench(bench::Args),
     /// Verify a stopped store: log, catalog, every partition. Changes nothing
     Check(check::Args),
+    /// Say what a configuration comes to
+    #[command(subcommand)]
+    Config(config::command::ConfigCommand),
     /// Tables, through the admin API
     #[command(subcommand)]
     Table(admin::TableCommand),
@@ -66,6 +74,12 @@ enum Command {
     /// What a service saw, through the admin API
     #[command(subcommand)]
     Workload(export::WorkloadCommand),
+    /// A service as it is now, drawn again and again, through the admin API
+    Top(top::Args),
+    /// Print what makes a shell complete these commands
+    Completions(help::CompletionsArgs),
+    /// Write the manual pages, one for each command
+    Man(help::ManArgs),
 }
 
 /// Anything a command can fail with, as one line.
@@ -73,6 +87,8 @@ enum Command {
 enum Failure {
     #[error(transparent)]
     Serve(#[from] serve::ServeError),
+    #[error(transparent)]
+    Config(#[from] config::ConfigError),
     #[error(transparent)]
     Demo(#[from] demo::DemoError),
     #[error(transparent)]
@@ -89,14 +105,17 @@ enum Failure {
     Admin(#[from] admin::AdminError),
     #[error(transparent)]
     Export(#[from] export::ExportError),
+    #[error(transparent)]
+    Top(#[from] top::TopError),
+    #[error(transparent)]
+    Help(#[from] help::HelpError),
     #[error("could not start the runtime: {0}")]
     Runtime(std::io::Error),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    init_logging(&cli.command);
-    match run(cli.command) {
+    match init_logging(&cli.command).map_err(Failure::from).and_then(|()| run(cli.command)) {
         Ok(code) => code,
         Err(failure) => {
             eprintln!("foreshard: {failure}");
@@ -120,37 +139,35 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             Command::Advise(args) => advise::run(&args)?,
             Command::Bench(args) => bench::run(args).await?,
             Command::Check(args) => return Ok(check::run(args).await),
+            Command::Config(command) => config::command::run(&command)?,
             Command::Table(command) => admin::table(command).await?,
             Command::Partition(command) => admin::partition(command).await?,
             Command::Workflow(command) => admin::workflow::workflow(command).await?,
             Command::Plan(args) => admin::plan(args).await?,
             Command::Tuning(command) => tuning::run(command).await?,
             Command::Workload(command) => export::run(command).await?,
+            Command::Top(args) => top::run(args).await?,
+            Command::Completions(args) => help::completions(args, &mut Cli::command())?,
+            Command::Man(args) => help::man(&args, Cli::command())?,
         }
         Ok(ExitCode::SUCCESS)
     })
 }
 
-/// What is logged by default. The engine tells in "info" why it repeats a request to the disk or the
-/// bucket; that is worth a line.
-const LOG_FILTER: &str = "warn,slatedb::retrying_object_store=info";
-
-/// Logs go to stderr, so that stdout stays clean for `--json`; RUST_LOG chooses what.
-fn init_logging(command: &Command) {
-    let default = match command {
+/// Begins to log as a command without a configuration does; `serve` has one.
+fn init_logging(command: &Command) -> Result<(), config::ConfigError> {
+    let settings = match command {
+        Command::Serve(_) => return Ok(()),
         // The trace is full of bursts, and the demo has its own lines.
-        Command::Demo(_) => "warn,manager::anomalies=error",
-        _ => LOG_FILTER,
+        Command::Demo(_) => LogSettings::of_command("manager::anomalies=error"),
+        _ => LogSettings::default(),
     };
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    logging::start(&settings).map(|_| ())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Cli;
-    use clap::CommandFactory;
+    use super::*;
 
     #[test]
     fn every_command_is_well_formed() {

@@ -2,6 +2,8 @@
 
 use crate::clock::WallClock;
 use crate::config::{Config, ConfigError};
+use crate::logging::{self, LogControl};
+use crate::reload::{self, Reloaded};
 use crate::service::{Service, ServiceError};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -54,31 +56,56 @@ fn in_words(estimate: &BucketEstimate) -> String {
     )
 }
 
+impl Args {
+    /// What the service is told: the file, the environment, and these flags over both.
+    fn config(&self) -> Result<Config, ConfigError> {
+        let mut config = Config::load(self.config.as_deref())?;
+        if let Some(directory) = &self.data {
+            config.storage.directory.clone_from(directory);
+            config.storage.store = None;
+        }
+        if self.store.is_some() {
+            config.storage.store.clone_from(&self.store);
+        }
+        if let Some(listen) = self.listen {
+            config.server.listen = listen;
+        }
+        if let Some(listen) = self.admin_listen {
+            config.admin.listen = listen;
+        }
+        Ok(config)
+    }
+}
+
 /// Runs the service.
 pub(crate) async fn run(args: Args) -> Result<(), ServeError> {
-    let mut config = Config::load(args.config.as_deref())?;
-    if let Some(directory) = args.data {
-        config.storage.directory = directory;
-        config.storage.store = None;
-    }
-    if args.store.is_some() {
-        config.storage.store = args.store;
-    }
-    if let Some(listen) = args.listen {
-        config.server.listen = listen;
-    }
-    if let Some(listen) = args.admin_listen {
-        config.admin.listen = listen;
-    }
+    let mut config = args.config()?;
+    let log = logging::start(&config.log)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signal)?;
+    let mut hang_up = signal(SignalKind::hangup()).map_err(ServeError::Signal)?;
     let service = Service::predictive(&config, Arc::new(WallClock)).await?;
+    greet(&service, &config);
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hang_up.recv() => reload(&args, &service, &log, &mut config),
+        }
+    }
+    service.stop().await?;
+    Ok(())
+}
+
+/// Says where the service is and how to try it.
+fn greet(service: &Service, config: &Config) {
     println!("Foreshard keeps its data in {}", config.storage.location());
     if let Some(estimate) = BucketEstimate::new(&config.storage) {
         println!("  {}", in_words(&estimate));
     }
-    println!("  DynamoDB API   http://{}", service.api_address());
-    println!("  page, admin    http://{}", service.admin_address());
+    let api = service.api_url();
+    println!("  DynamoDB API   {api}");
+    println!("  page, admin    {}", service.admin_url());
     println!("Try it:");
     let (id, secret) = match config.server.credentials.ids().next() {
         Some(id) => (id, "..."),
@@ -86,13 +113,28 @@ pub(crate) async fn run(args: Args) -> Result<(), ServeError> {
     };
     println!(
         "  AWS_ACCESS_KEY_ID={id} AWS_SECRET_ACCESS_KEY={secret} AWS_DEFAULT_REGION=us-east-1 \
-         aws dynamodb list-tables --endpoint-url http://{}",
-        service.api_address()
+         aws dynamodb list-tables --endpoint-url {api}"
     );
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+}
+
+/// Reads the configuration again; what came of it stands in the log, whatever its level.
+fn reload(args: &Args, service: &Service, log: &LogControl, config: &mut Config) {
+    let told = args.config();
+    match told.and_then(|told| reload::apply(service, log, config, &told)) {
+        Ok(Reloaded { changed, waiting }) => {
+            let list = |names: &[String]| match names {
+                [] => "nothing".to_owned(),
+                names => names.join(", "),
+            };
+            let (changed, waits) = (list(&changed), list(&waiting));
+            tracing::warn!(
+                changed,
+                waits_for_a_restart = waits,
+                "the configuration was read again"
+            );
+        }
+        Err(error) => {
+            tracing::error!(%error, "the configuration is refused, the old one stays in force");
+        }
     }
-    service.stop().await?;
-    Ok(())
 }

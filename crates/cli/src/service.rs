@@ -3,10 +3,11 @@
 //! `serve` runs one on the wall clock, the demo two on a fast one. This is where settings meet
 //! components; it holds no logic of its own.
 
-use crate::alerts;
-use crate::config::Config;
+use crate::alerts::{self, AlertSettings};
+use crate::config::{Config, ConfigError};
 use manager::{Manager, ManagerError, PolicyFactory};
 use planner::policy::Predictive;
+use planner::settings::PlannerSettings;
 use planner::view::Limits;
 use server::metrics::MetricsExport;
 use server::{Admin, AdminComponents, AdminHandle, LimitMode, Server, ServerError, ServerHandle};
@@ -14,6 +15,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use storage::{Storage, StorageError};
+use tokio::sync::watch;
 use types::{Clock, Units};
 use workload::{ClientNames, Recorder};
 
@@ -26,8 +28,8 @@ pub(crate) enum ServiceError {
     Manager(#[from] ManagerError),
     #[error(transparent)]
     Server(#[from] ServerError),
-    #[error("[alerts] url = {0:?} is no address such as http://127.0.0.1:9093/api/v2/alerts")]
-    AlertUrl(String),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
 }
 
 /// A running service.
@@ -37,7 +39,10 @@ pub(crate) struct Service {
     manager: Arc<Manager>,
     server: ServerHandle,
     admin: AdminHandle,
-    alerts: Option<tokio::task::JoinHandle<()>>,
+    alerts: watch::Sender<AlertSettings>,
+    alerting: tokio::task::JoinHandle<()>,
+    /// What tables are planned by, if that can change.
+    planner: Option<watch::Sender<PlannerSettings>>,
 }
 
 impl Service {
@@ -46,9 +51,11 @@ impl Service {
         config: &Config,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ServiceError> {
-        let settings = config.planner.clone();
-        let policy: PolicyFactory = Arc::new(move || Box::new(Predictive::new(settings.clone())));
-        Self::start(config, clock, policy).await
+        let (planner, settings) = watch::channel(config.planner.clone());
+        let policy: PolicyFactory =
+            Arc::new(move || Box::new(Predictive::new(settings.borrow().clone())));
+        let service = Self::start(config, clock, policy).await?;
+        Ok(Self { planner: Some(planner), ..service })
     }
 
     /// A service with any policy.
@@ -57,7 +64,7 @@ impl Service {
         clock: Arc<dyn Clock>,
         policy: PolicyFactory,
     ) -> Result<Self, ServiceError> {
-        let alert_url = alert_url(config)?;
+        config.check()?;
         let seed = seed();
         let faults = storage::Components::new(clock.clone(), seed);
         let storage = Storage::open(config.storage.clone(), faults).await?;
@@ -83,8 +90,8 @@ impl Service {
             },
         )
         .await?;
-        let alerts = alert_url
-            .map(|url| tokio::spawn(alerts::run(config.alerts.clone(), url, manager.subscribe())));
+        let (alerts, settings) = watch::channel(config.alerts.clone());
+        let alerting = tokio::spawn(alerts::run(settings, manager.subscribe()));
         let expected = manager.clone();
         let server = Server::start(
             config.server.clone(),
@@ -111,12 +118,35 @@ impl Service {
             AdminComponents { manager: manager.clone(), metrics, storage: storage.clone() };
         let admin = Admin::start(config.admin.clone(), components).await?;
         admin.set_ready(true);
-        Ok(Self { storage, manager, server, admin, alerts })
+        Ok(Self { storage, manager, server, admin, alerts, alerting, planner: None })
+    }
+
+    /// Takes over what of `config` can change while it runs, see `reload`. The certificates come first:
+    /// nothing else can fail.
+    pub(crate) fn reload(&self, config: &Config) -> Result<(), ServerError> {
+        self.server.reload(&config.server)?;
+        self.admin.reload(&config.admin)?;
+        self.alerts.send_replace(config.alerts.clone());
+        if let Some(planner) = &self.planner {
+            planner.send_replace(config.planner.clone());
+            self.manager.follow_settings();
+        }
+        Ok(())
     }
 
     /// Where the DynamoDB API listens.
     pub(crate) fn api_address(&self) -> SocketAddr {
         self.server.addr()
+    }
+
+    /// The same as clients name it.
+    pub(crate) fn api_url(&self) -> String {
+        url(self.server.is_secure(), self.server.addr())
+    }
+
+    /// The page's address as a browser names it.
+    pub(crate) fn admin_url(&self) -> String {
+        url(self.admin.is_secure(), self.admin.addr())
     }
 
     /// Where the page and the admin API listen.
@@ -138,9 +168,7 @@ impl Service {
     pub(crate) async fn stop(self) -> Result<(), ServiceError> {
         self.admin.set_ready(false);
         self.server.shutdown().await;
-        if let Some(alerts) = &self.alerts {
-            alerts.abort();
-        }
+        self.alerting.abort();
         self.manager.stop().await?;
         self.admin.shutdown().await;
         self.storage.close().await?;
@@ -148,13 +176,8 @@ impl Service {
     }
 }
 
-/// Where alerts go, if anywhere.
-fn alert_url(config: &Config) -> Result<Option<http::Uri>, ServiceError> {
-    let Some(text) = &config.alerts.url else { return Ok(None) };
-    let url = text.parse::<http::Uri>().ok().filter(|url| {
-        matches!(url.scheme_str(), Some("http" | "https")) && url.authority().is_some()
-    });
-    url.map(Some).ok_or_else(|| ServiceError::AlertUrl(text.clone()))
+fn url(is_secure: bool, address: SocketAddr) -> String {
+    format!("http{}://{address}", if is_secure { "s" } else { "" })
 }
 
 /// What one partition can serve, as the server's limits have it; planning uses the same figure

@@ -18,17 +18,23 @@ use types::Item;
 #[allow(missing_docs, reason = "each is DynamoDB's type of the same name")]
 pub enum ErrorKind {
     AccessDenied,
+    BackupInUse,
+    BackupNotFound,
     ConditionalCheckFailed,
     IncompleteSignature,
     InternalServerError,
+    InvalidRestoreTime,
     InvalidSignature,
     LimitExceeded,
     MissingAuthenticationToken,
+    PointInTimeRecoveryUnavailable,
     ProvisionedThroughputExceeded,
     ResourceInUse,
     ResourceNotFound,
     Serialization,
     ServiceUnavailable,
+    TableAlreadyExists,
+    TableInUse,
     TableNotFound,
     Throttling,
     UnknownOperation,
@@ -41,15 +47,23 @@ impl ErrorKind {
     pub fn type_name(self) -> &'static str {
         match self {
             Self::AccessDenied => "com.amazon.coral.service#AccessDeniedException",
+            Self::BackupInUse => "com.amazonaws.dynamodb.v20120810#BackupInUseException",
+            Self::BackupNotFound => "com.amazonaws.dynamodb.v20120810#BackupNotFoundException",
             Self::ConditionalCheckFailed => {
                 "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"
             }
             Self::IncompleteSignature => "com.amazon.coral.service#IncompleteSignatureException",
             Self::InternalServerError => "com.amazonaws.dynamodb.v20120810#InternalServerError",
+            Self::InvalidRestoreTime => {
+                "com.amazonaws.dynamodb.v20120810#InvalidRestoreTimeException"
+            }
             Self::InvalidSignature => "com.amazon.coral.service#InvalidSignatureException",
             Self::LimitExceeded => "com.amazonaws.dynamodb.v20120810#LimitExceededException",
             Self::MissingAuthenticationToken => {
                 "com.amazon.coral.service#MissingAuthenticationTokenException"
+            }
+            Self::PointInTimeRecoveryUnavailable => {
+                "com.amazonaws.dynamodb.v20120810#PointInTimeRecoveryUnavailableException"
             }
             Self::ProvisionedThroughputExceeded => {
                 "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"
@@ -58,6 +72,10 @@ impl ErrorKind {
             Self::ResourceNotFound => "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException",
             Self::Serialization => "com.amazon.coral.service#SerializationException",
             Self::ServiceUnavailable => "com.amazon.coral.service#ServiceUnavailableException",
+            Self::TableAlreadyExists => {
+                "com.amazonaws.dynamodb.v20120810#TableAlreadyExistsException"
+            }
+            Self::TableInUse => "com.amazonaws.dynamodb.v20120810#TableInUseException",
             Self::TableNotFound => "com.amazonaws.dynamodb.v20120810#TableNotFoundException",
             Self::Throttling => "com.amazon.coral.availability#ThrottlingException",
             Self::UnknownOperation => "com.amazon.coral.service#UnknownOperationException",
@@ -122,6 +140,11 @@ impl ApiError {
     /// The table that a request about backups names does not exist.
     pub fn table_not_found_for_backups(name: &str) -> Self {
         Self::new(ErrorKind::TableNotFound, format!("Table not found: {name}"))
+    }
+
+    /// A restore into a name that is taken.
+    pub fn restore_target_exists(name: &str) -> Self {
+        Self::new(ErrorKind::TableAlreadyExists, format!("Table already exists: {name}"))
     }
 
     /// The resource that a request about tags names does not exist.

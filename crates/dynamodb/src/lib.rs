@@ -25,6 +25,12 @@ mod testing;
 pub use error::{Access, ApiError, ErrorKind, Throttle};
 pub use json::Body;
 pub use operation::Operation;
+pub use requests::backups::{
+    BackupKind, BackupNote, BackupRequest, BackupStatus, BackupView, CreateBackup, ListBackups,
+    Origin, RestorableTimes, RestoreFromBackup, RestoreTime, RestoreToPoint,
+    UpdateContinuousBackups, backup_in_use, backup_not_found, backup_number,
+    continuous_backups_response, table_in_use_for_backups,
+};
 pub use requests::batch_get_item::{
     BATCH_READ_BYTES_MAX, BATCH_READS_MAX, BatchGetItem, BatchReadResult, TableReads,
 };
@@ -34,8 +40,7 @@ pub use requests::batch_write_item::{
 pub use requests::create_table::{CreateTable, Creation};
 pub use requests::delete_item::DeleteItem;
 pub use requests::descriptions::{
-    describe_backups_response, describe_endpoints_response, describe_limits_response,
-    describe_time_to_live_response,
+    describe_endpoints_response, describe_limits_response, describe_time_to_live_response,
 };
 pub use requests::gathering::Gathering;
 pub use requests::get_item::GetItem;
@@ -52,7 +57,7 @@ pub use requests::update_item::UpdateItem;
 pub use requests::update_table::UpdateTable;
 pub use requests::write::{Change, Write, WriteOutcome};
 pub use table::{
-    Billing, BillingMode, Changes, FAN_OUT, RANGE_QUERIES_TAG, RangeQueries, STRATEGY_TAG,
-    TableClass, TableDefinition, TableSize, TableStatus, Tag, UnreadableDefinition, WarmThroughput,
-    with_strategy,
+    Billing, BillingMode, Changes, FAN_OUT, PointInTime, RANGE_QUERIES_TAG, RECOVERY_DAYS_MAX,
+    RangeQueries, Restored, STRATEGY_TAG, TableClass, TableDefinition, TableSize, TableStatus, Tag,
+    UnreadableDefinition, WarmThroughput, with_strategy,
 };

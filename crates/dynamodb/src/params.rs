@@ -151,21 +151,49 @@ impl Params {
             true => text.split_once(":table/").map_or("", |(_, name)| name),
             false => text,
         };
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-        if name.is_empty() || !name.chars().all(allowed) {
-            let rule = "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+";
-            self.violation(Some(text), path, rule);
+        if !is_name(name) {
+            self.violation(Some(text), path, NAME_RULE);
         }
-        let (shortest, longest) = TABLE_NAME_CHARS;
-        if name.len() < shortest {
-            let rule = format!("Member must have length greater than or equal to {shortest}");
-            self.violation(Some(text), path, &rule);
-        }
-        if name.len() > longest {
-            let rule = format!("Member must have length less than or equal to {longest}");
-            self.violation(Some(text), path, &rule);
-        }
+        self.length_of(name, text, TABLE_NAME_CHARS, path);
         name.to_owned()
+    }
+
+    /// Takes a time, seconds since the epoch with decimals, in milliseconds.
+    pub(crate) fn timestamp_ms(&mut self, name: &str) -> Result<Option<i64>, ApiError> {
+        match self.take(name) {
+            None => Ok(None),
+            // The cast saturates: a time that is absurd stays absurd.
+            Some(Json::Number(number)) => {
+                Ok(number.as_f64().map(|seconds| (seconds * 1000.0).round() as i64))
+            }
+            Some(other) => Err(json::not_a("Timestamp", &other)),
+        }
+    }
+
+    /// Notes if a text is too short or too long.
+    pub(crate) fn checked_length(&mut self, text: &str, least: usize, most: usize, path: &str) {
+        self.length_of(text, text, (least, most), path);
+    }
+
+    /// Notes if a name has other characters than names have, or too few or too many.
+    pub(crate) fn checked_name(&mut self, name: &str, path: &str, chars: (usize, usize)) {
+        if !is_name(name) {
+            self.violation(Some(name), path, NAME_RULE);
+        }
+        self.length_of(name, name, chars, path);
+    }
+
+    /// Notes if a part of a text is too short or too long.
+    fn length_of(&mut self, part: &str, text: &str, (least, most): (usize, usize), path: &str) {
+        let chars = part.chars().count();
+        if chars < least {
+            let rule = format!("Member must have length greater than or equal to {least}");
+            self.violation(Some(text), path, &rule);
+        }
+        if chars > most {
+            let rule = format!("Member must have length less than or equal to {most}");
+            self.violation(Some(text), path, &rule);
+        }
     }
 
     /// Notes if an integer is too small.
@@ -215,6 +243,14 @@ impl Params {
             ))),
         }
     }
+}
+
+/// What names are made of.
+const NAME_RULE: &str = "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+";
+
+fn is_name(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    !text.is_empty() && text.chars().all(allowed)
 }
 
 /// A JSON object, or the complaint that it is something else.

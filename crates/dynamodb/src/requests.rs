@@ -3,6 +3,7 @@
 //! `write`, `read` and `page` are what several of them come down to: a conditional change of one
 //! item, a read of one item, and a page of a key range.
 
+pub(crate) mod backups;
 pub(crate) mod batch_get_item;
 pub(crate) mod batch_write_item;
 mod conditions;

@@ -1,12 +1,14 @@
 //! A table's definition: what the catalog stores, and what DescribeTable shows of it.
 
 mod key_range;
+mod recovery;
 mod stored;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use types::{KeyAttribute, KeySchema, Strategy};
 
+pub use recovery::{PointInTime, RECOVERY_DAYS_MAX, Restored};
 pub use stored::{UnreadableDefinition, with_strategy};
 
 /// The tag that chooses the strategy.
@@ -164,6 +166,12 @@ pub struct TableDefinition {
     /// When the above was changed. Since version 2.
     #[serde(default)]
     pub changes: Changes,
+    /// Whether it can be restored to points in time. Since version 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub point_in_time: Option<PointInTime>,
+    /// What it was restored from, if it was. Since version 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored: Option<Restored>,
 }
 
 /// A table's state as clients wait for it.
@@ -228,9 +236,7 @@ impl TableDefinition {
                 "AttributeType": attribute.key_type.as_str(),
             })).collect::<Vec<_>>(),
             "TableName": self.name,
-            "KeySchema": self.key_schema.attributes().zip(["HASH", "RANGE"]).map(
-                |(attribute, role)| json!({"AttributeName": attribute.name, "KeyType": role})
-            ).collect::<Vec<_>>(),
+            "KeySchema": self.key_schema_description(),
             "TableStatus": status.as_str(),
             "CreationDateTime": seconds(self.created_ms),
             "ProvisionedThroughput": self.throughput_description(),
@@ -252,6 +258,9 @@ impl TableDefinition {
                 description["TableClassSummary"]["LastUpdateDateTime"] = json!(seconds(ms));
             }
         }
+        if let Some(restored) = &self.restored {
+            description["RestoreSummary"] = restored.summary(status == TableStatus::Creating);
+        }
         let warm = self.shown_warm_throughput();
         description["WarmThroughput"] = json!({
             "ReadUnitsPerSecond": warm.read_units,
@@ -259,6 +268,12 @@ impl TableDefinition {
             "Status": if status == TableStatus::Active { "ACTIVE" } else { "UPDATING" },
         });
         description
+    }
+
+    /// DynamoDB's `KeySchema`.
+    pub(crate) fn key_schema_description(&self) -> Json {
+        let element = |(attribute, role): (&KeyAttribute, &str)| json!({"AttributeName": attribute.name, "KeyType": role});
+        self.key_schema.attributes().zip(["HASH", "RANGE"]).map(element).collect()
     }
 
     fn throughput_description(&self) -> Json {
@@ -297,7 +312,7 @@ impl TableDefinition {
 }
 
 /// A time as DynamoDB's JSON has it: seconds since the epoch, with decimals.
-fn seconds(ms: i64) -> f64 {
+pub(crate) fn seconds(ms: i64) -> f64 {
     ms as f64 / 1000.0
 }
 

@@ -24,6 +24,8 @@ pub(crate) fn table() -> TableDefinition {
         tags: vec![],
         class: None,
         changes: Default::default(),
+        point_in_time: None,
+        restored: None,
     }
 }
 

@@ -195,7 +195,8 @@ impl Manager {
         let claim = claim.map_err(|_| ManagerError::Busy(table.name().to_owned()))?;
         // Before the keys were claimed somebody else may have changed them.
         sources(&table.partition_map(), &planned.sources)?;
-        let entry = Entry::running(self.decision(id, &table, snapshot.as_deref(), planned));
+        let decision = self.decision(id, &table, snapshot.as_deref(), planned);
+        let entry = Entry::running(decision, table.order());
         journal.insert(entry.clone());
         Ok((table, claim, entry))
     }

@@ -154,7 +154,7 @@ fn trigger_name(trigger: Trigger) -> &'static str {
 impl Manager {
     /// What metrics are made of.
     pub fn metrics(&self) -> ManagerMetrics {
-        let quantile = self.shared.components.controller.score.quantile;
+        let quantile = self.shared.score.load().quantile;
         let snapshots = self.shared.snapshots.load();
         let mut partitions: Vec<PartitionMetrics> = Vec::new();
         for snapshot in snapshots.values() {

@@ -201,7 +201,7 @@ impl Manager {
                 load_read_units: view.map(|view| view.load_now.read),
                 load_write_units: view.map(|view| view.load_now.write),
                 score: score.map(|score| score.total),
-                score_threshold: self.shared.components.controller.score.threshold,
+                score_threshold: self.shared.score.load().threshold,
                 score_reasons: score
                     .map(|s| [&s.rate, &s.skew, &s.size].map(|term| term.because.clone()).to_vec())
                     .unwrap_or_default(),

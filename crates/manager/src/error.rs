@@ -56,6 +56,24 @@ pub enum ManagerError {
     /// A table cannot be played in the simulator.
     #[error(transparent)]
     Simulator(#[from] simulator::SimulatorError),
+    /// A workflow came to something that its table of transitions does not have.
+    #[error("workflow {id} is at {step:?}, and {happening:?} leads nowhere from there")]
+    NoSuchTransition {
+        /// Which.
+        id: u64,
+        /// Where it is.
+        step: crate::Step,
+        /// What came.
+        happening: crate::Happening,
+    },
+    /// The journal was written by a later version.
+    #[error("{name} cannot be read: {why}; start the version that wrote it, or move the file away")]
+    Newer {
+        /// The blob.
+        name: String,
+        /// What is not known here.
+        why: String,
+    },
     /// The manager has been stopped.
     #[error("the manager has been stopped")]
     Stopped,

@@ -208,8 +208,8 @@ impl Manager {
         };
         let axis = Axis { strategy: strategy_of(&table), ranges: &ranges };
         let rows = axis::grouped(&ranges, request.rows_max.clamp(1, ROWS_MAX));
-        let quantile = request.quantile.unwrap_or(components.controller.score.quantile);
-        let decided_at = components.controller.score.quantile;
+        let decided_at = self.shared.score.load().quantile;
+        let quantile = request.quantile.unwrap_or(decided_at);
         let ahead = self.ahead(&table, view, &axis, decided_at, quantile);
         let maps = {
             let tables = self.shared.tables.lock();

@@ -4,13 +4,17 @@
 //! |---|---|
 //! | `decisions/<id>` (20 digits) | one [`Entry`] as JSON with its `version` |
 //!
-//! Version 1 had no workflow and no effect. An entry is written before its action starts, again when it has ended, and again when the load
+//! Version 1 had no workflow and no effect; version 3 names the key order that the decision's keys are of (in
+//! the versions before it is taken for the first one). What a later version has written is not read: the
+//! start says so, rather than forget a workflow or give its number to another.
+//!
+//! An entry is written before its action starts, again when it has ended, and again when the load
 //! it spoke of has come. A process that dies in between leaves an entry that says "running": at the
 //! next start it is closed as interrupted, and storage's own workflow journal has finished or undone
 //! the reslice by then. Entries beyond the bound are deleted, oldest first.
 
 use crate::error::ManagerError;
-use crate::workflow::{Happening, Workflow};
+use crate::workflow::{Happening, Step, Workflow};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use planner::decision::{Decision, Judgement, Outcome};
@@ -19,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use storage::{Blobs, ResliceReport};
 
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 const DIRECTORY: &str = "decisions";
 
 /// How far an action has come.
@@ -71,6 +75,9 @@ impl Effect {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     pub(crate) version: u32,
+    /// How often the table's key order had changed by then: the decision's keys are of this order.
+    #[serde(default)]
+    pub order: u64,
     /// What was decided, on what grounds.
     pub decision: Decision,
     /// How far it has come.
@@ -98,21 +105,28 @@ pub struct Timing {
     pub total_ms: f64,
     /// How long writes waited.
     pub pause_ms: f64,
-    /// The preparation, while traffic ran; zero in entries from before it was noted, like the rest.
+    /// The preparation, while traffic ran, with flushing, cloning and opening; zero in entries from before
+    /// it was noted, like the rest.
     #[serde(default)]
     pub prepare_ms: f64,
+    /// Writing out what was in memory. In older entries a part of the pause, like the next two.
+    #[serde(default)]
+    pub flush_ms: f64,
+    /// Cloning, which copies no data.
+    #[serde(default)]
+    pub clone_ms: f64,
+    /// Opening the new partitions.
+    #[serde(default)]
+    pub open_ms: f64,
+    /// Of the pause: from when on writes were kept for the new partitions.
+    #[serde(default)]
+    pub hold_ms: f64,
     /// Of the pause: waiting for writes that had begun.
     #[serde(default)]
     pub drain_ms: f64,
-    /// Of the pause: writing out what was in memory.
+    /// Of the pause: writing what came last to the new partitions.
     #[serde(default)]
-    pub flush_ms: f64,
-    /// Of the pause: cloning, which copies no data.
-    #[serde(default)]
-    pub clone_ms: f64,
-    /// Of the pause: opening the new partitions.
-    #[serde(default)]
-    pub open_ms: f64,
+    pub copy_ms: f64,
     /// Of the pause: publishing the new map.
     #[serde(default)]
     pub publish_ms: f64,
@@ -124,10 +138,12 @@ impl From<&ResliceReport> for Timing {
             total_ms: report.total_ms,
             pause_ms: report.pause_ms,
             prepare_ms: report.prepare_ms,
+            flush_ms: report.making.flush_ms,
+            clone_ms: report.making.clone_ms,
+            open_ms: report.making.open_ms,
+            hold_ms: report.making.hold_ms,
             drain_ms: report.pause.drain_ms,
-            flush_ms: report.pause.flush_ms,
-            clone_ms: report.pause.clone_ms,
-            open_ms: report.pause.open_ms,
+            copy_ms: report.pause.copy_ms,
             publish_ms: report.pause.publish_ms,
         }
     }
@@ -135,9 +151,10 @@ impl From<&ResliceReport> for Timing {
 
 impl Entry {
     /// A decision that is about to be carried out.
-    pub(crate) fn running(decision: Decision) -> Self {
+    pub(crate) fn running(decision: Decision, order: u64) -> Self {
         Self {
             version: VERSION,
+            order,
             workflow: Workflow::decided(decision.at_ms),
             effect: Effect::predicted(&decision),
             decision,
@@ -172,10 +189,16 @@ fn name(id: u64) -> String {
 
 impl Journal {
     /// Reads the journal back. A damaged entry is left out, with a warning.
+    ///
+    /// # Errors
+    /// If an entry is of a later version.
     pub(crate) async fn restore(blobs: &Blobs, entries_max: usize) -> Result<Self, ManagerError> {
         let mut entries = BTreeMap::new();
         for name in blobs.list(DIRECTORY).await? {
             let Some(content) = blobs.get(&name).await? else { continue };
+            if let Some(why) = newer(&content) {
+                return Err(ManagerError::Newer { name, why });
+            }
             match serde_json::from_slice::<Entry>(&content) {
                 Ok(mut entry) => {
                     if entry.state == State::Running {
@@ -232,6 +255,19 @@ impl Journal {
     }
 }
 
+/// What an entry has that only a later version can have written; nothing of one that is damaged.
+fn newer(content: &[u8]) -> Option<String> {
+    let entry: serde_json::Value = serde_json::from_slice(content).ok()?;
+    if let Some(version) = entry["version"].as_u64().filter(|version| *version > VERSION.into()) {
+        return Some(format!("it is of version {version}, and {VERSION} is the newest known here"));
+    }
+    let workflow = &entry["workflow"];
+    let trail = workflow["trail"].as_array().into_iter().flatten().map(|passed| &passed["step"]);
+    let mut steps = trail.chain([&workflow["step"]]).filter(|step| step.is_string());
+    let unknown = steps.find(|step| serde_json::from_value::<Step>((*step).clone()).is_err())?;
+    Some(format!("it names the step {unknown}, which is not known here"))
+}
+
 /// Keeps an entry in memory and on disk, and deletes those that had to make room.
 pub(crate) async fn write(
     journal: &Mutex<Journal>,
@@ -260,48 +296,4 @@ async fn put(blobs: &Blobs, entry: &Entry, gone: &BTreeSet<u64>) -> Result<(), M
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use planner::plan::{Action, Kind, Trigger};
-    use types::{KeyRange, TableId};
-
-    fn entry(id: u64) -> Entry {
-        let action = Action {
-            kind: Kind::Vertical,
-            sources: Vec::new(),
-            range: KeyRange::full(),
-            boundaries: Vec::new(),
-            trigger: Trigger::Manual,
-            shares: Vec::new(),
-            crossing_ms: None,
-            benefit: 0.0,
-            cost: 0.0,
-            reason: String::new(),
-        };
-        Entry::running(Decision {
-            id,
-            at_ms: 0,
-            table: TableId(1),
-            table_name: "orders".into(),
-            policy: "operator".into(),
-            limits: planner::view::Limits::Off,
-            action,
-            inputs: Vec::new(),
-            scores: Vec::new(),
-            alternatives: Vec::new(),
-        })
-    }
-
-    #[test]
-    fn what_makes_room_in_memory_is_remembered_until_it_is_deleted_from_disk() {
-        let mut journal =
-            Journal { entries: BTreeMap::new(), entries_max: 2, next_id: 1, gone: BTreeSet::new() };
-        for id in 1..=4 {
-            journal.insert(entry(id));
-            journal.insert(entry(id));
-        }
-        assert_eq!(journal.entries().map(|e| e.decision.id).collect::<Vec<_>>(), [3, 4]);
-        assert_eq!(journal.take_gone(), BTreeSet::from([1, 2]));
-        assert_eq!(journal.take_gone(), BTreeSet::new());
-    }
-}
+mod tests;

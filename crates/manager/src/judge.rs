@@ -32,10 +32,16 @@ pub(crate) async fn look_back(shared: &Shared) {
 
 fn ripe(shared: &Shared) -> Vec<Entry> {
     let now_ms = shared.components.clock.now_ms();
+    let tables = shared.tables.lock();
     let journal = shared.journal.lock();
+    // The load of today says nothing about keys of another order.
+    let in_order = |entry: &&Entry| {
+        tables.get(&entry.decision.table).is_some_and(|state| state.order == entry.order)
+    };
     journal
         .entries()
         .filter(|entry| entry.is_open() && entry.state == State::Done)
+        .filter(in_order)
         .filter(|entry| now_ms >= entry.decision.at_ms + shared.settings.outcome_after_ms)
         .cloned()
         .collect()

@@ -144,6 +144,18 @@ impl Manager {
         Ok(())
     }
 
+    /// Asks the policy anew for every table: it goes by other settings now. What a table has learnt under
+    /// the old ones is void; what an operator has fixed for it stays.
+    pub fn follow_settings(&self) {
+        if let Some(settings) = tuning::own_settings(&self.shared) {
+            self.shared.score.store(Arc::new(settings.score));
+        }
+        let tables: Vec<TableId> = self.shared.tables.lock().keys().copied().collect();
+        for table in tables {
+            self.shared.rebase(table);
+        }
+    }
+
     /// The service's clock.
     pub fn now_ms(&self) -> i64 {
         self.shared.components.clock.now_ms()

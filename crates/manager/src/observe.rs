@@ -91,7 +91,8 @@ fn look(shared: &Shared) -> Vec<(TableId, Vec<Entry>)> {
         } else {
             let first_id = journal.next_id();
             let decisions = Decision::of_plan(first_id, policy, tick.view, tick.scores, &tick.plan);
-            let entries: Vec<Entry> = decisions.into_iter().map(Entry::running).collect();
+            let entries: Vec<Entry> =
+                decisions.into_iter().map(|made| Entry::running(made, state.order)).collect();
             // Ids are taken now; the entries are written before their actions start.
             for entry in &entries {
                 journal.insert(entry.clone());
@@ -120,9 +121,10 @@ fn look(shared: &Shared) -> Vec<(TableId, Vec<Entry>)> {
 
 /// Writes everything that changed.
 pub(crate) async fn save(shared: &Shared) -> Result<(), ManagerError> {
-    let tables: Vec<TableId> = shared.tables.lock().keys().copied().collect();
-    for table in tables {
-        persist::save(shared.components.storage.blobs(), &shared.collector, table).await?;
+    let tables: Vec<(TableId, u64)> =
+        shared.tables.lock().iter().map(|(id, state)| (*id, state.order)).collect();
+    for (table, order) in tables {
+        persist::save(shared.components.storage.blobs(), &shared.collector, table, order).await?;
     }
     Ok(())
 }

@@ -116,7 +116,7 @@ impl Manager {
         tables.sort_by(|a, b| a.name().cmp(b.name()));
         OverviewDocument {
             now_ms: components.clock.now_ms(),
-            quantile: components.controller.score.quantile.level(),
+            quantile: self.shared.score.load().quantile.level(),
             horizon_ms: workload::HISTORY_BIN_MS * forecast.horizon_steps as i64,
             paused: self.is_paused(),
             tables: tables.iter().map(|table| self.table_overview(table)).collect(),
@@ -159,7 +159,7 @@ impl Manager {
     }
 
     fn peak(&self, snapshot: &Snapshot) -> Option<Peak> {
-        let quantile = self.shared.components.controller.score.quantile;
+        let quantile = self.shared.score.load().quantile;
         let of = |partition: &PartitionView| {
             let step = |step| (step, full(partition.forecast_at(step, quantile), partition).0);
             let steps = (0..partition.steps()).map(step);

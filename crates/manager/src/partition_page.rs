@@ -169,7 +169,7 @@ impl Manager {
             epoch: table.partition_map().epoch,
             state: if busy { "changing" } else { "serving" },
             score: snapshot.scores.iter().find(|score| score.partition == id).cloned(),
-            score_threshold: self.shared.components.controller.score.threshold,
+            score_threshold: self.shared.score.load().threshold,
             read: view.read.clone(),
             write: view.write.clone(),
             history: load_history(history, &view.range, from_ms, now_ms),

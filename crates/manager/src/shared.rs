@@ -24,6 +24,7 @@ use parking_lot::{Mutex, RwLock};
 use planner::controller::{Controller, ControllerSettings};
 use planner::gradual::Ledger;
 use planner::policy::Policy;
+use planner::settings::ScoreSettings;
 use planner::tuning::Tuner;
 use planner::view::{Limits, NodeView};
 use std::collections::{HashMap, hash_map};
@@ -93,6 +94,8 @@ impl fmt::Debug for Components {
 pub(crate) struct Shared {
     pub(crate) settings: ManagerSettings,
     pub(crate) components: Components,
+    /// The score as the operator has it now; `components` has it as it was at the start.
+    pub(crate) score: ArcSwap<ScoreSettings>,
     pub(crate) credit: RwLock<Option<CreditSource>>,
     pub(crate) hot_keys: RwLock<Option<HotKeySource>>,
     pub(crate) measured: RwLock<Option<MeasuredSource>>,
@@ -141,6 +144,7 @@ impl Shared {
         let collector = Collector::new(&components.collector);
         let (events, _) = broadcast::channel(settings.events_max.max(1));
         let shared = Self {
+            score: ArcSwap::from_pointee(components.controller.score.clone()),
             credit: RwLock::new(None),
             hot_keys: RwLock::new(None),
             measured: RwLock::new(None),
@@ -168,9 +172,11 @@ impl Shared {
         };
         shared.follow_catalog().await;
         shared.settle_interrupted();
-        let known: Vec<TableId> = shared.tables.lock().keys().copied().collect();
-        for table in known {
-            persist::restore(shared.components.storage.blobs(), &shared.collector, table).await?;
+        let known: Vec<(TableId, u64)> =
+            shared.tables.lock().iter().map(|(id, state)| (*id, state.order)).collect();
+        for (table, order) in known {
+            let blobs = shared.components.storage.blobs();
+            persist::restore(blobs, &shared.collector, table, order).await?;
             shared.resume_controller(table);
         }
         let now_ms = shared.components.clock.now_ms();
@@ -187,7 +193,9 @@ impl Shared {
         let open: Vec<Entry> = journal.entries().filter(checking).cloned().collect();
         for mut entry in open {
             let state = tables.get(&entry.decision.table);
-            let found = state.is_some_and(|state| is_finished(&state.table, &entry));
+            let found = state.is_some_and(|state| {
+                state.order == entry.order && is_finished(&state.table, &entry)
+            });
             let at_ms =
                 entry.workflow.trail.last().map_or(entry.decision.at_ms, |passed| passed.at_ms);
             let happening = if found { Happening::Found } else { Happening::NotFound };
@@ -208,14 +216,17 @@ impl Shared {
         let mine: Vec<&Entry> =
             journal.entries().filter(|entry| entry.decision.table == table).collect();
         let last_plan_ms = mine.iter().map(|entry| entry.decision.at_ms).max();
+        // What was decided in another key order is about keys that are no more.
+        let in_order = |entry: &&&Entry| entry.order == state.order;
         let merged: Vec<(KeyRange, i64)> = mine
             .iter()
+            .filter(in_order)
             .filter(|entry| entry.decision.is_merge() && entry.state == State::Done)
             .map(|entry| (entry.decision.action.range.clone(), entry.decision.at_ms))
             .collect();
         let done = |entry: &&&Entry| entry.state == State::Done;
         let past: Vec<PastAction> =
-            mine.iter().filter(done).map(|entry| past_action(entry)).collect();
+            mine.iter().filter(in_order).filter(done).map(|entry| past_action(entry)).collect();
         state.maps.recall(state.table.created_ms(), &past);
         state.controller.resume(last_plan_ms, merged);
     }

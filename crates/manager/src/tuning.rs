@@ -25,6 +25,7 @@ use bytes::Bytes;
 use day::Closing;
 use planner::controller::ControllerSettings;
 use planner::policy::{Policy, Predictive, Zoned};
+use planner::settings::ScoreSettings;
 use planner::tuning::{Thresholds, Tuner, TunerSettings, Tuning, border};
 use serde::{Deserialize, Serialize};
 use simulator::tuning::Pace;
@@ -102,7 +103,8 @@ impl Shared {
     /// The policy of a table and how it is watched, with what is in force there.
     pub(crate) fn tuned(&self, table: TableId) -> (Box<dyn Policy>, ControllerSettings) {
         let policy = (self.components.policy)();
-        let controller = self.components.controller.clone();
+        let score = ScoreSettings::clone(&self.score.load());
+        let controller = ControllerSettings { score, ..self.components.controller.clone() };
         let Some(settings) = policy.tunable() else { return (policy, controller) };
         let base = Thresholds::of(settings);
         let stored = self.tuning_stored.lock().remove(&name(table));
@@ -110,22 +112,25 @@ impl Shared {
         let fresh = || stored.map_or_else(|| Tuner::new(base), |t| t.resume(base, self.mode()));
         let tuner = tuners.known.entry(table).or_insert_with(fresh);
         let in_force = tuner.in_force();
-        // The operator's own are taken as they are, in the bounds or not.
-        let tuned = match in_force == base {
-            true => settings.clone(),
-            false => in_force.applied_to(settings),
-        };
-        let score = tuned.score.clone();
         let canary = tuner.canary().and_then(|canary| {
             let border = canary.border.as_ref()?.key.clone();
-            Some(Zoned::new(border, canary.proposal.thresholds.applied_to(settings), tuned.clone()))
+            Some((border, canary.proposal.thresholds.applied_to(settings)))
         });
+        // The operator's own are taken as they are, in the bounds or not.
+        let (tuned, controller) = match in_force == base {
+            true if canary.is_none() => return (policy, controller),
+            true => (settings.clone(), controller),
+            false => {
+                let tuned = in_force.applied_to(settings);
+                let score = tuned.score.clone();
+                (tuned, ControllerSettings { score, ..controller })
+            }
+        };
         let policy: Box<dyn Policy> = match canary {
-            Some(zoned) => Box::new(zoned),
-            None if in_force == base => policy,
+            Some((border, canary)) => Box::new(Zoned::new(border, canary, tuned)),
             None => Box::new(Predictive::new(tuned)),
         };
-        (policy, ControllerSettings { score, ..controller })
+        (policy, controller)
     }
 
     /// Begins a canary that waits for it, if the table has a boundary for it now; says whether it did.
@@ -159,6 +164,17 @@ impl Shared {
         if let Some(state) = self.tables.lock().get_mut(&table) {
             state.controller.retune(policy, controller.score);
         }
+    }
+
+    /// Puts in force what the operator's settings are now, with what is fixed for the table.
+    pub(crate) fn rebase(&self, table: TableId) {
+        if let Some(base) = own_settings(self).as_ref().map(Thresholds::of) {
+            let mut tuners = self.tuners.lock();
+            if let Some(tuner) = tuners.known.remove(&table) {
+                tuners.known.insert(table, tuner.resume(base, self.mode()));
+            }
+        }
+        self.retune(table);
     }
 
     /// Lets go of what is known of dropped tables.

@@ -99,6 +99,8 @@ pub struct Controller<P> {
     scores: Vec<Score>,
     next_score_ms: i64,
     next_refresh_ms: i64,
+    /// Whether a partition was nearly full at the last look.
+    was_hot: bool,
     cycles: Cycles,
 }
 
@@ -137,6 +139,7 @@ impl<P: Policy> Controller<P> {
             scores: Vec::new(),
             next_score_ms: i64::MIN,
             next_refresh_ms: i64::MIN,
+            was_hot: false,
             cycles: Cycles::default(),
         })
     }

@@ -202,6 +202,6 @@ impl FloorSettings {
 
 impl Default for FloorSettings {
     fn default() -> Self {
-        Self { utilisation: 1.0, age_min_ms: 10_000, durations_ahead: 3.0, ahead_ms: 60_000 }
+        Self { utilisation: 1.0, age_min_ms: 1_000, durations_ahead: 3.0, ahead_ms: 60_000 }
     }
 }

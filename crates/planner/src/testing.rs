@@ -63,6 +63,7 @@ pub(crate) fn cells(range: &KeyRange, writes: &[f64]) -> Vec<CellView> {
         .map(|(range, &write)| CellView {
             range,
             recent: Units::write(write),
+            now: Units::write(write),
             forecast: vec![Units::write(write); 12],
             single_key: false,
         })

@@ -158,10 +158,21 @@ pub struct CellView {
     pub range: KeyRange,
     /// Demand of the last minutes.
     pub recent: Units,
+    /// Demand of the last seconds.
+    #[serde(default)]
+    pub now: Units,
     /// Forecast demand in each step at the decision quantile; empty if the forecaster abstains.
     pub forecast: Vec<Units>,
     /// Whether it holds one item collection only, so that no boundary can divide it.
     pub single_key: bool,
+}
+
+impl CellView {
+    /// What has to be reckoned with without any forecast. Minutes alone do not say where a load is
+    /// that has just come, seconds alone miss what pauses between two batches.
+    pub fn observed(&self) -> Units {
+        larger(self.recent, self.now)
+    }
 }
 
 impl PartitionView {

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use thiserror::Error;
 
+pub use crate::wire::tls::TlsError;
+
 /// Why a server could not start or stop.
 #[derive(Debug, Error)]
 pub enum ServerError {
@@ -36,6 +38,15 @@ pub enum ServerError {
     /// Changes could not be written down.
     #[error("the audit log cannot be read: {0}")]
     Audit(#[source] storage::StorageError),
+    /// The certificate cannot be used.
+    #[error("[{section}] {why}")]
+    Tls {
+        /// The section of the configuration that names it.
+        section: &'static str,
+        /// What is wrong.
+        #[source]
+        why: TlsError,
+    },
     /// The address is taken or not ours.
     #[error("cannot listen on {listen}: {source}; choose another address or port")]
     Bind {

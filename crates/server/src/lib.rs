@@ -13,8 +13,10 @@ mod admission;
 mod auth;
 mod error;
 mod execution;
+mod item_count;
 pub mod metrics;
 mod page_tokens;
+mod points;
 mod server;
 mod service;
 pub mod settings;
@@ -24,8 +26,9 @@ mod wire;
 
 pub use admin::{Admin, AdminComponents, AdminHandle, AdminSettings};
 pub use admission::ExpectedLoad;
-pub use error::ServerError;
+pub use error::{ServerError, TlsError};
 pub use server::{Components, Server, ServerHandle};
 pub use settings::{
-    Credentials, HttpSettings, LimitMode, LimitSettings, ServerSettings, TableSettings,
+    Credentials, HttpSettings, LimitMode, LimitSettings, ServerSettings, TableSettings, TlsSettings,
 };
+pub use wire::with_current_request_id;

@@ -15,6 +15,7 @@ use crate::metrics::Metrics;
 use crate::service::Service;
 use crate::settings::{LimitMode, LimitSettings, ServerSettings};
 use crate::wire::Listener;
+use crate::wire::tls::{Tls, TlsError};
 
 /// What a server is built on. Several servers in one process each have their own.
 #[derive(Clone)]
@@ -39,10 +40,6 @@ impl std::fmt::Debug for Components {
     }
 }
 
-/// What to do to listen beyond loopback.
-const UNVERIFIED: &str = "without credentials everybody could use it; put ACCESS_KEY_ID = \"secret\" \
-     under [server.credentials] in the configuration, or listen on 127.0.0.1 or [::1]";
-
 /// Starts servers.
 #[derive(Debug)]
 pub struct Server;
@@ -51,16 +48,13 @@ impl Server {
     /// Starts to serve the DynamoDB API.
     ///
     /// # Errors
-    /// If the address is not a loopback address and there are no credentials, if a credential is
-    /// empty, or if the address cannot be listened on.
+    /// If [`ServerSettings::check`] refuses the settings, or if the address cannot be listened on.
     pub async fn start(
         settings: ServerSettings,
         components: Components,
     ) -> Result<ServerHandle, ServerError> {
-        if let Some(id) = settings.credentials.empty_one() {
-            return Err(ServerError::EmptyCredential { id: id.to_owned() });
-        }
-        let unverified = settings.credentials.is_empty().then_some(UNVERIFIED);
+        settings.check()?;
+        let tls = Tls::new(&settings.tls).map_err(unusable)?;
         let metrics = Arc::new(Metrics::default());
         let recorder = Arc::clone(&components.recorder);
         let seed = components.seed;
@@ -73,12 +67,17 @@ impl Server {
         });
         let service = Arc::new(Service::new(&settings, executor, Arc::clone(&metrics), seed));
         let listener =
-            Listener::start(settings.listen, &settings.http, Arc::clone(&service), unverified)
-                .await?;
+            Listener::start(settings.listen, &settings.http, Arc::clone(&service), tls).await?;
         tracing::info!(addr = %listener.addr, "serving the DynamoDB API");
         let limits = settings.limits;
-        Ok(ServerHandle { metrics, recorder, service, listener, limits, measuring })
+        let keeper = Arc::clone(&service);
+        let keeping = tokio::spawn(async move { keeper.executor().keep_points_for_ever().await });
+        Ok(ServerHandle { metrics, recorder, service, listener, limits, measuring, keeping })
     }
+}
+
+fn unusable(why: TlsError) -> ServerError {
+    ServerError::Tls { section: "server.tls", why }
 }
 
 /// A running server. Dropping the handle does not stop it.
@@ -91,12 +90,30 @@ pub struct ServerHandle {
     limits: LimitSettings,
     /// What looks at partitions and node, if limits are measured.
     measuring: Option<tokio::task::JoinHandle<()>>,
+    /// What keeps points in time.
+    keeping: tokio::task::JoinHandle<()>,
 }
 
 impl ServerHandle {
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.listener.addr
+    }
+
+    /// Whether it speaks TLS.
+    pub fn is_secure(&self) -> bool {
+        self.listener.is_secure()
+    }
+
+    /// Takes over what of `settings` can change while requests are served: credentials, the origins of
+    /// web pages, and the certificate with its key, which are read anew.
+    ///
+    /// # Errors
+    /// If the certificate cannot be used; then nothing has changed.
+    pub fn reload(&self, settings: &ServerSettings) -> Result<(), ServerError> {
+        self.listener.reload(&settings.tls).map_err(unusable)?;
+        self.service.let_in(settings);
+        Ok(())
     }
 
     /// What it counts.
@@ -146,5 +163,6 @@ impl ServerHandle {
         if let Some(measuring) = &self.measuring {
             measuring.abort();
         }
+        self.keeping.abort();
     }
 }

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use dynamodb::sigv4::Signature;
 use dynamodb::{ApiError, ErrorKind, Operation};
@@ -21,7 +22,7 @@ use crate::metrics::Metrics;
 use crate::settings::ServerSettings;
 use crate::wire::{
     BodyError, BodyReader, Caller, Cors, EncodingError, Handler, Reply, RequestIds, decoded,
-    wants_gzip,
+    wants_gzip, within,
 };
 
 /// Answers the requests of the DynamoDB API.
@@ -31,10 +32,26 @@ pub(crate) struct Service {
     metrics: Arc<Metrics>,
     ids: RequestIds,
     bodies: BodyReader,
-    doorkeeper: Doorkeeper,
-    cors: Cors,
+    entry: ArcSwap<Entry>,
     request_max: Duration,
     health: String,
+}
+
+/// Who may come in; replaced as a whole when the configuration is read again.
+#[derive(Debug)]
+struct Entry {
+    doorkeeper: Doorkeeper,
+    cors: Cors,
+}
+
+impl Entry {
+    fn new(settings: &ServerSettings) -> Self {
+        let (origins, credentials) = (&settings.http.cors_origins, &settings.credentials);
+        Self {
+            doorkeeper: Doorkeeper::new(credentials),
+            cors: Cors::new(origins.as_deref(), !credentials.is_empty()),
+        }
+    }
 }
 
 impl Service {
@@ -50,19 +67,40 @@ impl Service {
             metrics,
             ids: RequestIds::new(seed),
             bodies: BodyReader::new(&settings.http),
-            doorkeeper: Doorkeeper::new(&settings.credentials),
-            cors: Cors::new(
-                settings.http.cors_origins.as_deref(),
-                !settings.credentials.is_empty(),
-            ),
+            entry: ArcSwap::from_pointee(Entry::new(settings)),
             request_max: Duration::from_millis(settings.http.request_ms_max),
             health: format!("healthy: dynamodb.{}.amazonaws.com ", settings.region),
         }
     }
 
+    /// From now on lets in whom `settings` let in.
+    pub(crate) fn let_in(&self, settings: &ServerSettings) {
+        self.entry.store(Arc::new(Entry::new(settings)));
+    }
+
     /// The executor, for what is not a request.
     pub(crate) fn executor(&self) -> &Executor {
         &self.executor
+    }
+
+    /// What is answered to a request, of a page elsewhere if `asked` has headers.
+    async fn reply(
+        &self,
+        request: Request<Incoming>,
+        asked: &HeaderMap,
+        peer: SocketAddr,
+    ) -> Reply {
+        let wants_gzip = wants_gzip(request.headers());
+        let reply = match (request.method(), request.uri().path()) {
+            (&Method::POST, "/") if !self.entry.load().cors.admits(asked) => {
+                refused(&foreign_page())
+            }
+            (&Method::POST, "/") => self.operate(request, peer).await,
+            (&Method::GET, "/") => Reply::text(StatusCode::OK, self.health.clone()),
+            (&Method::OPTIONS, "/") => Reply::text(StatusCode::OK, String::new()),
+            _ => Reply::text(StatusCode::NOT_FOUND, "<UnknownOperationException/>\n".to_owned()),
+        };
+        if wants_gzip { reply.packed().await } else { reply }
     }
 
     /// A request to execute an operation.
@@ -80,7 +118,15 @@ impl Service {
             }
             Err(error) => Err(error.clone()),
         };
-        self.metrics.count(operation.ok(), began.elapsed(), result.as_ref().err());
+        let took = began.elapsed();
+        tracing::debug!(
+            operation = operation.as_ref().map_or("unknown", |operation| operation.name()),
+            %peer,
+            error = result.as_ref().err().map(|error| error.kind().type_name()),
+            us = took.as_micros() as u64,
+            "answered"
+        );
+        self.metrics.count(operation.ok(), took, result.as_ref().err());
         match result {
             Ok(body) => Reply::json(StatusCode::OK, body),
             Err(error) => refused(&error),
@@ -97,7 +143,8 @@ impl Service {
         let (head, body) = request.into_parts();
         let (uri, headers) = (&head.uri, &head.headers);
         let signature = Signature::read(uri, headers)?;
-        let key = self.doorkeeper.key(&signature, uri, headers, self.executor.now_ms())?;
+        let now_ms = self.executor.now_ms();
+        let key = self.entry.load().doorkeeper.key(&signature, uri, headers, now_ms)?;
         let body = self.bodies.read(body).await.map_err(|error| self.unreadable(error))?;
         if let Some(key) = key {
             signature.verify(&head.method, uri, headers, &body.bytes, &key)?;
@@ -145,19 +192,12 @@ impl Handler for Service {
     ) -> Response<Self::Body> {
         let id = self.ids.next();
         let (method, asked) = (request.method().clone(), cross_origin(request.headers()));
-        let wants_gzip = wants_gzip(request.headers());
-        let reply = match (&method, request.uri().path()) {
-            (&Method::POST, "/") if !self.cors.admits(&asked) => refused(&foreign_page()),
-            (&Method::POST, "/") => self.operate(request, peer).await,
-            (&Method::GET, "/") => Reply::text(StatusCode::OK, self.health.clone()),
-            (&Method::OPTIONS, "/") => Reply::text(StatusCode::OK, String::new()),
-            _ => Reply::text(StatusCode::NOT_FOUND, "<UnknownOperationException/>\n".to_owned()),
-        };
-        let reply = if wants_gzip { reply.packed().await } else { reply };
+        let reply = within(id.clone(), self.reply(request, &asked, peer)).await;
         let mut response = reply.into_response(id);
+        let cors = &self.entry.load().cors;
         match method {
-            Method::OPTIONS => self.cors.allow_beforehand(&asked, response.headers_mut()),
-            _ => self.cors.allow(&asked, response.headers_mut()),
+            Method::OPTIONS => cors.allow_beforehand(&asked, response.headers_mut()),
+            _ => cors.allow(&asked, response.headers_mut()),
         }
         response
     }

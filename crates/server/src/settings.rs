@@ -4,6 +4,7 @@
 //! the request path has its name here; nothing below invents one of its own.
 
 mod credentials;
+mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -11,7 +12,11 @@ use planner::measured::MeasuredSettings;
 use serde::{Deserialize, Serialize};
 use workload::DemandSettings;
 
+use crate::error::ServerError;
+use crate::wire::tls as wire;
+
 pub use credentials::{Credentials, Secret};
+pub use tls::TlsSettings;
 
 /// One server: where it listens, what it accepts, how it throttles.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +30,8 @@ pub struct ServerSettings {
     pub account: String,
     /// Who may use the API; without any credential it is served on loopback only.
     pub credentials: Credentials,
+    /// TLS on this port.
+    pub tls: TlsSettings,
     /// Bounds of the HTTP surface.
     pub http: HttpSettings,
     /// How much a partition may be asked for.
@@ -44,12 +51,46 @@ impl Default for ServerSettings {
             region: "us-east-1".to_owned(),
             account: "000000000000".to_owned(),
             credentials: Credentials::default(),
+            tls: TlsSettings::default(),
             http: HttpSettings::default(),
             limits: LimitSettings::default(),
             measured: MeasuredSettings::default(),
             tables: TableSettings::default(),
             demand: DemandSettings::default(),
         }
+    }
+}
+
+/// What to do to listen beyond loopback.
+const UNVERIFIED: &str = "without credentials everybody could use it; put ACCESS_KEY_ID = \"secret\" \
+     under [server.credentials] in the configuration, or listen on 127.0.0.1 or [::1]";
+
+impl ServerSettings {
+    /// Refuses what a server would not start with; reads the TLS files.
+    ///
+    /// # Errors
+    /// If the address is not a loopback address and there are no credentials, if a credential is
+    /// empty, or if the certificate cannot be used.
+    pub fn check(&self) -> Result<(), ServerError> {
+        if let Some(id) = self.credentials.empty_one() {
+            return Err(ServerError::EmptyCredential { id: id.to_owned() });
+        }
+        loopback_only(self.listen, self.credentials.is_empty().then_some(UNVERIFIED))?;
+        wire::check(&self.tls).map_err(|why| ServerError::Tls { section: "server.tls", why })?;
+        Ok(())
+    }
+}
+
+/// Where nobody is verified, only this machine may come; `unverified` says what to do otherwise.
+pub(crate) fn loopback_only(
+    listen: SocketAddr,
+    unverified: Option<&'static str>,
+) -> Result<(), ServerError> {
+    match unverified {
+        Some(remedy) if !listen.ip().is_loopback() => {
+            Err(ServerError::NotLoopback { listen, remedy })
+        }
+        _ => Ok(()),
     }
 }
 
@@ -158,10 +199,20 @@ pub struct TableSettings {
     /// How many ends of pages are remembered per table, for scans that go on after a change of its key
     /// order; the oldest are forgotten.
     pub page_tokens_max: usize,
+    /// The most backups that clients may have made; points in time are not counted.
+    pub backups_max: usize,
+    /// How often a table with point-in-time recovery gets a point, if anything was written to it.
+    pub point_ms: i64,
 }
 
 impl Default for TableSettings {
     fn default() -> Self {
-        Self { partitions_initial: 1, tables_max: 2500, page_tokens_max: 100_000 }
+        Self {
+            partitions_initial: 1,
+            tables_max: 2500,
+            page_tokens_max: 100_000,
+            backups_max: 1000,
+            point_ms: 300_000,
+        }
     }
 }

@@ -14,6 +14,7 @@ use types::{Clock, PartitionId, TableId, Units};
 
 use crate::admission::measured::Measured;
 use crate::admission::{Admission, ExpectedLoad, Gate, HotKey};
+use crate::item_count::ItemCount;
 use crate::page_tokens::PageTokens;
 use crate::settings::LimitSettings;
 
@@ -29,6 +30,8 @@ pub(crate) struct ServedTable {
     pub(crate) admission: Arc<Admission>,
     /// Where pages have ended; the same, too.
     pub(crate) tokens: Arc<PageTokens>,
+    /// How many items it has; the same, too.
+    pub(crate) item_count: Arc<ItemCount>,
     /// The table as it was before its key order changed, for scans that go on in that order.
     pub(crate) previous: Option<Arc<ServedTable>>,
     /// What storage says of the definition and of the key order that it belongs to.
@@ -42,6 +45,7 @@ impl ServedTable {
             definition: self.definition.clone(),
             admission: Arc::clone(&self.admission),
             tokens: Arc::clone(&self.tokens),
+            item_count: Arc::clone(&self.item_count),
             previous: self.previous.clone(),
             defined: Arc::clone(&self.defined),
         }
@@ -241,8 +245,16 @@ impl Tables {
         let admission = Arc::new(admission);
         let id = table.id();
         let tokens = Arc::new(PageTokens::new(self.page_tokens_max, table.rekey_grace_ms()));
-        let previous = None;
-        let new = Arc::new(ServedTable { table, definition, admission, tokens, previous, defined });
+        let (item_count, previous) = (Arc::default(), None);
+        let new = Arc::new(ServedTable {
+            table,
+            definition,
+            admission,
+            tokens,
+            item_count,
+            previous,
+            defined,
+        });
         self.served.rcu(|served| {
             let mut served = HashMap::clone(served);
             served.retain(|_, other| self.is_there(other));

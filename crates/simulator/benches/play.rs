@@ -1,16 +1,19 @@
-//! How the fast player grows with partitions and weeks: `cargo bench -p simulator`.
+//! How the fast player grows with partitions, weeks and cells: `cargo bench -p simulator`.
 //!
-//! Cells are no parameter: a table has 256, as in the service. One table with the diurnal workload; a
+//! A table that is played has 256 cells, as in the service; what grows with their number is the slicing sweep of a
+//! plan, which is measured alone. One table with the diurnal workload; a
 //! policy that never acts shows what a minute costs per partition, ours what looking ahead adds once all
 //! forecasts have been made (the first play fills the bank).
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use planner::Static;
+use planner::slice::{Constraints, LoadCell, slices};
 use simulator::case::Case;
 use simulator::minutes::{Bank, PlaySettings, Sight, play};
 use simulator::policies::{Curve, PolicyName, run};
 use simulator::workloads;
 use std::hint::black_box;
+use types::{KeyRange, Units, storage_key};
 
 const WEEK_MS: i64 = 7 * 24 * 3_600_000;
 
@@ -45,6 +48,31 @@ fn growth(c: &mut Criterion) {
         group.bench_function(BenchmarkId::from_parameter(weeks), |b| b.iter(|| black_box(play())));
     }
     group.finish();
+    let mut group = c.benchmark_group("slicing sweep of an hour into 8 partitions, by cells");
+    for count in [64, 256, 1_024] {
+        let cells = wavy_cells(count);
+        let constraints = Constraints {
+            target: Units::write(count as f64 / 8.0 * 1.3),
+            existing: &[],
+            slices_min: 2,
+            slices_max: 16,
+            balance_tolerance: 0.05,
+        };
+        group.bench_function(BenchmarkId::from_parameter(count), |b| {
+            b.iter(|| black_box(slices(&cells, &constraints)));
+        });
+    }
+    group.finish();
+}
+
+/// Cells of the hash axis with one unit per second in the mean, in each of twelve steps.
+fn wavy_cells(count: u32) -> Vec<LoadCell> {
+    let ranges = KeyRange::full().cut(&storage_key::even_boundaries(count)).expect("they are even");
+    let load = |cell: usize| {
+        (0..12).map(|step| Units::write(1.0 + 0.5 * ((cell + step) as f64 / 9.0).sin())).collect()
+    };
+    let cell = |(at, range)| LoadCell { range, load: load(at), single_key: false, alone: false };
+    ranges.into_iter().enumerate().map(cell).collect()
 }
 
 criterion_group! {

@@ -3,7 +3,8 @@
 //! **The table.** Generated workloads meet DynamoDB's partitions (1,000 write and 3,000 read units per
 //! second). A recording has whatever rate it has, so its partitions are sized by it, from its history
 //! alone: the [`PEAK_QUANTILE`] of the history's five-minute rates fills [`PEAK_PARTITIONS`] partitions,
-//! reads and writes each. A matrix that a service exported says itself what its partitions serve. Every policy
+//! reads and writes each; of a kind that hardly occurs they serve [`RARE_SHARE`] of what DynamoDB's
+//! partitions would beside the other. A matrix that a service exported says itself what its partitions serve. Every policy
 //! that may change the table begins with what an operator would have chosen for the mean of the last week
 //! of history, in even parts; or, where the export says so, with the partitions that the table had.
 
@@ -24,7 +25,10 @@ pub const PEAK_QUANTILE: f64 = 0.99;
 pub const PEAK_PARTITIONS: f64 = 8.0;
 /// How full an operator plans a partition.
 pub const PLANNED_UTILISATION: f64 = 0.75;
-/// What the mean of a kind of load is to a partition that has too little of it to matter.
+/// The least that partitions serve of one kind, as a share of DynamoDB's proportion to the other: who has
+/// read for two days must not be refused the first write.
+pub const RARE_SHARE: f64 = 0.1;
+/// What a partition serves of each kind where nothing happened at all.
 const CAPACITY_MIN: f64 = 1e-6;
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -194,7 +198,12 @@ fn sized(matrix: &LoadMatrix, start_ms: i64) -> Units {
         let rate = rates.get(at.round() as usize).copied().unwrap_or(0.0);
         (rate / PEAK_PARTITIONS).max(CAPACITY_MIN)
     };
-    Units { read: quantile(Kind::Read), write: quantile(Kind::Write) }
+    let (read, write) = (quantile(Kind::Read), quantile(Kind::Write));
+    let reads_per_write = DYNAMODB_CAPACITY.read / DYNAMODB_CAPACITY.write;
+    Units {
+        read: read.max(RARE_SHARE * write * reads_per_write),
+        write: write.max(RARE_SHARE * read / reads_per_write),
+    }
 }
 
 #[cfg(test)]
@@ -220,6 +229,8 @@ mod tests {
         assert_eq!((case.start_ms, case.end_ms), (600_000, 1_200_000));
         // The history's highest rate, 16, fills eight partitions.
         assert!((case.capacity.write - 2.0).abs() < 1e-6);
+        // Nothing was read; DynamoDB's partitions read three times what they write.
+        assert!((case.capacity.read - RARE_SHARE * 6.0).abs() < 1e-6);
         // Its mean is 12 and an operator plans partitions three quarters full.
         assert_eq!(case.partitions_for_mean(), 8);
         assert_eq!(case.partitions_for_peak(), 8);

@@ -27,7 +27,7 @@ async fn main() {
     let sizes: Vec<usize> = std::env::args().skip(1).map(|given| given.parse().unwrap()).collect();
     let sizes = if sizes.is_empty() { vec![1, 100, 500] } else { sizes };
     println!(
-        "      MB        | pause ms: median  max | drain  flush  clone   open publish | prepare ms"
+        "      MB        | pause ms: median  max |  hold  drain   copy publish | before it: flush  clone   open catch up"
     );
     for megabytes in sizes {
         measure(megabytes).await;
@@ -80,14 +80,16 @@ fn print(megabytes: usize, what: &str, reports: &[ResliceReport]) {
     };
     let median = |part| sorted(part)[reports.len() / 2];
     println!(
-        "{megabytes:>8} {what:<6} | {:>16.1} {:>5.1} | {:>5.1} {:>6.1} {:>6.1} {:>6.1} {:>7.1} | {:>9.1}",
+        "{megabytes:>8} {what:<6} | {:>16.1} {:>5.1} | {:>5.1} {:>6.1} {:>6.1} {:>7.1} | {:>16.1} {:>6.1} {:>6.1} {:>8.1}",
         median(|r| r.pause_ms),
         sorted(|r| r.pause_ms)[reports.len() - 1],
+        median(|r| r.making.hold_ms),
         median(|r| r.pause.drain_ms),
-        median(|r| r.pause.flush_ms),
-        median(|r| r.pause.clone_ms),
-        median(|r| r.pause.open_ms),
+        median(|r| r.pause.copy_ms),
         median(|r| r.pause.publish_ms),
-        median(|r| r.prepare_ms),
+        median(|r| r.making.flush_ms),
+        median(|r| r.making.clone_ms),
+        median(|r| r.making.open_ms),
+        median(|r| r.making.catch_up_ms),
     );
 }

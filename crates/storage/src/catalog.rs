@@ -6,18 +6,20 @@
 
 use crate::error::{Result, StorageError};
 use crate::invariants;
+use crate::record::backup::BackupRecord;
 use crate::record::store::StoreRecord;
 use crate::record::table::{TableRecord, TableState};
 use crate::settings::LogKind;
 use crate::versioned::{CatalogContext, VersionedObject};
 use object_store::path::Path;
 use std::sync::Arc;
-use types::TableId;
+use types::{BackupId, TableId};
 
 /// Where the catalog's objects are, relative to the store's root.
 pub(crate) const CATALOG: &str = "catalog";
 pub(crate) const STORE: &str = "catalog/store";
 pub(crate) const TABLES: &str = "catalog/tables";
+pub(crate) const BACKUPS: &str = "catalog/backups";
 /// The longest name of a table; the limit of DynamoDB.
 const NAME_BYTES_MAX: usize = 255;
 
@@ -47,7 +49,7 @@ impl Catalog {
                 let reason = "is missing although there are tables".to_owned();
                 return Err(StorageError::Corrupt { path: STORE.to_owned(), reason });
             }
-            let first = StoreRecord { created_ms: now_ms, next_table: 1, log };
+            let first = StoreRecord { created_ms: now_ms, next_table: 1, log, next_backup: 1 };
             catalog.store.write(|_| Ok((first, ()))).await?;
         }
         Ok(catalog)
@@ -55,14 +57,24 @@ impl Catalog {
 
     /// A number that no table has had.
     pub(crate) async fn take_table_id(&self) -> Result<TableId> {
+        self.take(|record| &mut record.next_table).await.map(TableId)
+    }
+
+    /// A number that no backup has had.
+    pub(crate) async fn take_backup_id(&self) -> Result<BackupId> {
+        self.take(|record| &mut record.next_backup).await.map(BackupId)
+    }
+
+    async fn take(&self, counter: fn(&mut StoreRecord) -> &mut u64) -> Result<u64> {
         let missing =
             || StorageError::Corrupt { path: STORE.to_owned(), reason: "is missing".to_owned() };
         self.store
             .write(|record| {
                 let mut record = record.ok_or_else(missing)?.clone();
-                let id = TableId(record.next_table);
-                record.next_table += 1;
-                Ok((record, id))
+                let next = counter(&mut record);
+                let taken = *next;
+                *next += 1;
+                Ok((record, taken))
             })
             .await
     }
@@ -80,12 +92,33 @@ impl Catalog {
 
     /// Every name that was ever used.
     pub(crate) async fn table_names(&self) -> Result<Vec<String>> {
+        self.names(TABLES).await
+    }
+
+    /// The numbers of all backups that there is anything of.
+    pub(crate) async fn backup_ids(&self) -> Result<Vec<BackupId>> {
+        let names = self.names(BACKUPS).await?;
+        let number = |name: &String| {
+            name.parse().map(BackupId).map_err(|_| StorageError::Corrupt {
+                path: format!("{BACKUPS}/{name}"),
+                reason: "is not the number of a backup".to_owned(),
+            })
+        };
+        names.iter().map(number).collect()
+    }
+
+    /// The record of a backup, which may not exist yet.
+    pub(crate) async fn backup(&self, id: BackupId) -> Result<VersionedObject<BackupRecord>> {
+        VersionedObject::load(self.context.clone(), format!("{BACKUPS}/{}", id.0)).await
+    }
+
+    async fn names(&self, below: &str) -> Result<Vec<String>> {
         let listed = self
             .context
             .store()
-            .list_with_delimiter(Some(&Path::from(TABLES)))
+            .list_with_delimiter(Some(&Path::from(below)))
             .await
-            .map_err(StorageError::store(format!("listing {TABLES}")))?;
+            .map_err(StorageError::store(format!("listing {below}")))?;
         let name = |path: &Path| path.filename().map(str::to_owned);
         Ok(listed.common_prefixes.iter().filter_map(name).collect())
     }
@@ -142,8 +175,23 @@ impl TableObject {
         &self,
         change: impl FnOnce(&mut TableRecord) -> Result<T>,
     ) -> Result<T> {
+        let answer = self.publish(change).await?;
+        self.object.tidy().await;
+        Ok(answer)
+    }
+
+    /// Removes versions that nobody needs any more.
+    pub(crate) async fn tidy(&self) {
+        self.object.tidy().await;
+    }
+
+    /// Changes the record while writers wait; [tidying](Self::tidy) is left for later.
+    pub(crate) async fn publish<T>(
+        &self,
+        change: impl FnOnce(&mut TableRecord) -> Result<T>,
+    ) -> Result<T> {
         self.object
-            .write(|before| {
+            .write_only(|before| {
                 let missing = || StorageError::NoSuchTable(self.name.clone());
                 let before = before.ok_or_else(missing)?;
                 let mut after = before.clone();

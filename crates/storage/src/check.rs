@@ -8,6 +8,7 @@
 //! - [`log`]: every segment, frame and chain of rows of the node log;
 //! - [`database`]: every partition's manifest, the [`files`](mod@files) that it shows, its rows in
 //!   the log, and that all of it lies in the partition's range;
+//! - [`backups`]: what every backup has kept;
 //! - [`strangers`]: databases that nobody names;
 //! - [`leftovers`]: unfinished files, and the small objects of the crates above.
 //!
@@ -27,6 +28,7 @@ use std::collections::HashSet;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
+mod backups;
 mod catalog;
 mod database;
 mod files;
@@ -66,6 +68,7 @@ impl Storage {
         let log = log::read(&mut check, catalog.log).await;
         let lenders = database::check_all(&mut check, &catalog, log.as_ref()).await;
         database::check_retired(&mut check, &catalog, &lenders).await;
+        backups::check_all(&mut check, &catalog.backups).await;
         strangers::find(&mut check, &catalog, log.as_ref()).await;
         leftovers::find(&mut check);
         leftovers::read_blobs(&mut check).await;

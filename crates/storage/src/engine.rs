@@ -24,13 +24,15 @@ use slatedb::config::{
 };
 use slatedb::db_cache::moka::{MokaCache, MokaCacheOptions};
 use slatedb::db_cache::{DbCache, SplitCache};
-use slatedb::{CheckpointCreateResult, CloneSourceSpec, Db, VersionedManifest};
+use slatedb::{CloneSourceSpec, Db, VersionedManifest};
 use std::collections::HashMap;
 use std::ops::Bound;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use types::{KeyRange, PartitionId, TableId};
+use uuid::Uuid;
 
+mod checkpoints;
 mod clock;
 mod compactions;
 mod counters;
@@ -39,6 +41,7 @@ mod flushed_wal;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use checkpoints::PendingCheckpoint;
 pub(crate) use clock::EngineClock;
 pub use counters::EngineCounter;
 
@@ -109,10 +112,23 @@ pub(crate) struct Lender {
     pub(crate) files: usize,
 }
 
+impl Lender {
+    /// All that are on the list of a state of a database.
+    pub(crate) fn all(manifest: &VersionedManifest) -> Vec<Self> {
+        let lenders = manifest.external_dbs().iter();
+        lenders
+            .map(|lender| Self {
+                path: Path::from(lender.path.as_str()),
+                files: lender.sst_ids.len(),
+            })
+            .collect()
+    }
+}
+
 /// A stored state of a database that stays readable.
 #[derive(Clone, Debug)]
 pub(crate) struct Checkpoint {
-    made: CheckpointCreateResult,
+    id: Uuid,
     /// All writes up to this sequence number are in the checkpoint's sorted files.
     pub(crate) flushed_seq: u64,
     /// Who wrote it.
@@ -257,7 +273,7 @@ impl Engine {
         if let Some(wal) = &self.wal {
             wal.mark_stored(path, flushed_seq);
         }
-        Ok(Checkpoint { made, flushed_seq, writer_epoch: manifest.writer_epoch() })
+        Ok(Checkpoint { id: made.id, flushed_seq, writer_epoch: manifest.writer_epoch() })
     }
 
     /// Makes `child` from parts of other databases, without copying data. The caller has made sure
@@ -265,7 +281,7 @@ impl Engine {
     pub(crate) async fn clone_database(&self, child: &Path, sources: &[CloneSource]) -> Result<()> {
         let failed = || StorageError::engine(format!("cloning {child}"));
         let mut specs = sources.iter().map(|source| {
-            CloneSourceSpec::with_checkpoint(source.path.clone(), source.checkpoint.made.id)
+            CloneSourceSpec::with_checkpoint(source.path.clone(), source.checkpoint.id)
                 .with_projection_range(bounds(&source.range))
         });
         let Some(first) = specs.next() else {
@@ -294,6 +310,11 @@ impl Engine {
     /// Deletes a database's files and what the log has of it.
     pub(crate) async fn delete_parts(&self, path: &Path) -> Result<()> {
         self.delete_files(path).await?;
+        self.forget_rows(path).await
+    }
+
+    /// Lets the log forget a database that is never opened again.
+    pub(crate) async fn forget_rows(&self, path: &Path) -> Result<()> {
         match &self.wal {
             Some(wal) => wal.drop_database(path).await,
             None => Ok(()),
@@ -316,13 +337,7 @@ impl Engine {
     /// The databases that the one at `path` borrows files from.
     pub(crate) async fn lenders(&self, path: &Path) -> Result<Vec<Lender>> {
         let manifest = self.manifest(path).await?;
-        let lenders = manifest.iter().flat_map(|manifest| manifest.external_dbs());
-        Ok(lenders
-            .map(|lender| Lender {
-                path: Path::from(lender.path.as_str()),
-                files: lender.sst_ids.len(),
-            })
-            .collect())
+        Ok(manifest.iter().flat_map(Lender::all).collect())
     }
 
     /// Asks for a compaction of all files of an open database into one run of its own; false if

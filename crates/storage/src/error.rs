@@ -5,7 +5,7 @@
 
 use crate::faults::FaultPoint;
 use std::path::PathBuf;
-use types::PartitionId;
+use types::{BackupId, PartitionId};
 
 /// What this crate's functions return.
 pub type Result<T, E = StorageError> = std::result::Result<T, E>;
@@ -20,6 +20,12 @@ pub enum StorageError {
     /// A table of this name exists already.
     #[error("table {0} exists already")]
     TableExists(String),
+    /// The backup does not exist, or was deleted.
+    #[error("backup {0} does not exist")]
+    NoSuchBackup(BackupId),
+    /// The backup is being made, deleted, or restored from.
+    #[error("backup {0} is in use: it is being made, deleted, or restored from")]
+    BackupInUse(BackupId),
     /// The input is not acceptable; the text says what to change.
     #[error("{0}")]
     Refused(String),
@@ -45,13 +51,25 @@ pub enum StorageError {
     /// A rekey was cancelled and undone.
     #[error("the rekey of table {0} was cancelled and undone")]
     Cancelled(String),
-    /// A part of a reslice did not finish within its bound; the reslice was undone.
-    #[error("the {step} of the reslice took longer than {bound_ms} ms; it was undone")]
+    /// A part of a reslice, or of a backup, did not finish within its bound; it was undone.
+    #[error("the {step} took longer than {bound_ms} ms; what was begun was undone")]
     TooSlow {
-        /// `preparation` or `cutover`.
+        /// `preparation`, `beginning`, `cutover` or `cut of the backup`.
         step: &'static str,
         /// The bound, from [`StorageSettings`](crate::StorageSettings).
         bound_ms: u64,
+    },
+    /// More was written to a partition than there is room for while its successors were made; the reslice
+    /// was undone.
+    #[error(
+        "more than {bytes_max} bytes (reslice_kept_bytes_max) were written to partition {id} while its \
+         successors were made; the reslice was undone: try again when less is written"
+    )]
+    Overrun {
+        /// The partition.
+        id: PartitionId,
+        /// The bound, from [`StorageSettings`](crate::StorageSettings).
+        bytes_max: u64,
     },
     /// It could not be found out whether a catalog write took place. The table refuses writes
     /// until the store is opened again, which decides it.

@@ -62,16 +62,22 @@ fault_points! {
     ResliceJournaled = "reslice-journaled",
     /// The parents' memtables were flushed while traffic ran.
     ReslicePrepared = "reslice-prepared",
-    /// The parents' gates are closed and the writes that had passed are in the engine.
-    ResliceGated = "reslice-gated",
-    /// All of the parents is in the manifests that will be cloned.
+    /// Everything that is written to the parents from here on is kept, to be written to the children.
+    ResliceKeeping = "reslice-keeping",
+    /// What was accepted before is in the manifests that will be cloned.
     ResliceSealed = "reslice-sealed",
     /// The first child exists, the others do not.
     ResliceFirstCloned = "reslice-first-cloned",
     /// All children exist.
     ResliceCloned = "reslice-cloned",
-    /// All children are open for writing; the next step publishes them.
+    /// All children are open for writing, and reachable for nobody.
     ResliceOpened = "reslice-opened",
+    /// Most of what was kept is in the children.
+    ResliceCaughtUp = "reslice-caught-up",
+    /// The parents' gates are closed and the writes that had passed are in the engine.
+    ResliceGated = "reslice-gated",
+    /// All that was ever accepted is durable in the children; the next step publishes them.
+    ResliceDrained = "reslice-drained",
     /// The new partition map is in the catalog; requests still go by the old one.
     ReslicePublished = "reslice-published",
     /// Requests go to the children; the parents are still open.
@@ -110,6 +116,22 @@ fault_points! {
     RekeyUndoing = "rekey-undoing",
     /// Undoing a rekey: the new partitions are deleted, the catalog still names them.
     RekeyUndoDeleted = "rekey-undo-deleted",
+    /// A backup is in the catalog, but for its checkpoints; none is made yet.
+    BackupJournaled = "backup-journaled",
+    /// All gates of the table are closed; what the backup has is decided next.
+    BackupGated = "backup-gated",
+    /// What the backup has is decided and the gates are open; its checkpoints are being stored.
+    BackupCut = "backup-cut",
+    /// All checkpoints of a backup are stored; the catalog does not say so yet.
+    BackupStored = "backup-stored",
+    /// Undoing a backup: its checkpoints are gone, its record is there.
+    BackupUndone = "backup-undone",
+    /// The catalog says that a backup is being deleted; all that it pinned is there.
+    BackupDeleting = "backup-deleting",
+    /// A deleted backup's checkpoints are gone, and databases that were kept for it only; its record is there.
+    BackupReleased = "backup-released",
+    /// A restored table's databases are there, but not open; the catalog does not name them.
+    RestoreCloned = "restore-cloned",
     /// A retired parent is about to be deleted.
     RetireDeleting = "retire-deleting",
     /// A retired parent's data are deleted; the catalog still lists it.

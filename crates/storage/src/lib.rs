@@ -9,6 +9,7 @@
 //! such as "there is no such key"), and nothing that was acknowledged is lost by a reslice,
 //! wherever the process dies. How, is told from top to bottom in docs/storage.md.
 
+mod backup;
 mod blobs;
 mod blocking;
 mod bucket;
@@ -38,6 +39,7 @@ mod uncancelled;
 mod versioned;
 mod wal;
 
+pub use backup::{Backup, BackupReport, BackupState};
 pub use blobs::Blobs;
 pub use bucket::BucketEstimate;
 pub use check::{CheckCounts, CheckReport, Finding, Severity};
@@ -49,7 +51,7 @@ pub use maintain::{MaintainReport, MayRewrite};
 pub use map::{AXIS_END, PartitionInfo, PartitionMap};
 pub use nodelog::{LogMetrics, Powers, SimulatedDisk};
 pub use rekey::{NewOrder, Rekey, RekeyPhase, RekeyProgress, RekeyReport};
-pub use reslice::{PauseParts, Reslice, ResliceReport};
+pub use reslice::{MakingParts, PauseParts, Reslice, ResliceReport};
 pub use scan::{Direction, Scan};
 pub use settings::{Components, LogKind, StorageSettings};
 pub use size::PartitionSize;

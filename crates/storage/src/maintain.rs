@@ -14,13 +14,18 @@
 //! overwritten: the engine by itself leaves up to three runs of the same keys beside each other, and
 //! many files.
 //!
+//! Databases that a backup, or a table that was restored from one, needs are not deleted here: the table forgets them,
+//! and whoever has been the last to need one deletes it or hands it back ([`backup`](crate::backup)).
+//!
 //! Grandparents need no special care: a child's list names every database that it borrows from,
 //! however old, and a retired database counts for nobody.
 
-use crate::engine::Engine;
+use crate::backup::register::path_of;
+use crate::engine::Lender;
 use crate::error::{Result, StorageError};
 use crate::faults::FaultPoint;
 use crate::partition::Partition;
+use crate::record::DatabaseId;
 use crate::record::table::{RetiredRecord, TableRecord};
 use crate::scan::Direction;
 use crate::storage::Storage;
@@ -67,15 +72,37 @@ impl Storage {
     /// The same, as far as somebody lets files be written anew; the rest waits for a later call.
     pub async fn maintain_within(&self, may: MayRewrite<'_>) -> Result<MaintainReport> {
         let mut report = MaintainReport::default();
+        self.tidy_backups().await?;
         for table in self.tables() {
             let Ok(_workflow) = table.begin_workflow() else {
                 continue;
             };
             table.object.confirm().await?;
             let lenders = detach(&table, may, &mut report).await?;
-            delete_unneeded(&table, &lenders, &mut report).await?;
+            self.delete_unneeded(&table, &lenders, &mut report).await?;
+            self.give_back(&table, &lenders).await?;
         }
         Ok(report)
+    }
+}
+
+/// The databases that a table's partitions borrow from.
+#[derive(Debug, Default)]
+struct Lenders {
+    /// Those on a partition's list: some state of it that is still pinned may show files of theirs.
+    listed: HashSet<Path>,
+    /// Those whose files the newest states show. The others may be listed for as long as a backup is kept.
+    used: HashSet<Path>,
+}
+
+impl Lenders {
+    fn add(&mut self, lenders: Vec<Lender>) {
+        for Lender { path, files } in lenders {
+            if files > 0 {
+                self.used.insert(path.clone());
+            }
+            self.listed.insert(path);
+        }
     }
 }
 
@@ -84,12 +111,12 @@ async fn detach(
     table: &Arc<Table>,
     may: MayRewrite<'_>,
     report: &mut MaintainReport,
-) -> Result<HashSet<Path>> {
-    let mut lenders = HashSet::new();
+) -> Result<Lenders> {
+    let mut lenders = Lenders::default();
     for partition in &table.routes().partitions {
         let needed = detach_partition(table, partition, may, report).await?;
         report.borrowing += u64::from(!needed.is_empty());
-        lenders.extend(needed);
+        lenders.add(needed);
     }
     Ok(lenders)
 }
@@ -99,12 +126,10 @@ async fn detach_partition(
     partition: &Arc<Partition>,
     may: MayRewrite<'_>,
     report: &mut MaintainReport,
-) -> Result<Vec<Path>> {
+) -> Result<Vec<Lender>> {
     let engine = &table.shared.engine;
     let before = engine.lenders(partition.path()).await?;
-    let in_memory = partition.db().manifest();
-    let in_memory = in_memory.external_dbs().iter().map(|lender| Path::from(lender.path.as_str()));
-    let mut needed: Vec<Path> = in_memory.collect();
+    let mut needed = Lender::all(&partition.db().manifest());
     if before.is_empty() {
         if partition.was_quiet() {
             tidy_quiet(table, partition, may, report).await?;
@@ -116,8 +141,7 @@ async fn detach_partition(
     } else {
         engine.forget_lenders(partition.path()).await?;
     }
-    let left = engine.lenders(partition.path()).await?;
-    needed.extend(left.into_iter().map(|lender| lender.path));
+    needed.extend(engine.lenders(partition.path()).await?);
     Ok(needed)
 }
 
@@ -190,13 +214,13 @@ fn sizes(manifest: &VersionedManifest) -> Vec<u64> {
     files.chain(runs).collect()
 }
 
-/// Since when retired partitions have been seen to be needed by nobody.
+/// Since when databases have been seen to be needed by no partition that serves.
 #[derive(Debug, Default)]
-pub(crate) struct Unneeded(Mutex<HashMap<PartitionId, Instant>>);
+pub(crate) struct Unneeded(Mutex<HashMap<DatabaseId, Instant>>);
 
 impl Unneeded {
-    /// Whether a partition that is needed now, or not, has not been for at least `grace`.
-    fn for_long(&self, id: PartitionId, needed: bool, grace: Duration) -> bool {
+    /// Whether a database that is needed now, or not, has not been for at least `grace`.
+    fn for_long(&self, id: DatabaseId, needed: bool, grace: Duration) -> bool {
         let mut since = self.0.lock();
         if needed {
             since.remove(&id);
@@ -205,7 +229,7 @@ impl Unneeded {
         since.entry(id).or_insert_with(Instant::now).elapsed() >= grace
     }
 
-    fn forget(&self, id: PartitionId) {
+    fn forget(&self, id: DatabaseId) {
         self.0.lock().remove(&id);
     }
 }
@@ -221,31 +245,70 @@ fn check_served(table: &Table, record: &TableRecord) -> Result<()> {
     }
 }
 
-/// Deletes retired databases that are closed and on nobody's list.
-async fn delete_unneeded(
-    table: &Table,
-    lenders: &HashSet<Path>,
-    report: &mut MaintainReport,
-) -> Result<()> {
-    let Some(record) = table.object.record().await? else {
-        return Ok(());
-    };
-    check_served(table, &record)?;
-    // Parents whose last readers have not left are still open.
-    let all_closed = table.closing.try_write().is_ok();
-    let grace = Duration::from_millis(table.shared.settings.scan_grace_ms);
-    for RetiredRecord { id, .. } in record.retired {
-        let path = Engine::path(table.id(), id);
-        let needed = !all_closed || lenders.contains(&path);
-        if !table.unneeded.for_long(id, needed, grace) {
-            report.parents_kept += 1;
-            continue;
+impl Storage {
+    /// Deletes retired databases that are closed and on nobody's list. Those that backups or other tables need
+    /// are theirs as soon as no partition shows files of them.
+    async fn delete_unneeded(
+        &self,
+        table: &Table,
+        lenders: &Lenders,
+        report: &mut MaintainReport,
+    ) -> Result<()> {
+        let Some(record) = table.object.record().await? else {
+            return Ok(());
+        };
+        check_served(table, &record)?;
+        // Parents whose last readers have not left are still open.
+        let all_closed = table.closing.try_write().is_ok();
+        let grace = Duration::from_millis(table.shared.settings.scan_grace_ms);
+        for RetiredRecord { id: partition, .. } in record.retired {
+            let id = DatabaseId { table: table.id(), partition };
+            let path = path_of(id);
+            let is_on = |list: &HashSet<Path>| !all_closed || list.contains(&path);
+            let unlisted = table.unneeded.for_long(id, is_on(&lenders.listed), grace);
+            let unused = table.unused.for_long(id, is_on(&lenders.used), grace);
+            if !unused {
+                report.parents_kept += 1;
+                continue;
+            }
+            let _keeping = table.shared.backups.keeping.lock().await;
+            if self.needed_beside(table.id()).await?.contains(&id) {
+                forget_retired(table, partition).await?;
+            } else if unlisted {
+                delete_retired(table, partition, &path).await?;
+                report.parents_deleted += 1;
+            } else {
+                report.parents_kept += 1;
+            }
         }
-        delete_retired(table, id, &path).await?;
-        table.unneeded.forget(id);
-        report.parents_deleted += 1;
+        Ok(())
     }
-    Ok(())
+
+    /// Lets go of databases of other tables that a restored one has borrowed from and does not any more.
+    async fn give_back(&self, table: &Table, lenders: &Lenders) -> Result<()> {
+        let Some(record) = table.object.record().await? else {
+            return Ok(());
+        };
+        let grace = Duration::from_millis(table.shared.settings.scan_grace_ms);
+        for id in record.borrows {
+            let is_listed = lenders.listed.contains(&path_of(id));
+            if !table.unneeded.for_long(id, is_listed, grace) {
+                continue;
+            }
+            let _keeping = table.shared.backups.keeping.lock().await;
+            if !self.needed_beside(table.id()).await?.contains(&id) {
+                table.object.confirm().await?;
+                self.release(id).await?;
+            }
+            let given_back = |record: &mut TableRecord| {
+                record.borrows.retain(|borrowed| *borrowed != id);
+                Ok(())
+            };
+            table.object.update(given_back).await?;
+            table.unneeded.forget(id);
+        }
+        Ok(())
+    }
 }
 
 async fn delete_retired(table: &Table, id: PartitionId, path: &Path) -> Result<()> {
@@ -255,9 +318,17 @@ async fn delete_retired(table: &Table, id: PartitionId, path: &Path) -> Result<(
     shared.engine.delete(path).await?;
     shared.directory.remove_empty(path.as_ref())?;
     shared.reached(FaultPoint::RetireDeleted).await?;
+    forget_retired(table, id).await
+}
+
+async fn forget_retired(table: &Table, id: PartitionId) -> Result<()> {
     let forget = |record: &mut TableRecord| {
         record.retired.retain(|retired| retired.id != id);
         Ok(())
     };
-    table.object.update(forget).await
+    table.object.update(forget).await?;
+    let database = DatabaseId { table: table.id(), partition: id };
+    table.unneeded.forget(database);
+    table.unused.forget(database);
+    Ok(())
 }

@@ -34,12 +34,15 @@ use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, watch};
 use tokio::time::timeout;
 use types::PartitionId;
 
+mod backlog;
 pub(crate) mod bulk;
 pub(crate) mod capture;
 mod commit;
+pub(crate) mod tee;
 
 use capture::{Capture, record_of};
 use commit::Committer;
+use tee::Tee;
 
 /// What a writer finds when it has passed the gate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +92,8 @@ pub(crate) struct Partition {
     /// Notes the keys that are written, while the table's key order changes. Set and taken away while
     /// the gate is closed.
     capture: ArcSwapOption<Capture>,
+    /// Keeps what is written, while the partition's successors are made. Set while the gate is closed.
+    tee: ArcSwapOption<Tee>,
     /// `None` if the log commits by itself.
     committer: Option<Committer>,
 }
@@ -133,6 +138,7 @@ impl Partition {
             read_ms_max: settings.read_ms_max,
             rows: shared.rows.of_partition(),
             capture: ArcSwapOption::empty(),
+            tee: ArcSwapOption::empty(),
         })
     }
 
@@ -232,6 +238,22 @@ impl Partition {
             Gate::Open => Ok(Some(KeyWriter { partition: self.clone(), usage, latch, gate })),
             Gate::Retired => Ok(None),
             Gate::Undecided(object) => Err(StorageError::Undecided(object.clone())),
+        }
+    }
+
+    /// Whether what is written here is copied too slowly for the moment.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.tee.load().as_ref().is_some_and(|tee| tee.backlog().is_full())
+            || self.capture.load().as_ref().is_some_and(|capture| capture.backlog().is_full())
+    }
+
+    /// Waits until that has changed, or the time is over. Whoever calls this holds nothing.
+    pub(crate) async fn less_behind(&self, wait_ms_max: u64) {
+        // Only one of them is there: a table is not resliced while its key order changes.
+        if let Some(tee) = self.tee.load_full() {
+            tee.backlog().room(wait_ms_max).await;
+        } else if let Some(capture) = self.capture.load_full() {
+            capture.backlog().room(wait_ms_max).await;
         }
     }
 
@@ -363,6 +385,7 @@ impl Partition {
         let bytes = key.len() as u64;
         let writing = self.rows.writing(&key);
         let ticket = self.capture.load().as_ref().map(Capture::begin);
+        let noting = self.tee.load().as_ref().map(|tee| tee.begin(&key, &change));
         let value_bytes = if let Change::Put(value) = &change { value.len() as u64 } else { 0 };
         self.handed_bytes.fetch_add(bytes + value_bytes, Ordering::SeqCst);
         let handed = match (ticket.as_ref(), change) {
@@ -385,6 +408,9 @@ impl Partition {
         writing.handed_over(handle.seqnum());
         self.accepted_seq.fetch_max(handle.seqnum(), Ordering::SeqCst);
         drop(ticket);
+        if let Some(noting) = noting {
+            noting.handed_over(handle.seqnum());
+        }
         if let Some(committer) = &self.committer {
             committer.wake();
         }

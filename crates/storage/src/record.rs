@@ -8,15 +8,17 @@
 //! ```
 //!
 //! The header has the record's kind and version, the nonce by which a writer recognises its own
-//! write, and a hash over all that follows. The kinds are [`store`] and [`table`]; each has a file
+//! write, and a hash over all that follows. The kinds are [`store`], [`table`] and [`backup`]; each has a file
 //! with its key layout, and a fixture of every version that was ever released.
 
+pub(crate) mod backup;
 pub(crate) mod store;
 pub(crate) mod table;
 
 use crate::error::{Result, StorageError};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use types::{PartitionId, TableId};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A kind of persisted record.
@@ -73,6 +75,14 @@ fn parse<R: Record>(stored: &[u8]) -> std::result::Result<(u64, R), String> {
     Ok((hex(nonce, "nonce:")?, R::read(version, body)?))
 }
 
+/// A partition's database, of whichever table: the numbers in its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DatabaseId {
+    pub(crate) table: TableId,
+    pub(crate) partition: PartitionId,
+}
+
 /// A key in a record: hexadecimal digits, as storage keys are no text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct HexKey(pub(crate) Bytes);
@@ -107,7 +117,7 @@ mod tests {
     use crate::settings::LogKind;
 
     fn record() -> StoreRecord {
-        StoreRecord { created_ms: 5, next_table: 3, log: LogKind::Node }
+        StoreRecord { created_ms: 5, next_table: 3, log: LogKind::Node, next_backup: 1 }
     }
 
     fn stored() -> Vec<u8> {
@@ -138,7 +148,7 @@ mod tests {
     fn another_kind_and_a_newer_version_are_refused_by_name() {
         let error = decode::<TableRecord>("catalog/x", &stored()).unwrap_err().to_string();
         assert!(error.contains("catalog/x") && error.contains("foreshard.store"), "{error}");
-        let newer = String::from_utf8(stored()).unwrap().replacen(" 2 ", " 99 ", 1);
+        let newer = String::from_utf8(stored()).unwrap().replacen(" 3 ", " 99 ", 1);
         let error = decode::<StoreRecord>("x", newer.as_bytes()).unwrap_err().to_string();
         assert!(error.contains("version 99"), "{error}");
     }

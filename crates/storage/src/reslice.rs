@@ -1,11 +1,13 @@
 //! Reslice: given adjacent partitions and new boundaries, make new partitions. Split is 1→n, merge
 //! n→1, a boundary shift 2→2, isolating a hot key 1→3; all are this one workflow.
 //!
-//! 1. **Prepare.** The intent goes to the catalog, with child partitions that no attempt used
-//!    before; the parents' memtables are flushed while traffic runs.
-//! 2. **Cut over** ([`cutover`]), bounded in time, with the parents' gates closed: everything is
-//!    flushed, the children are cloned without copying data and opened, and the new map is
-//!    published by one compare-and-set. Writers that were held go on at the children.
+//! 1. **Make** ([`making`]), while traffic runs. The intent goes to the catalog, with child partitions
+//!    that no attempt used before. From then on every write is kept in memory as well ([`delta`]); what was
+//!    written before is flushed, the children are cloned from it without copying data and opened, and
+//!    what was kept is written to them.
+//! 2. **Cut over** ([`cutover`]), bounded in time, with the parents' gates closed: what was kept last is
+//!    written to the children, and the new map is published by one compare-and-set. Writers that were held
+//!    go on at the children.
 //! 3. **Clean up.** Each parent is closed when its last reader has left. Its files stay as long
 //!    as children borrow them ([`maintain`](crate::maintain)).
 //!
@@ -19,6 +21,7 @@ use crate::faults::FaultPoint;
 use crate::map::PartitionInfo;
 use crate::partition::{Gate, Partition};
 use crate::record::table::{PartitionRecord, ResliceRecord, RetiredRecord, TableRecord};
+use crate::settings::StorageSettings;
 use crate::table::{Routes, Table};
 use bytes::Bytes;
 use futures::future::join_all;
@@ -28,13 +31,16 @@ use tokio::time::timeout;
 use types::{KeyRange, PartitionId};
 
 mod cutover;
+mod delta;
+mod making;
 mod plan;
 pub(crate) mod undo;
 
 use cutover::Cutover;
+use making::Made;
 use plan::Plan;
 
-/// A memtable that holds less is not worth a file of its own: the cutover flushes it.
+/// A memtable that holds less is not worth a file of its own: making the children flushes it.
 const PREPARE_FLUSH_BYTES_MIN: u64 = 1 << 20;
 
 /// What to make of which partitions.
@@ -56,14 +62,31 @@ pub struct ResliceReport {
     pub children: Vec<PartitionInfo>,
     /// The epoch of the new map.
     pub epoch: u64,
-    /// How long the preparation took, while traffic ran.
+    /// How long the preparation took, while traffic ran, making the children included.
     pub prepare_ms: f64,
-    /// How long writes to the sources were held.
+    /// What making the children was made of.
+    pub making: MakingParts,
+    /// How long writes to the sources were held, both times together.
     pub pause_ms: f64,
-    /// What the pause was made of.
+    /// What the pause was made of, with the [first hold](MakingParts::hold_ms).
     pub pause: PauseParts,
     /// From the request to the new map.
     pub total_ms: f64,
+}
+
+/// The parts of making the children. Writes go on meanwhile.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct MakingParts {
+    /// How long writes were held until they were kept.
+    pub hold_ms: f64,
+    /// Writing the memtables, and the checkpoints.
+    pub flush_ms: f64,
+    /// Cloning.
+    pub clone_ms: f64,
+    /// Opening the children.
+    pub open_ms: f64,
+    /// Writing what was kept to the children.
+    pub catch_up_ms: f64,
 }
 
 /// The parts of a write pause.
@@ -71,12 +94,8 @@ pub struct ResliceReport {
 pub struct PauseParts {
     /// Waiting for writes that had passed the gates.
     pub drain_ms: f64,
-    /// Writing the rest of the memtables, and the checkpoints.
-    pub flush_ms: f64,
-    /// Cloning.
-    pub clone_ms: f64,
-    /// Opening the children.
-    pub open_ms: f64,
+    /// Writing what came last to the children.
+    pub copy_ms: f64,
     /// Publishing the new map.
     pub publish_ms: f64,
 }
@@ -100,7 +119,7 @@ impl Table {
             drop(held);
             done
         });
-        run.await.unwrap_or_else(|stopped| Err(StorageError::Interrupted(stopped.to_string())))
+        run.await.unwrap_or_else(interrupted)
     }
 }
 
@@ -161,10 +180,11 @@ impl Attempt {
         let shared = self.table.shared.clone();
         shared.reached(FaultPoint::ResliceJournaled).await?;
         let preparing = Instant::now();
-        self.prepare().await?;
-        let prepare_ms = ms_since(preparing);
+        prepare(&shared.settings, &self.sources).await?;
         shared.reached(FaultPoint::ReslicePrepared).await?;
-        let mut cutover = Cutover::begin(&self).await?;
+        let made = Made::make(&self).await?;
+        let (making, prepare_ms) = (made.parts, ms_since(preparing));
+        let mut cutover = Cutover::begin(&self, made).await?;
         let publishing = Instant::now();
         let epoch = match self.publish().await {
             Ok(epoch) => epoch,
@@ -173,38 +193,19 @@ impl Attempt {
         cutover.parts.publish_ms = ms_since(publishing);
         // From here on there is no way back: a failure that is asked for has no effect, a kill has.
         let _ = shared.reached(FaultPoint::ReslicePublished).await;
-        let pause_ms = ms_since(cutover.begun);
+        let pause_ms = making.hold_ms + ms_since(cutover.begun);
         let report = ResliceReport {
             sources: self.sources.iter().map(|source| source.id()).collect(),
             children: cutover.children.iter().map(|child| child.info().clone()).collect(),
             epoch,
             prepare_ms,
+            making,
             pause_ms,
             pause: cutover.parts,
             total_ms: ms_since(begun),
         };
         self.release(cutover, epoch).await;
         Ok(report)
-    }
-
-    /// Leaves little to do for the cutover: while traffic runs, waits until the sources' compactions
-    /// have made room, and flushes the memtables that hold much.
-    async fn prepare(&self) -> Result<()> {
-        let settings = &self.table.shared.settings;
-        let limits = FlushLimits::new(settings);
-        let bound_ms = settings.prepare_ms_max;
-        let prepare = |source: Arc<Partition>| async move {
-            source.room_to_flush(&limits).await?;
-            match source.unflushed_bytes() >= PREPARE_FLUSH_BYTES_MIN {
-                true => source.flush().await,
-                false => Ok(()),
-            }
-        };
-        let prepared = join_all(self.sources.iter().cloned().map(prepare));
-        match timeout(Duration::from_millis(bound_ms), prepared).await {
-            Ok(prepared) => prepared.into_iter().collect(),
-            Err(_) => Err(StorageError::TooSlow { step: "preparation", bound_ms }),
-        }
     }
 
     /// The compare-and-set that makes the children the owners.
@@ -223,7 +224,7 @@ impl Attempt {
             record.epoch += 1;
             Ok(record.epoch)
         };
-        self.table.object.update(publish).await
+        self.table.object.publish(publish).await
     }
 
     /// What to do with the gates and the children when publishing failed.
@@ -258,12 +259,33 @@ impl Attempt {
             *gate = Gate::Retired;
         }
         let _ = table.shared.reached(FaultPoint::ResliceReleased).await;
+        table.object.tidy().await;
         let closing = table.closing.clone().read_owned().await;
         tokio::spawn(async move {
             close_all(&sources).await;
+            table.forget_in_log(&sources).await;
             drop(closing);
             let _ = table.shared.reached(FaultPoint::ResliceCleaned).await;
         });
+    }
+}
+
+/// Leaves little to do for the moment in which writes are held: while traffic runs, waits until compactions have
+/// made room, and flushes the memtables that hold much.
+pub(crate) async fn prepare(settings: &StorageSettings, sources: &[Arc<Partition>]) -> Result<()> {
+    let limits = FlushLimits::new(settings);
+    let bound_ms = settings.prepare_ms_max;
+    let prepare = |source: Arc<Partition>| async move {
+        source.room_to_flush(&limits).await?;
+        match source.unflushed_bytes() >= PREPARE_FLUSH_BYTES_MIN {
+            true => source.flush().await,
+            false => Ok(()),
+        }
+    };
+    let prepared = join_all(sources.iter().cloned().map(prepare));
+    match timeout(Duration::from_millis(bound_ms), prepared).await {
+        Ok(prepared) => prepared.into_iter().collect(),
+        Err(_) => Err(StorageError::TooSlow { step: "preparation", bound_ms }),
     }
 }
 
@@ -275,6 +297,10 @@ pub(crate) async fn close_all(partitions: &[Arc<Partition>]) {
             tracing::warn!(partition = %partition.id(), %error, "closing a partition failed");
         }
     }
+}
+
+fn interrupted<T>(stopped: tokio::task::JoinError) -> Result<T> {
+    Err(StorageError::Interrupted(stopped.to_string()))
 }
 
 pub(crate) fn ms_since(start: Instant) -> f64 {

@@ -76,10 +76,17 @@ pub struct StorageSettings {
     pub read_ms_max: u64,
     /// How many bytes a scan fetches ahead of its reader.
     pub scan_ahead_bytes: usize,
-    /// A reslice that cannot begin its cutover within this time is given up.
+    /// A reslice that has not made the new partitions within this time, while requests go on, is given up.
     pub prepare_ms_max: u64,
     /// A cutover that holds writes for longer than this is undone.
     pub cutover_ms_max: u64,
+    /// How much of what is written to a partition while its successors are made is kept in memory. From
+    /// half of it on writers wait; a reslice during which more is written is undone.
+    pub reslice_kept_bytes_max: u64,
+    /// How many captured keys of a partition a rekey may still have to copy before writers wait.
+    pub rekey_captured_max: u64,
+    /// A write waits no longer than this for a reslice or a rekey that does not keep up.
+    pub backlog_wait_ms_max: u64,
     /// How many bytes a second a rekey copies at the most, keys and values; 0 for as fast as it goes.
     pub rekey_bytes_per_s: u64,
     /// How much a rekey copies between two looks at what was written meanwhile.
@@ -124,6 +131,9 @@ impl Default for StorageSettings {
             scan_ahead_bytes: 64 << 10,
             prepare_ms_max: 60_000,
             cutover_ms_max: 5_000,
+            reslice_kept_bytes_max: 64 << 20,
+            rekey_captured_max: 100_000,
+            backlog_wait_ms_max: 50,
             rekey_bytes_per_s: 16 << 20,
             rekey_chunk_bytes: 1 << 20,
             rekey_save_ms: 5_000,
@@ -157,7 +167,10 @@ const L0_FILES_MIN: usize = 8;
 
 impl StorageSettings {
     /// Refuses what could not work.
-    pub(crate) fn check(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// If a setting makes no sense, or if two contradict each other.
+    pub fn check(&self) -> Result<()> {
         let refuse = |reason: String| Err(StorageError::Refused(format!("settings: {reason}")));
         if self.unflushed_bytes_max <= self.memtable_bytes {
             return refuse(format!(
@@ -172,6 +185,12 @@ impl StorageSettings {
         }
         let polls =
             [self.compaction_poll_ms, self.garbage_poll_ms, self.cutover_ms_max, self.read_ms_max];
+        let backlogs = [self.reslice_kept_bytes_max, self.rekey_captured_max];
+        if backlogs.contains(&0) {
+            return refuse(
+                "reslice_kept_bytes_max and rekey_captured_max must not be 0".to_owned(),
+            );
+        }
         let compactions = [self.compactions_max, self.compactions_process_max];
         if polls.contains(&0) || compactions.contains(&0) {
             return refuse(

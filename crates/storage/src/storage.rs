@@ -1,8 +1,9 @@
 //! A store: the data directory, its catalog, and its open tables.
 
+use crate::backup::Backups;
 use crate::blobs::Blobs;
 use crate::bucket;
-use crate::catalog::{CATALOG, Catalog, check_table_name};
+use crate::catalog::{CATALOG, Catalog, TableObject, check_table_name};
 use crate::directory::DataDirectory;
 use crate::engine::{Engine, EngineCounter};
 use crate::error::{Result, StorageError};
@@ -39,8 +40,8 @@ pub struct NewTable {
 /// An open store. Close it with [`close`](Self::close): one that is merely dropped loses nothing, but
 /// works on in the background until the runtime ends.
 pub struct Storage {
-    shared: Arc<Shared>,
-    catalog: Catalog,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) catalog: Catalog,
     blobs: Blobs,
     /// Sorted by name.
     tables: watch::Sender<Arc<Vec<Arc<Table>>>>,
@@ -50,7 +51,7 @@ pub struct Storage {
 
 /// Whether a store is closed.
 #[derive(Debug)]
-struct Closed(bool);
+pub(crate) struct Closed(bool);
 
 impl Storage {
     /// Opens a data directory, or makes one, and finishes or undoes what a crash interrupted.
@@ -73,6 +74,7 @@ impl Storage {
             _keeper: engine.wal().map(|wal| Keeper::start(wal, &engine)),
             engine,
             rows: RowCache::new(settings.row_cache_bytes),
+            backups: Backups::default(),
             catalog: context,
             directory,
             clock: components.clock,
@@ -83,13 +85,18 @@ impl Storage {
             shared.close_log().await;
         }
         let tables = opened?;
-        Ok(Arc::new(Self {
+        let opened = Arc::new(Self {
             shared,
             catalog,
             blobs: Blobs::new(store),
             tables: watch::Sender::new(Arc::new(tables)),
             changing: tokio::sync::Mutex::new(Closed(false)),
-        }))
+        });
+        if let Err(error) = opened.tidy_backups().await {
+            opened.close().await?;
+            return Err(error);
+        }
+        Ok(opened)
     }
 
     /// Makes a table. If the process dies meanwhile, there is either no table or a whole one.
@@ -106,20 +113,39 @@ impl Storage {
             return Err(StorageError::Refused(reason));
         }
         let _changing = self.change().await?;
-        if self.table(&new.name).is_some() {
-            return Err(StorageError::TableExists(new.name));
-        }
-        let object = self.catalog.table(&new.name).await?;
-        let before = object.record().await?;
-        if before.is_some_and(|before| before.state != TableState::Dropped) {
-            return Err(StorageError::TableExists(new.name));
-        }
+        let object = self.free_name(&new.name).await?;
         let id = self.catalog.take_table_id().await?;
         self.shared.reached(FaultPoint::CreateNumbered).await?;
         let record = first_record(id, new, &ranges, self.shared.clock.now_ms());
+        self.make_table(object, record, Expect::Nothing).await
+    }
+
+    /// The record of a name that no table has. The caller has the right to change the list of tables.
+    pub(crate) async fn free_name(&self, name: &str) -> Result<TableObject> {
+        check_table_name(name)?;
+        let taken = || StorageError::TableExists(name.to_owned());
+        if self.table(name).is_some() {
+            return Err(taken());
+        }
+        let object = self.catalog.table(name).await?;
+        let before = object.record().await?;
+        match before.is_some_and(|before| before.state != TableState::Dropped) {
+            true => Err(taken()),
+            false => Ok(object),
+        }
+    }
+
+    /// Makes a table that `record` is the first record of. The caller has the right to change the list
+    /// of tables.
+    pub(crate) async fn make_table(
+        &self,
+        object: TableObject,
+        record: TableRecord,
+        expect: Expect,
+    ) -> Result<Arc<Table>> {
         // The databases come first: what the catalog names is there, always.
         let shared = self.shared.clone();
-        let table = Table::open(shared, object, record.clone(), Expect::Nothing).await?;
+        let table = Table::open(shared, object, record.clone(), expect).await?;
         if let Err(error) = self.publish(&table, record).await {
             table.close(Life::Dropped).await?;
             return Err(error);
@@ -179,13 +205,14 @@ impl Storage {
             table.close(Life::Closed).await
         };
         let closed = futures::future::join_all(tables.into_iter().map(close)).await;
+        self.shared.backups.close().await;
         self.shared.close_log().await;
         self.shared.directory.unlock();
         closed.into_iter().collect()
     }
 
     /// The right to change the list of tables.
-    async fn change(&self) -> Result<MutexGuard<'_, Closed>> {
+    pub(crate) async fn change(&self) -> Result<MutexGuard<'_, Closed>> {
         let changing = self.changing.lock().await;
         match changing.0 {
             true => Err(StorageError::Closed),
@@ -244,7 +271,12 @@ async fn open_log(
 }
 
 /// The record of a new table whose partitions own `ranges`.
-fn first_record(id: TableId, new: NewTable, ranges: &[KeyRange], now_ms: i64) -> TableRecord {
+pub(crate) fn first_record(
+    id: TableId,
+    new: NewTable,
+    ranges: &[KeyRange],
+    now_ms: i64,
+) -> TableRecord {
     let mut record = TableRecord {
         id,
         name: new.name,
@@ -259,6 +291,7 @@ fn first_record(id: TableId, new: NewTable, ranges: &[KeyRange], now_ms: i64) ->
         order: 0,
         rekey: None,
         rekeyed_ms: None,
+        borrows: Vec::new(),
     };
     let numbered = record.take_partition_ids(ranges.len()).into_iter().zip(ranges);
     record.partitions =

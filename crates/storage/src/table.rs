@@ -4,6 +4,7 @@
 //! partition that was replaced turns them away, and they take the new route; the new route is in
 //! place before the old partition turns anybody away.
 
+use crate::backup::Backups;
 use crate::catalog::TableObject;
 use crate::engine::Engine;
 use crate::error::{Result, StorageError};
@@ -42,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) engine: Arc<Engine>,
     /// Rows that are read often, of all partitions.
     pub(crate) rows: RowCache,
+    /// What was backed up, and who needs which database.
+    pub(crate) backups: Backups,
     /// Lets the node log forget, if there is one.
     pub(crate) _keeper: Option<Keeper>,
     pub(crate) catalog: Arc<CatalogContext>,
@@ -95,6 +98,8 @@ pub struct Table {
     pub(crate) workflow: Arc<tokio::sync::Mutex<()>>,
     /// Which retired partitions nobody needs any more.
     pub(crate) unneeded: Unneeded,
+    /// The files of which retired partitions nobody shows any more.
+    pub(crate) unused: Unneeded,
     /// Held, shared, by retired partitions that are still being closed.
     pub(crate) closing: Arc<tokio::sync::RwLock<()>>,
     /// The key order of before, for scans that began in it.
@@ -225,9 +230,16 @@ impl Table {
         decide: impl FnOnce(Option<&Bytes>) -> Decision<R> + Send,
     ) -> Result<R> {
         check_key(key)?;
+        let mut has_waited = false;
         let writer = loop {
             self.room().await?;
             let (partition, usage) = self.enter_in(order, |map| map.index_of(key))?;
+            if !has_waited && partition.is_behind() {
+                drop(usage);
+                partition.less_behind(self.shared.settings.backlog_wait_ms_max).await;
+                has_waited = true;
+                continue;
+            }
             if let Some(writer) = partition.writer(usage, key).await? {
                 break writer;
             }
@@ -367,6 +379,18 @@ impl Table {
         let map = routes.map.clone();
         self.routes.store(Arc::new(routes));
         self.map.send_replace(map);
+    }
+
+    /// Lets the log forget partitions that are closed and never opened again. Not all of what they hold there
+    /// is in files, so they would hold the log until they are deleted.
+    pub(crate) async fn forget_in_log(&self, closed: &[Arc<Partition>]) {
+        let Some(wal) = self.shared.engine.wal() else { return };
+        for partition in closed {
+            if let Err(error) = wal.drop_database(partition.path()).await {
+                // The next start does it.
+                tracing::warn!(partition = %partition.id(), %error, "the log keeps a closed partition");
+            }
+        }
     }
 
     /// Turns all requests away, waits until those under way are done, and closes the databases.

@@ -186,9 +186,51 @@ impl<R: Record> VersionedObject<R> {
         }
     }
 
+    /// Removes the object for good: its name is never used again. What the newest record says must hold still if
+    /// a power cut brings that one back.
+    pub(crate) async fn remove(&self) -> Result<()> {
+        let mut newest = self.newest.lock().await;
+        self.refresh(&mut newest).await?;
+        let mut versions = list_versions(&self.context, &self.prefix).await?;
+        versions.sort_unstable();
+        if versions.last().is_some_and(|last| *last > newest.version) {
+            return Err(self.taken_over(&mut newest));
+        }
+        for version in versions {
+            if version == newest.version {
+                // No older one may be left when this one is gone.
+                self.context.directory.sync_tree(&self.prefix)?;
+            }
+            let path = version_path(&self.prefix, version);
+            match self.context.store().delete(&path).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(StorageError::store(format!("deleting {path}"))(error)),
+            }
+        }
+        self.context.directory.remove_empty(&self.prefix)?;
+        *newest = Newest::known(0, None);
+        Ok(())
+    }
+
     /// Makes the next record from the newest one and writes it. `change` runs under the object's
     /// lock; if it fails, nothing is written.
     pub(crate) async fn write<T>(
+        &self,
+        change: impl FnOnce(Option<&R>) -> Result<(R, T)>,
+    ) -> Result<T> {
+        let answer = self.write_only(change).await?;
+        self.tidy().await;
+        Ok(answer)
+    }
+
+    /// Removes versions that nobody needs any more.
+    pub(crate) async fn tidy(&self) {
+        let newest = self.newest.lock().await;
+        self.prune(newest.version).await;
+    }
+
+    /// The same as [`write`](Self::write) for callers whom others wait for: they [tidy](Self::tidy) later.
+    pub(crate) async fn write_only<T>(
         &self,
         change: impl FnOnce(Option<&R>) -> Result<(R, T)>,
     ) -> Result<T> {
@@ -204,7 +246,6 @@ impl<R: Record> VersionedObject<R> {
             Err(StorageError::TakenOver(_)) => return Err(self.taken_over(&mut newest)),
             Err(error) => return Err(error),
         }
-        self.prune(version).await;
         Ok(answer)
     }
 

@@ -20,7 +20,7 @@ mod value;
 pub use capacity::Units;
 pub use clock::{Clock, ManualClock};
 pub use error::Error;
-pub use id::{PartitionId, TableId};
+pub use id::{BackupId, PartitionId, TableId};
 pub use item::Item;
 pub use key::{KeyAttribute, KeySchema, KeyType, KeyValue, PrimaryKey, Strategy};
 pub use number::Number;

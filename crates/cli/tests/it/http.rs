@@ -24,6 +24,11 @@ impl Http {
         &self.api
     }
 
+    /// Where the admin API listens.
+    pub(crate) fn admin_url(&self) -> &str {
+        &self.admin
+    }
+
     /// One DynamoDB operation; status and body, or the reason why there is no answer.
     pub(crate) async fn dynamodb(
         &self,
@@ -63,6 +68,13 @@ impl Http {
     pub(crate) async fn try_admin(&self, path: &str) -> Result<(u16, Value), String> {
         let uri = format!("{}/api/v1/{path}", self.admin);
         self.exchange(http::Request::get(uri).body(Full::default()).unwrap()).await
+    }
+
+    /// The same with a token.
+    pub(crate) async fn admin_as(&self, path: &str, token: &str) -> (u16, Value) {
+        let request = http::Request::get(format!("{}/api/v1/{path}", self.admin))
+            .header("authorization", format!("Bearer {token}"));
+        self.exchange(request.body(Full::default()).unwrap()).await.unwrap()
     }
 
     /// `POST /api/v1/tables/<table>/reslice`.

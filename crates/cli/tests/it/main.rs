@@ -5,11 +5,17 @@
 mod backtest;
 mod bench;
 mod check;
+mod config;
+mod deploy;
 mod export;
 mod forced;
 mod http;
 mod kill;
 mod lifecycle;
+mod logs;
 mod process;
+mod reload;
 mod simulate;
+mod tls;
+mod top;
 mod tune;

@@ -3,8 +3,8 @@
 use crate::http::Http;
 use std::path::Path;
 use std::process::Stdio;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
 /// A running `foreshard serve`; killed when dropped.
 pub(crate) struct Service {
@@ -46,10 +46,20 @@ impl Service {
 
     /// SIGTERM; returns the exit code.
     pub(crate) async fn terminate(mut self) -> Option<i32> {
-        let id = self.child.id().unwrap().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().await.unwrap();
-        assert!(sent.success());
+        self.signal("-TERM").await;
         self.child.wait().await.unwrap().code()
+    }
+
+    /// Sends a signal.
+    pub(crate) async fn signal(&self, signal: &str) {
+        let id = self.child.id().unwrap().to_string();
+        let sent = Command::new("kill").args([signal, &id]).status().await.unwrap();
+        assert!(sent.success());
+    }
+
+    /// What it logs, if its stderr is piped.
+    pub(crate) fn log(&mut self) -> Lines<BufReader<ChildStderr>> {
+        BufReader::new(self.child.stderr.take().unwrap()).lines()
     }
 }
 
@@ -62,6 +72,17 @@ async fn address(stdout: &mut BufReader<ChildStdout>, label: &str) -> String {
         assert_ne!(read, 0, "the service ended before it said where its {label} listens");
         if let Some(address) = line.trim().strip_prefix(label) {
             return address.trim().to_owned();
+        }
+    }
+}
+
+/// The next line of a log that says all of this.
+pub(crate) async fn line_with(log: &mut Lines<BufReader<ChildStderr>>, words: &[&str]) -> String {
+    loop {
+        let line = log.next_line().await.unwrap();
+        let line = line.unwrap_or_else(|| panic!("the log ended without {words:?}"));
+        if words.iter().all(|word| line.contains(word)) {
+            return line;
         }
     }
 }

@@ -116,11 +116,13 @@ impl CreateTable {
             tags: self.tags,
             class: self.class,
             changes: Changes::default(),
+            point_in_time: None,
+            restored: None,
         }
     }
 }
 
-fn billing(mode: BillingMode, rates: Option<(u64, u64)>) -> Result<Billing, ApiError> {
+pub(super) fn billing(mode: BillingMode, rates: Option<(u64, u64)>) -> Result<Billing, ApiError> {
     match (mode, rates) {
         (BillingMode::PayPerRequest, None) => Ok(Billing::PayPerRequest),
         (BillingMode::PayPerRequest, Some(_)) => Err(shared::no_rates_on_demand()),

@@ -1,8 +1,8 @@
 //! Operations that only tell what is the case: DescribeEndpoints, DescribeLimits,
-//! DescribeTimeToLive, DescribeContinuousBackups.
+//! DescribeTimeToLive.
 //!
-//! Items do not expire and there are no backups yet, so the last two always say that they are off;
-//! clients such as Terraform ask for them after every CreateTable.
+//! Items do not expire yet, so the last one always says that this is off; clients such as Terraform ask for it
+//! after every CreateTable.
 
 use crate::json;
 use serde_json::json;
@@ -34,13 +34,4 @@ pub fn describe_limits_response() -> Vec<u8> {
 /// The response of DescribeTimeToLive.
 pub fn describe_time_to_live_response() -> Vec<u8> {
     json::to_body(&json!({"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}))
-}
-
-/// The response of DescribeContinuousBackups.
-pub fn describe_backups_response() -> Vec<u8> {
-    json::to_body(&json!({"ContinuousBackupsDescription": {
-        // Enabled on every table of DynamoDB; what can be switched is recovery to a point in time.
-        "ContinuousBackupsStatus": "ENABLED",
-        "PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": "DISABLED"},
-    }}))
 }

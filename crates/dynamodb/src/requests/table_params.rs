@@ -19,6 +19,10 @@ const TAG_VALUE_CHARS_MAX: usize = 256;
 /// Tags that begin like this are AWS's own.
 const RESERVED_TAG_PREFIX: &str = "aws:";
 
+const BILLING_MODES: [(&str, BillingMode); 2] =
+    [("PROVISIONED", BillingMode::Provisioned), ("PAY_PER_REQUEST", BillingMode::PayPerRequest)];
+const CAPACITY_UNITS: [&str; 2] = ["ReadCapacityUnits", "WriteCapacityUnits"];
+
 /// Takes the elements of a list of structures, each as parameters of its own; `read` gets the path
 /// of the element for messages.
 pub(super) fn elements<T>(
@@ -87,26 +91,14 @@ pub(super) fn tags(params: &mut Params) -> Result<Option<Vec<Tag>>, ApiError> {
         let key = required_string(inner, path, "Key")?;
         let value = required_string(inner, path, "Value")?;
         if let Some(key) = &key {
-            check_length(inner, key, 1, TAG_KEY_CHARS_MAX, &format!("{path}.key"));
+            inner.checked_length(key, 1, TAG_KEY_CHARS_MAX, &format!("{path}.key"));
         }
         if let Some(value) = &value {
-            check_length(inner, value, 0, TAG_VALUE_CHARS_MAX, &format!("{path}.value"));
+            inner.checked_length(value, 0, TAG_VALUE_CHARS_MAX, &format!("{path}.value"));
         }
         Ok(key.zip(value).map(|(key, value)| Tag { key, value }))
     })?;
     Ok(Some(tags))
-}
-
-fn check_length(params: &mut Params, text: &str, least: usize, most: usize, path: &str) {
-    let chars = text.chars().count();
-    if chars < least {
-        let rule = format!("Member must have length greater than or equal to {least}");
-        params.violation(Some(text), path, &rule);
-    }
-    if chars > most {
-        let rule = format!("Member must have length less than or equal to {most}");
-        params.violation(Some(text), path, &rule);
-    }
 }
 
 /// Refuses tags that nobody may set.
@@ -181,16 +173,22 @@ pub(super) fn table_class(params: &mut Params) -> Result<Option<TableClass>, Api
 
 /// Takes `BillingMode`.
 pub(super) fn billing_mode(params: &mut Params) -> Result<Option<BillingMode>, ApiError> {
-    let modes = [
-        ("PROVISIONED", BillingMode::Provisioned),
-        ("PAY_PER_REQUEST", BillingMode::PayPerRequest),
-    ];
-    params.choice("BillingMode", &modes)
+    params.choice("BillingMode", &BILLING_MODES)
+}
+
+/// Takes `BillingModeOverride`.
+pub(super) fn billing_mode_override(params: &mut Params) -> Result<Option<BillingMode>, ApiError> {
+    params.choice("BillingModeOverride", &BILLING_MODES)
 }
 
 /// Takes `ProvisionedThroughput`.
 pub(super) fn provisioned(params: &mut Params) -> Result<Option<(u64, u64)>, ApiError> {
-    rates(params, "ProvisionedThroughput", ["ReadCapacityUnits", "WriteCapacityUnits"])
+    rates(params, "ProvisionedThroughput", CAPACITY_UNITS)
+}
+
+/// Takes `ProvisionedThroughputOverride`.
+pub(super) fn provisioned_override(params: &mut Params) -> Result<Option<(u64, u64)>, ApiError> {
+    rates(params, "ProvisionedThroughputOverride", CAPACITY_UNITS)
 }
 
 /// Takes `WarmThroughput`.

@@ -1,6 +1,7 @@
 //! A table's definition as the catalog keeps it: JSON with a version.
 //!
-//! Version 1 had no `version` member, no class and no times of changes. Version 2 has them all. A
+//! Version 1 had no `version` member, no class and no times of changes. Version 3 may say that the table's past is
+//! kept, and what it was restored from. A
 //! definition of a later version is refused rather than read in part: what this build does not
 //! know of would be lost at the next change.
 
@@ -9,7 +10,7 @@ use serde_json::{Value as Json, json};
 use types::Strategy;
 
 /// The version that is written.
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 
 /// Why a stored definition cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +63,7 @@ pub fn with_strategy(stored: &Json, strategy: Strategy) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::{Billing, Changes, Tag, WarmThroughput};
+    use crate::table::{Billing, Changes, PointInTime, Restored, Tag, WarmThroughput};
     use crate::{TableClass, testing};
     use proptest::prelude::{Strategy as Draw, *};
     use types::Strategy as Order;
@@ -81,25 +82,37 @@ mod tests {
                 TableClass::InfrequentAccess,
             ])),
             (times.clone(), times.clone(), times.clone(), times),
+            prop::option::of((any::<i64>(), 1u32..36)),
+            prop::option::of((".*", prop::option::of(".*"), any::<i64>())),
         )
-            .prop_map(|(rates, warm, deletion_protection, tags, class, times)| {
-                let rates = rates.map(|(read_units, write_units)| Billing::Provisioned {
-                    read_units,
-                    write_units,
-                });
-                let warm = warm
-                    .map(|(read_units, write_units)| WarmThroughput { read_units, write_units });
-                let (on_demand_ms, increase_ms, decrease_ms, class_ms) = times;
-                TableDefinition {
-                    billing: rates.unwrap_or(Billing::PayPerRequest),
-                    warm_throughput: warm,
-                    deletion_protection,
-                    tags: tags.into_iter().map(|(key, value)| Tag { key, value }).collect(),
-                    class,
-                    changes: Changes { on_demand_ms, increase_ms, decrease_ms, class_ms },
-                    ..testing::table()
-                }
-            })
+            .prop_map(
+                |(rates, warm, deletion_protection, tags, class, times, kept, restored)| {
+                    let rates = rates.map(|(read_units, write_units)| Billing::Provisioned {
+                        read_units,
+                        write_units,
+                    });
+                    let warm = warm.map(|(read_units, write_units)| WarmThroughput {
+                        read_units,
+                        write_units,
+                    });
+                    let (on_demand_ms, increase_ms, decrease_ms, class_ms) = times;
+                    TableDefinition {
+                        billing: rates.unwrap_or(Billing::PayPerRequest),
+                        warm_throughput: warm,
+                        deletion_protection,
+                        tags: tags.into_iter().map(|(key, value)| Tag { key, value }).collect(),
+                        class,
+                        changes: Changes { on_demand_ms, increase_ms, decrease_ms, class_ms },
+                        point_in_time: kept.map(|(since_ms, days)| PointInTime { since_ms, days }),
+                        restored: restored.map(|(table_arn, backup_arn, instant_ms)| Restored {
+                            table_arn,
+                            backup_arn,
+                            instant_ms,
+                        }),
+                        ..testing::table()
+                    }
+                },
+            )
     }
 
     proptest! {
@@ -129,6 +142,15 @@ mod tests {
         assert_eq!(table.class, Some(TableClass::InfrequentAccess));
         assert_eq!(table.changes.on_demand_ms, Some(1_700_000_000_500));
         assert_eq!(table.tags.len(), 1);
+    }
+
+    #[test]
+    fn a_definition_of_version_3_stays_readable() {
+        let table = fixture(include_str!("../../fixtures/table_definition_3.json"));
+        assert_eq!(table.point_in_time, Some(PointInTime { since_ms: 1_700_000_000_600, days: 7 }));
+        let restored = table.restored.unwrap();
+        assert_eq!(restored.instant_ms, 1_700_000_000_400);
+        assert!(restored.backup_arn.unwrap().ends_with("/backup/01700000000300-0000002a"));
     }
 
     #[test]
@@ -162,8 +184,8 @@ mod tests {
     #[test]
     fn a_later_version_is_refused() {
         let mut stored = testing::table().to_stored();
-        stored["version"] = json!(3);
+        stored["version"] = json!(4);
         let refused = TableDefinition::from_stored(&stored).unwrap_err();
-        assert!(refused.to_string().starts_with("it has version 3"), "{refused}");
+        assert!(refused.to_string().starts_with("it has version 4"), "{refused}");
     }
 }

@@ -84,11 +84,11 @@ impl Drop for Admitted {
 
 impl Run<'_> {
     async fn carry_out(&mut self) -> Result<ResliceReport, ManagerError> {
-        self.advance(Happening::Journaled);
+        self.advance(Happening::Journaled)?;
         loop {
             let admitted = self.turn().await?;
             // From here on a crash is found by the next start: the step is on disk before it is taken.
-            self.advance(Happening::Admitted);
+            self.advance(Happening::Admitted)?;
             write(self.shared, &self.entry).await?;
             if !std::mem::replace(&mut self.told, true) {
                 self.shared.tell(Event::Started(Box::new(self.entry.clone())));
@@ -99,14 +99,14 @@ impl Run<'_> {
             drop(admitted);
             match result {
                 Ok(report) => {
-                    self.advance(Happening::Resliced);
+                    self.advance(Happening::Resliced)?;
                     let found = is_finished(self.table, &self.entry);
-                    self.advance(if found { Happening::Found } else { Happening::NotFound });
+                    self.advance(if found { Happening::Found } else { Happening::NotFound })?;
                     return Ok(report);
                 }
                 Err(error) if self.may_try_again(&error) => self.cool(&error).await?,
                 Err(error) => {
-                    self.advance(Happening::Failed);
+                    self.advance(Happening::Failed)?;
                     return Err(error.into());
                 }
             }
@@ -130,12 +130,12 @@ impl Run<'_> {
                 }
                 Wish::Pause if !paused => {
                     began = Instant::now();
-                    self.advance(Happening::PauseAsked);
+                    self.advance(Happening::PauseAsked)?;
                     write(self.shared, &self.entry).await?;
                 }
                 Wish::Go if paused => {
                     began = Instant::now();
-                    self.advance(Happening::ResumeAsked);
+                    self.advance(Happening::ResumeAsked)?;
                 }
                 Wish::Pause | Wish::Go => {}
             }
@@ -175,7 +175,7 @@ impl Run<'_> {
     }
 
     fn give_up<T>(&mut self, why: Happening, error: ManagerError) -> Result<T, ManagerError> {
-        self.advance(why);
+        self.advance(why)?;
         Err(error)
     }
 
@@ -183,7 +183,10 @@ impl Run<'_> {
     fn may_try_again(&self, error: &StorageError) -> bool {
         let passing = matches!(
             error,
-            StorageError::Busy(_) | StorageError::TooSlow { .. } | StorageError::LogFull { .. }
+            StorageError::Busy(_)
+                | StorageError::TooSlow { .. }
+                | StorageError::Overrun { .. }
+                | StorageError::LogFull { .. }
         );
         passing && self.entry.workflow.attempt < self.shared.settings.workflow.attempts_max
     }
@@ -192,7 +195,7 @@ impl Run<'_> {
     async fn cool(&mut self, error: &StorageError) -> Result<(), ManagerError> {
         let doublings = (self.entry.workflow.attempt - 1).min(16);
         let back_off_ms = self.shared.settings.workflow.back_off_real_ms << doublings;
-        self.advance(Happening::FailedForNow);
+        self.advance(Happening::FailedForNow)?;
         self.waits_for(format!("another attempt: {error}"));
         write(self.shared, &self.entry).await?;
         let mut wish = self.claim.wish.clone();
@@ -211,16 +214,19 @@ impl Run<'_> {
     }
 
     /// Takes the step that the table says, in memory.
-    fn advance(&mut self, happening: Happening) {
+    fn advance(&mut self, happening: Happening) -> Result<(), ManagerError> {
         let now_ms = self.shared.components.clock.now_ms();
-        let known = self.entry.workflow.advance(happening, now_ms);
-        debug_assert!(known, "{:?} at {:?}", happening, self.entry.workflow.step);
+        let (id, step) = (self.entry.decision.id, self.entry.workflow.step);
+        if !self.entry.workflow.advance(happening, now_ms) {
+            return Err(ManagerError::NoSuchTransition { id, step, happening });
+        }
         match self.entry.workflow.step {
             Step::Cancelled => self.entry.state = State::Cancelled,
             Step::GivenUp | Step::Undone => self.entry.state = State::Failed,
             _ => {}
         }
         record(self.shared, self.entry.clone());
+        Ok(())
     }
 
     /// Notes how it ended, and tells.

@@ -92,6 +92,7 @@ fn carve_one(
         };
         CellView {
             recent: of(cell.recent),
+            now: of(cell.now),
             forecast: cell.forecast.iter().map(|load| of(*load)).collect(),
             single_key: is_key && strategy != Strategy::Composite,
             range,

@@ -27,7 +27,10 @@ impl<P: Policy> Controller<P> {
             utilisation(load, facts.capacity) > self.settings.hot_utilisation
         };
         let hot = loads.iter().zip(facts).any(nearly_full);
-        if all || (hot && now_ms >= self.next_refresh_ms) {
+        // A load that has just come is looked at closely at once: where it is decides how to cut.
+        let just_now = hot && !self.was_hot;
+        self.was_hot = hot;
+        if all || just_now || (hot && now_ms >= self.next_refresh_ms) {
             self.next_refresh_ms = now_ms + self.settings.refresh_ms;
             self.refresh(collector, facts);
         }
@@ -52,6 +55,10 @@ impl<P: Policy> Controller<P> {
             self.recent.follow(hour, self.cells.cells(), self.settings.recent_ms);
         }
         let recent = self.recent.means();
+        let now = match collector.timeline(table, self.now_window()) {
+            Some(seconds) => loads(seconds, self.cells.cells(), self.settings.now_ms),
+            None => Vec::new(),
+        };
         let throttled = match collector.timeline(table, self.now_window()) {
             Some(seconds) => means(seconds, &self.ranges, Channel::Throttles, self.settings.now_ms),
             None => Vec::new(),
@@ -74,7 +81,7 @@ impl<P: Policy> Controller<P> {
             partition.hot_keys = self.hot_keys_of(facts, &keys);
             partition.throttled_now = throttled.get(i).copied().unwrap_or(0.0);
             partition.top_key_share = top_key_share(facts.id);
-            partition.cells = self.cell_views(&partition, within, &recent);
+            partition.cells = self.cell_views(&partition, within, &recent, &now);
             partition.load_recent = partition.cells.iter().map(|cell| cell.recent).sum();
             let all = partition.load_recent.total();
             for key in &mut partition.hot_keys {
@@ -129,6 +136,7 @@ impl<P: Policy> Controller<P> {
         partition: &PartitionView,
         within: std::ops::Range<usize>,
         recent: &[Units],
+        now: &[Units],
     ) -> Vec<CellView> {
         let quantile = self.score_of(&partition.range).quantile;
         let steps: Vec<Vec<Units>> = (0..partition.steps())
@@ -143,6 +151,7 @@ impl<P: Policy> Controller<P> {
                 CellView {
                     range: range.clone(),
                     recent: recent.get(cell).copied().unwrap_or(Units::ZERO),
+                    now: now.get(cell).copied().unwrap_or(Units::ZERO),
                     forecast: steps.iter().map(|loads| loads[i]).collect(),
                     single_key: is_single_key(range),
                 }

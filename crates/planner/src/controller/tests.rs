@@ -151,6 +151,8 @@ fn observations_are_what_came() {
     let [quarter, rest] = &tick.view.partitions[..] else { panic!("two partitions") };
     assert!((quarter.load_now.write - 5.0).abs() < 1.5, "{:?}", quarter.load_now);
     assert!((rest.load_now.write - 15.0).abs() < 2.0, "{:?}", rest.load_now);
+    let now: f64 = rest.cells.iter().map(|cell| cell.now.write).sum();
+    assert!((now - rest.load_now.write).abs() < 1e-9, "the same seconds, cell by cell: {now}");
     // Two minutes of 4/s and three of 20/s.
     assert!((rest.load_recent.write - 0.75 * 13.6).abs() < 1.5, "{:?}", rest.load_recent);
     assert_eq!((quarter.at_limit_ms, rest.at_limit_ms), (0, 3 * MINUTE_MS));

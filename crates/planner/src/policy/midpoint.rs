@@ -2,11 +2,11 @@
 
 use crate::load::scale;
 use crate::plan::{Action, Kind, Trigger};
-use crate::view::PartitionView;
+use crate::view::{CellView, PartitionView};
 use bytes::Bytes;
 use types::Units;
 
-/// Splits `partition` in two where the load of the last minutes is halved best; `None` if it has no
+/// Splits `partition` in two where the observed load is halved best; `None` if it has no
 /// place to be cut at.
 pub(crate) fn halve(partition: &PartitionView, reason: String) -> Option<Action> {
     halve_at(partition, reason, |_| true)
@@ -18,7 +18,7 @@ pub(crate) fn halve_at(
     reason: String,
     may_begin: impl Fn(usize) -> bool,
 ) -> Option<Action> {
-    let loads: Vec<Units> = partition.cells.iter().map(|cell| cell.recent).collect();
+    let loads: Vec<Units> = partition.cells.iter().map(CellView::observed).collect();
     let total: Units = loads.iter().copied().sum();
     let mut left = Units::ZERO;
     let mut best: Option<(f64, Bytes, Units)> = None;

@@ -34,7 +34,7 @@ pub(crate) struct Cut {
 pub(crate) enum Basis {
     /// Each step of the forecast.
     Forecast,
-    /// The last minutes, at the level of the last seconds.
+    /// The last minutes and seconds, whichever is more.
     Observed,
 }
 
@@ -199,11 +199,11 @@ const ALONE_SHARE: f64 = 0.5;
 fn load_cells(partition: &PartitionView, basis: Basis, target: Option<Units>) -> Vec<LoadCell> {
     let level = observed_level(partition);
     let observed =
-        |recent: Units| Units { read: recent.read * level.read, write: recent.write * level.write };
+        |load: Units| Units { read: load.read * level.read, write: load.write * level.write };
     let cell = |cell: &CellView| {
         let load = match basis {
             Basis::Forecast => cell.forecast.clone(),
-            Basis::Observed => vec![observed(cell.recent)],
+            Basis::Observed => vec![observed(cell.observed())],
         };
         let peak = load.iter().copied().fold(Units::ZERO, larger);
         let hot = |target| utilisation(peak, target) > ALONE_SHARE;
@@ -217,16 +217,16 @@ fn load_cells(partition: &PartitionView, basis: Basis, target: Option<Units>) ->
     partition.cells.iter().map(cell).collect()
 }
 
-/// By what the cells' load of the last minutes must be multiplied to make the load of the last
-/// seconds: minutes say where, seconds say how much.
+/// By what the cells' observed load must be multiplied to make at least the partition's load of the
+/// last seconds, which is looked up more often than theirs.
 fn observed_level(partition: &PartitionView) -> Units {
-    let recent: Units = partition.cells.iter().map(|cell| cell.recent).sum();
-    let level = |now: f64, recent: f64| {
-        if recent > 0.0 { (now / recent).max(1.0) } else { 1.0 }
+    let cells: Units = partition.cells.iter().map(CellView::observed).sum();
+    let level = |now: f64, cells: f64| {
+        if cells > 0.0 { (now / cells).max(1.0) } else { 1.0 }
     };
     Units {
-        read: level(partition.load_now.read, recent.read),
-        write: level(partition.load_now.write, recent.write),
+        read: level(partition.load_now.read, cells.read),
+        write: level(partition.load_now.write, cells.write),
     }
 }
 
@@ -256,6 +256,21 @@ mod tests {
         let view = table(vec![surge]);
         let cut = cut(&view, &view.partitions, Basis::Observed, 2, &settings()).unwrap();
         assert_eq!(cut.shares.len(), 4, "300 units/s over 80 each");
+    }
+
+    #[test]
+    fn a_load_that_has_just_come_is_cut_where_it_is() {
+        let mut surge = partition(1, 0.1);
+        for cell in &mut surge.cells[4..8] {
+            cell.now = Units::write(150.0);
+        }
+        surge.load_now = surge.cells.iter().map(|cell| cell.now).sum();
+        let hot = surge.cells[4].range.start.clone()..surge.cells[8].range.start.clone();
+        let view = table(vec![surge]);
+        let cut = cut(&view, &view.partitions, Basis::Observed, 2, &settings()).unwrap();
+        let inside = |boundary: &&Bytes| (&hot.start..=&hot.end).contains(boundary);
+        assert_eq!(cut.boundaries.iter().filter(inside).count(), 5, "each of the four is alone");
+        assert!((cut.full_after - 1.5).abs() < 1e-9, "{}", cut.full_after);
     }
 
     #[test]

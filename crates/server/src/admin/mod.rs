@@ -24,8 +24,9 @@ use storage::Storage;
 
 use crate::error::ServerError;
 use crate::metrics::MetricsExport;
-use crate::settings::HttpSettings;
+use crate::settings::{HttpSettings, TlsSettings, loopback_only};
 use crate::wire::Listener;
+use crate::wire::tls::{self, Tls, TlsError};
 use audit::AuditLog;
 use routes::Routes;
 
@@ -40,6 +41,8 @@ pub struct AdminSettings {
     /// Who may use it; without anybody whoever is on this machine may, and it is served on loopback
     /// only.
     pub tokens: Tokens,
+    /// TLS on this port.
+    pub tls: TlsSettings,
     /// Bounds of the HTTP surface.
     pub http: HttpSettings,
 }
@@ -55,6 +58,7 @@ impl Default for AdminSettings {
         Self {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8001),
             tokens: Tokens::default(),
+            tls: TlsSettings::default(),
             http,
         }
     }
@@ -63,6 +67,26 @@ impl Default for AdminSettings {
 /// What to do to reach it from elsewhere.
 const UNVERIFIED: &str = "without tokens everybody could use the admin API; give some under \
      [admin.tokens], or listen on 127.0.0.1 or [::1] and use a tunnel";
+
+impl AdminSettings {
+    /// Refuses what an admin listener would not start with; reads the TLS files.
+    ///
+    /// # Errors
+    /// If the address is not a loopback address and there are no tokens, if a token can be guessed, or
+    /// if the certificate cannot be used.
+    pub fn check(&self) -> Result<(), ServerError> {
+        if let Some(name) = self.tokens.weak_one() {
+            return Err(ServerError::WeakToken { name: name.to_owned() });
+        }
+        loopback_only(self.listen, self.tokens.is_empty().then_some(UNVERIFIED))?;
+        tls::check(&self.tls).map_err(unusable)?;
+        Ok(())
+    }
+}
+
+fn unusable(why: TlsError) -> ServerError {
+    ServerError::Tls { section: "admin.tls", why }
+}
 
 /// What the admin listener shows.
 #[derive(Clone)]
@@ -89,25 +113,22 @@ impl Admin {
     /// Starts to serve the page, the admin API, metrics and health. Not ready before it is told so.
     ///
     /// # Errors
-    /// If the address is not a loopback address and there are no tokens, if a token can be guessed, if
-    /// the audit log cannot be read, or if the address cannot be listened on.
+    /// If [`AdminSettings::check`] refuses the settings, if the audit log cannot be read, or if the
+    /// address cannot be listened on.
     pub async fn start(
         settings: AdminSettings,
         components: AdminComponents,
     ) -> Result<AdminHandle, ServerError> {
+        settings.check()?;
+        let tls = Tls::new(&settings.tls).map_err(unusable)?;
         let ready = Arc::new(AtomicBool::new(false));
-        if let Some(name) = settings.tokens.weak_one() {
-            return Err(ServerError::WeakToken { name: name.to_owned() });
-        }
-        let unverified = settings.tokens.is_empty().then_some(UNVERIFIED);
         let audit = AuditLog::restore(components.storage.blobs().clone()).await;
         let audit = audit.map_err(ServerError::Audit)?;
         let (http, tokens) = (&settings.http, settings.tokens.clone());
-        let routes = Routes::new(components, http, tokens, audit, Arc::clone(&ready));
-        let listener = Listener::start(settings.listen, http, Arc::new(routes), unverified);
-        let listener = listener.await?;
+        let routes = Arc::new(Routes::new(components, http, tokens, audit, Arc::clone(&ready)));
+        let listener = Listener::start(settings.listen, http, Arc::clone(&routes), tls).await?;
         tracing::info!(addr = %listener.addr, "serving the admin API");
-        Ok(AdminHandle { ready, listener })
+        Ok(AdminHandle { ready, routes, listener })
     }
 }
 
@@ -115,6 +136,7 @@ impl Admin {
 #[derive(Debug)]
 pub struct AdminHandle {
     ready: Arc<AtomicBool>,
+    routes: Arc<Routes>,
     listener: Listener,
 }
 
@@ -122,6 +144,22 @@ impl AdminHandle {
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.listener.addr
+    }
+
+    /// Whether it speaks TLS.
+    pub fn is_secure(&self) -> bool {
+        self.listener.is_secure()
+    }
+
+    /// Takes over what of `settings` can change while requests are served: tokens, and the certificate
+    /// with its key, which are read anew.
+    ///
+    /// # Errors
+    /// If the certificate cannot be used; then nothing has changed.
+    pub fn reload(&self, settings: &AdminSettings) -> Result<(), ServerError> {
+        self.listener.reload(&settings.tls).map_err(unusable)?;
+        self.routes.let_in(settings.tokens.clone());
+        Ok(())
     }
 
     /// What `/readyz` says from now on.

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderName, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use manager::{Manager, RekeyWish};
@@ -27,10 +28,12 @@ use super::table::{Call, ROUTES, Route};
 use super::{openapi, overview, pages, parameters};
 use crate::metrics::MetricsExport;
 use crate::settings::HttpSettings;
-use crate::wire::{BodyReader, Handler};
+use crate::wire::{BodyReader, Handler, RequestIds, within};
 
 /// Under which the admin API's calls are.
 const API: &str = "/api/v1/";
+/// Tells an answer, and what is logged of it.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// How much past a partition's page shows unless it is asked for more or less.
 const PARTITION_PAST_MS: i64 = 24 * 3_600_000;
 
@@ -39,7 +42,8 @@ const PARTITION_PAST_MS: i64 = 24 * 3_600_000;
 pub(super) struct Routes {
     components: AdminComponents,
     ready: Arc<AtomicBool>,
-    tokens: Tokens,
+    ids: RequestIds,
+    tokens: ArcSwap<Tokens>,
     audit: AuditLog,
     bodies: BodyReader,
     request_max: Duration,
@@ -56,7 +60,36 @@ impl Routes {
     ) -> Self {
         let request_max = Duration::from_millis(settings.request_ms_max);
         let bodies = BodyReader::new(settings);
-        Self { components, ready, tokens, audit, bodies, request_max, started: Instant::now() }
+        // They differ from those of an earlier process, and nothing depends on more.
+        let ids = RequestIds::new(components.manager.now_ms().cast_unsigned());
+        Self {
+            components,
+            ready,
+            ids,
+            tokens: ArcSwap::from_pointee(tokens),
+            audit,
+            bodies,
+            request_max,
+            started: Instant::now(),
+        }
+    }
+
+    /// From now on lets in whose tokens these are.
+    pub(super) fn let_in(&self, tokens: Tokens) {
+        self.tokens.store(Arc::new(tokens));
+    }
+
+    /// Answers in time, and says so in the log.
+    async fn respond(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
+        let (began, method) = (Instant::now(), request.method().clone());
+        let path = request.uri().path().to_owned();
+        let answer = tokio::time::timeout(self.request_max, self.answer(request, peer)).await;
+        let response = response(answer.unwrap_or_else(|_| {
+            Err(Refusal::internal("the request took too long; it may go on in the background"))
+        }));
+        let (status, us) = (response.status().as_u16(), began.elapsed().as_micros() as u64);
+        tracing::debug!(%method, path, %peer, status, us, "answered");
+        response
     }
 
     async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Answer {
@@ -66,7 +99,7 @@ impl Routes {
             return self.page(&head);
         };
         let (route, found) = route(&head.method, path)?;
-        let who = self.tokens.admit(&head.headers, route.role())?;
+        let who = self.tokens.load().admit(&head.headers, route.role())?;
         if route.method == Method::GET {
             return self.look(route.call, path, &found, head.uri.query()).await;
         }
@@ -101,9 +134,9 @@ impl Routes {
         match path {
             "/healthz" => Ok(Document::new(TEXT, "ok\n")),
             "/readyz" => self.readiness(),
-            "/openapi.json" => Document::json(&openapi::document(!self.tokens.is_empty())),
+            "/openapi.json" => Document::json(&openapi::document(!self.tokens.load().is_empty())),
             "/metrics" => {
-                self.tokens.admit(&head.headers, Role::ReadOnly)?;
+                self.tokens.load().admit(&head.headers, Role::ReadOnly)?;
                 let text = self.components.metrics.render();
                 let text = text.map_err(|error| Refusal::internal(error.to_string()))?;
                 Ok(Document::new(MetricsExport::CONTENT_TYPE, text))
@@ -286,9 +319,9 @@ impl Handler for Routes {
         request: Request<Incoming>,
         peer: SocketAddr,
     ) -> Response<Self::Body> {
-        let answer = tokio::time::timeout(self.request_max, self.answer(request, peer)).await;
-        response(answer.unwrap_or_else(|_| {
-            Err(Refusal::internal("the request took too long; it may go on in the background"))
-        }))
+        let id = self.ids.next();
+        let mut response = within(id.clone(), self.respond(request, peer)).await;
+        response.headers_mut().insert(REQUEST_ID, id);
+        response
     }
 }

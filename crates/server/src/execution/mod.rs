@@ -4,7 +4,9 @@
 //! admission, storage, and what it cost; at last the reply. Nothing here judges a condition or
 //! renders an item, and nothing in `dynamodb` waits for a disk.
 
+mod backups;
 mod batches;
+mod continuous;
 mod items;
 mod metered;
 mod pages;
@@ -32,6 +34,7 @@ pub(crate) struct Executor {
     storage: Arc<storage::Storage>,
     tables: Arc<Tables>,
     states: TableStates,
+    retries: continuous::Retries,
     recorder: Arc<Recorder>,
     clients: Arc<ClientNames>,
     demand: Demand,
@@ -86,6 +89,7 @@ impl Executor {
             storage,
             tables: Arc::new(tables),
             states: TableStates::default(),
+            retries: continuous::Retries::default(),
             recorder,
             clients,
             demand: Demand::new(&settings.demand),
@@ -175,7 +179,14 @@ impl Executor {
             Operation::UntagResource => self.untag_resource(body).await,
             Operation::ListTagsOfResource => self.list_tags(body),
             Operation::DescribeTimeToLive => self.describe_time_to_live(body),
-            Operation::DescribeContinuousBackups => self.describe_backups(body),
+            Operation::CreateBackup => self.create_backup(body).await,
+            Operation::DescribeBackup => self.describe_backup(body),
+            Operation::ListBackups => self.list_backups(body),
+            Operation::DeleteBackup => self.delete_backup(body).await,
+            Operation::RestoreTableFromBackup => self.restore_from_backup(body).await,
+            Operation::RestoreTableToPointInTime => self.restore_to_point(body).await,
+            Operation::UpdateContinuousBackups => self.update_continuous_backups(body).await,
+            Operation::DescribeContinuousBackups => self.describe_continuous_backups(body),
             Operation::DescribeEndpoints => Ok(describe_endpoints_response(call.host)),
             Operation::DescribeLimits => Ok(describe_limits_response()),
         }

@@ -62,7 +62,7 @@ impl Executor {
 
     /// Replaces the table's definition by what `change` makes of it, durably. `change` lives as long
     /// as that takes.
-    async fn redefine(
+    pub(super) async fn redefine(
         &self,
         served: Arc<ServedTable>,
         change: impl Fn(TableDefinition) -> Result<TableDefinition, ApiError> + Send + Sync + 'static,

@@ -8,15 +8,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dynamodb::{
-    ApiError, Body, CreateTable, Creation, ErrorKind, ListTables, TableDefinition, TableRequest,
-    TableSize, TableStatus, describe_backups_response, describe_table_response,
-    describe_time_to_live_response, table_description_response,
+    ApiError, Body, CreateTable, ErrorKind, ListTables, TableDefinition, TableRequest, TableSize,
+    TableStatus, describe_table_response, describe_time_to_live_response,
+    table_description_response,
 };
 use storage::{NewTable, StorageError};
 use types::storage_key;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
+use super::backups::{last_backup, make_backup};
 use super::{Executor, storage_failed, to_the_end};
+use crate::item_count::ItemCount;
 use crate::tables::ServedTable;
 
 /// The most partitions that a new table gets, whatever throughput it asks for.
@@ -29,18 +31,8 @@ impl Executor {
         if self.storage.table(&name).is_some() {
             return Err(ApiError::table_exists(&name));
         }
-        let tables = self.storage.tables().len();
-        if tables >= self.settings.tables.tables_max {
-            let message = format!("There are {tables} tables already; delete some first");
-            return Err(ApiError::new(ErrorKind::LimitExceeded, message));
-        }
-        let created_ms = self.now_ms();
-        let definition = request.define(Creation {
-            created_ms,
-            uuid: self.table_uuid(&name, created_ms),
-            region: &self.settings.region,
-            account: &self.settings.account,
-        });
+        self.check_table_count()?;
+        let definition = request.define(self.creation(&name));
         let creating = self.states.begin(TableStatus::Creating, &definition)?;
         let stored = definition.to_stored();
         let boundaries = self.boundaries(&definition);
@@ -92,15 +84,6 @@ impl Executor {
         Ok(describe_time_to_live_response())
     }
 
-    pub(super) fn describe_backups(&self, body: Body) -> Result<Vec<u8>, ApiError> {
-        let request = TableRequest::parse(body)?;
-        let name = request.table_name();
-        match self.tables.get(name)? {
-            Some(_) => Ok(describe_backups_response()),
-            None => Err(ApiError::table_not_found_for_backups(name)),
-        }
-    }
-
     pub(super) async fn delete_table(&self, body: Body) -> Result<Vec<u8>, ApiError> {
         let request = TableRequest::parse(body)?;
         let name = request.table_name().to_owned();
@@ -120,8 +103,12 @@ impl Executor {
             return Err(ApiError::deletion_protected());
         }
         let (storage, tables) = (Arc::clone(&self.storage), Arc::clone(&self.tables));
+        let last = definition.point_in_time.map(|_| last_backup(&name, self.now_ms()));
         to_the_end(async move {
             let _deleting = deleting;
+            if let (Some(note), Some(table)) = (last, storage.table(&name)) {
+                make_backup(&storage, &table, &note).await?;
+            }
             storage.drop_table(&name).await.map_err(|error| match error {
                 StorageError::NoSuchTable(_) => ApiError::table_not_found_named(&name),
                 StorageError::Busy(_) => ApiError::table_in_use(&name, "updated"),
@@ -139,6 +126,16 @@ impl Executor {
         self.tables.get(name)?.ok_or_else(|| ApiError::table_not_found_named(name))
     }
 
+    /// Refuses a table too many.
+    pub(super) fn check_table_count(&self) -> Result<(), ApiError> {
+        let tables = self.storage.tables().len();
+        if tables < self.settings.tables.tables_max {
+            return Ok(());
+        }
+        let message = format!("There are {tables} tables already; delete some first");
+        Err(ApiError::new(ErrorKind::LimitExceeded, message))
+    }
+
     /// Where a new table is cut: as often as the settings say, or as the throughput it asks for
     /// needs. Only hash order can be cut before anything is known of the keys.
     fn boundaries(&self, definition: &TableDefinition) -> Vec<bytes::Bytes> {
@@ -153,7 +150,7 @@ impl Executor {
     }
 
     /// DynamoDB's `TableId`: a UUID (version 8: made from what distinguishes this table).
-    fn table_uuid(&self, name: &str, created_ms: i64) -> String {
+    pub(super) fn table_uuid(&self, name: &str, created_ms: i64) -> String {
         let what = format!("{name} {created_ms} {}", self.real_ms());
         let bits = xxh3_128_with_seed(what.as_bytes(), self.seed);
         let bits = bits & !(0xf << 76) & !(0x3 << 62) | (0x8 << 76) | (0x2 << 62);
@@ -162,8 +159,9 @@ impl Executor {
     }
 }
 
-/// How much a table holds. Items are not counted: that would take reading them.
-pub(super) async fn size(served: &ServedTable) -> Result<TableSize, ApiError> {
+/// How much a table holds.
+pub(super) async fn size(served: &Arc<ServedTable>) -> Result<TableSize, ApiError> {
     let sizes = served.table.partition_sizes().await.map_err(storage_failed)?;
-    Ok(TableSize { items: 0, bytes: sizes.iter().map(|size| size.live_bytes).sum() })
+    let items = ItemCount::of(served, &sizes);
+    Ok(TableSize { items, bytes: sizes.iter().map(|size| size.live_bytes).sum() })
 }

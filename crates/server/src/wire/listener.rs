@@ -1,8 +1,8 @@
 //! A TCP listener that serves HTTP/1.1 within bounds and drains when told to.
 //!
 //! Shared by the DynamoDB API and the admin API. It knows connections, not operations: at most so
-//! many at once (further ones wait in the kernel's queue), a bounded request head in bounded time,
-//! and on shutdown no new connections while those under way finish their request.
+//! many at once (further ones wait in the kernel's queue), TLS if it has a certificate, a bounded request
+//! head in bounded time, and on shutdown no new connections while those under way finish their request.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -16,13 +16,15 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::error::ServerError;
-use crate::settings::HttpSettings;
+use crate::settings::{HttpSettings, TlsSettings};
 use crate::wire::stall::Unstalled;
+use crate::wire::tls::{Tls, TlsError};
 
 /// After a failed `accept` (out of file descriptors, mostly) wait this long before the next try.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
@@ -47,34 +49,50 @@ pub(crate) struct Listener {
     pub(crate) addr: SocketAddr,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
+    tls: Option<Arc<Tls>>,
+    /// Looks at the certificate's files.
+    watching: Option<JoinHandle<()>>,
 }
 
 impl Listener {
-    /// Binds `listen` and serves `handler` there. Beyond loopback only if the handler verifies its
-    /// clients; `unverified` says what to do otherwise.
+    /// Binds `listen` and serves `handler` there, over TLS if there is any.
     pub(crate) async fn start<H: Handler>(
         listen: SocketAddr,
         settings: &HttpSettings,
         handler: Arc<H>,
-        unverified: Option<&'static str>,
+        tls: Option<Tls>,
     ) -> Result<Self, ServerError> {
-        if let Some(remedy) = unverified
-            && !listen.ip().is_loopback()
-        {
-            return Err(ServerError::NotLoopback { listen, remedy });
-        }
         let bind_failed = |source| ServerError::Bind { listen, source };
         let socket = TcpListener::bind(listen).await.map_err(bind_failed)?;
         let addr = socket.local_addr().map_err(bind_failed)?;
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(accept(socket, settings.clone(), handler, stopped));
-        Ok(Self { addr, stop, task })
+        let tls = tls.map(Arc::new);
+        let watching = tls.as_ref().and_then(Tls::watch);
+        let task = tokio::spawn(accept(socket, settings.clone(), handler, tls.clone(), stopped));
+        Ok(Self { addr, stop, task, tls, watching })
+    }
+
+    /// Whether it speaks TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Reads the certificate anew; with an error the old one stays.
+    pub(crate) fn reload(&self, settings: &TlsSettings) -> Result<(), TlsError> {
+        match &self.tls {
+            Some(tls) => tls.reload(settings),
+            None if settings.certificate.is_none() => Ok(()),
+            None => Err(TlsError::Switched),
+        }
     }
 
     /// Stops accepting, lets requests under way finish within the drain bound, and returns.
     pub(crate) async fn shutdown(self) {
         // The receiver is gone only if the task has ended already, which is what we want.
         let _ = self.stop.send(true);
+        if let Some(watching) = &self.watching {
+            watching.abort();
+        }
         if let Err(error) = self.task.await {
             tracing::error!(%error, addr = %self.addr, "the listener's task failed");
         }
@@ -86,6 +104,7 @@ async fn accept<H: Handler>(
     socket: TcpListener,
     settings: HttpSettings,
     handler: Arc<H>,
+    tls: Option<Arc<Tls>>,
     mut stopped: watch::Receiver<bool>,
 ) {
     let connections = Arc::new(Semaphore::new(settings.connections_max));
@@ -104,11 +123,18 @@ async fn accept<H: Handler>(
         match accepted {
             Ok((stream, peer)) => {
                 no_delay(&stream, peer);
-                let stream = Unstalled::new(stream, patience);
-                let serving =
-                    serve(protocol.clone(), stream, peer, Arc::clone(&handler), graceful.watcher());
+                let connection = Connection {
+                    protocol: protocol.clone(),
+                    peer,
+                    handler: Arc::clone(&handler),
+                    watcher: graceful.watcher(),
+                };
+                let (tls, stopped) = (tls.clone(), stopped.clone());
                 tokio::spawn(async move {
-                    serving.await;
+                    match tls {
+                        None => connection.serve(Unstalled::new(stream, patience)).await,
+                        Some(tls) => connection.secure(&tls, stream, patience, stopped).await,
+                    }
                     drop(permit);
                 });
             }
@@ -137,21 +163,45 @@ fn protocol(settings: &HttpSettings) -> http1::Builder {
     protocol
 }
 
-/// One connection: requests one after the other until either side closes.
-async fn serve<H: Handler>(
+/// One connection, before anything was read from it.
+struct Connection<H> {
     protocol: http1::Builder,
-    stream: Unstalled<TcpStream>,
     peer: SocketAddr,
     handler: Arc<H>,
     watcher: Watcher,
-) {
-    let service = service_fn(move |request| {
-        let handler = Arc::clone(&handler);
-        async move { Ok::<_, Infallible>(handler.handle(request, peer).await) }
-    });
-    let connection = protocol.serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(%peer, %error, "connection ended early");
+}
+
+impl<H: Handler> Connection<H> {
+    /// Shakes hands first; a shutdown does not wait for that.
+    async fn secure(
+        self,
+        tls: &Tls,
+        stream: TcpStream,
+        patience: Duration,
+        mut stopped: watch::Receiver<bool>,
+    ) {
+        let peer = self.peer;
+        let shaken = tokio::select! {
+            shaken = tls.accept(stream, patience) => shaken,
+            _ = stopped.wait_for(|stop| *stop) => Err("shutting down".to_owned()),
+        };
+        match shaken {
+            Ok(stream) => self.serve(stream).await,
+            Err(why) => tracing::debug!(%peer, why, "no TLS connection"),
+        }
+    }
+
+    /// Requests one after the other until either side closes.
+    async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
+        let Self { protocol, peer, handler, watcher } = self;
+        let service = service_fn(move |request| {
+            let handler = Arc::clone(&handler);
+            async move { Ok::<_, Infallible>(handler.handle(request, peer).await) }
+        });
+        let connection = protocol.serve_connection(TokioIo::new(stream), service);
+        if let Err(error) = watcher.watch(connection).await {
+            tracing::debug!(%peer, %error, "connection ended early");
+        }
     }
 }
 

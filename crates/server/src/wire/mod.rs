@@ -9,6 +9,7 @@ mod listener;
 mod reply;
 mod request_id;
 mod stall;
+pub(crate) mod tls;
 
 pub(crate) use body::{BodyError, BodyReader};
 pub(crate) use caller::Caller;
@@ -16,4 +17,5 @@ pub(crate) use cors::Cors;
 pub(crate) use encoding::{EncodingError, decoded, wants_gzip};
 pub(crate) use listener::{Handler, Listener};
 pub(crate) use reply::Reply;
-pub(crate) use request_id::RequestIds;
+pub use request_id::with_current_request_id;
+pub(crate) use request_id::{RequestIds, within};

@@ -14,6 +14,23 @@ const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHIJKLMNOPQRSTUV";
 /// Characters of an id: 256 bits in steps of five.
 const LENGTH: usize = 52;
 
+tokio::task_local! {
+    /// The id of the request that a task works on.
+    static CURRENT: HeaderValue;
+}
+
+/// Works on a request: what is logged meanwhile can be told to be about it.
+pub(crate) async fn within<T>(id: HeaderValue, work: impl Future<Output = T>) -> T {
+    CURRENT.scope(id, work).await
+}
+
+/// Shows the id of the request that this task works on, if it works on one. What a request leaves to
+/// other tasks and threads has none.
+pub fn with_current_request_id<T>(show: impl FnOnce(Option<&str>) -> T) -> T {
+    let id = CURRENT.try_with(HeaderValue::clone).ok();
+    show(id.as_ref().and_then(|id| id.to_str().ok()))
+}
+
 /// Hands out request ids.
 #[derive(Debug)]
 pub(crate) struct RequestIds {

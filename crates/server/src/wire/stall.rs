@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
 /// A stream whose writes fail if they wait for too long.
+#[derive(Debug)]
 pub(crate) struct Unstalled<S> {
     stream: S,
     patience: Duration,

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::compatibility_samples::{Sample, samples};
+use crate::compatibility_samples::{BACKUP, Sample, samples};
 use crate::support::{TestServer, table};
 
 /// What the file begins with.
@@ -51,6 +51,8 @@ async fn send(server: &TestServer, sample: &Sample, name: &str, value: Value) ->
             server.raw.operation("DeleteTable", json!({"TableName": table})).await;
         }
         server.raw.must("CreateTable", table("things", true)).await;
+    } else if sample.operation.starts_with("Restore") {
+        server.raw.operation("DeleteTable", json!({"TableName": "new-things"})).await;
     }
     let item = json!({"pk": {"S": "a"}, "sk": {"N": "1"}, "n": {"N": "1"}});
     server.raw.must("PutItem", json!({"TableName": "things", "Item": item})).await;
@@ -59,6 +61,18 @@ async fn send(server: &TestServer, sample: &Sample, name: &str, value: Value) ->
         body[companion] = value;
     }
     *place(&mut body, sample.within, name) = value;
+    if sample.operation == "RestoreTableToPointInTime" {
+        let on = json!({"PointInTimeRecoveryEnabled": true});
+        let on = json!({"TableName": "things", "PointInTimeRecoverySpecification": on});
+        server.raw.must("UpdateContinuousBackups", on).await;
+    }
+    for parameter in ["BackupArn", "ExclusiveStartBackupArn"] {
+        if body[parameter] == BACKUP {
+            let backup = json!({"TableName": "things", "BackupName": "backup"});
+            let made = server.raw.must("CreateBackup", backup).await;
+            body[parameter] = made["BackupDetails"]["BackupArn"].clone();
+        }
+    }
     let reply = server.raw.operation(sample.operation, body).await;
     let json = serde_json::from_slice(&reply.body).unwrap_or(Value::Null);
     (reply.status.as_u16(), json)

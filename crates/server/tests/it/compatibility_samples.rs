@@ -64,6 +64,15 @@ impl Sample {
             ("UpdateTable" | "CreateTable", "ProvisionedThroughput") => {
                 vec![("BillingMode", json!("PROVISIONED"))]
             }
+            (operation, "BillingModeOverride") if operation.starts_with("Restore") => {
+                vec![("ProvisionedThroughputOverride", rates())]
+            }
+            (operation, "ProvisionedThroughputOverride") if operation.starts_with("Restore") => {
+                vec![("BillingModeOverride", json!("PROVISIONED"))]
+            }
+            ("RestoreTableToPointInTime", "RestoreDateTime") => {
+                vec![("UseLatestRestorableTime", Value::Null)]
+            }
             _ => vec![],
         }
     }
@@ -154,6 +163,7 @@ pub(crate) fn samples() -> Vec<Sample> {
     let get = json!({"RequestItems": {"things": {"Keys": [key()]}}});
     let write = json!({"RequestItems": {"things": [{"PutRequest": {"Item": key()}}]}});
     let mut samples = table_samples();
+    samples.extend(backup_samples());
     samples.extend([
         sample("PutItem", &put, with_condition(vec![name(), ("Item", key())])),
         sample(
@@ -287,9 +297,80 @@ fn table_samples() -> Vec<Sample> {
         sample("UntagResource", &untag, of(&untag, &["ResourceArn", "TagKeys"])),
         sample("ListTagsOfResource", &on_arn, of(&on_arn, &["ResourceArn"])),
         sample("DescribeTimeToLive", &on_things, named()),
-        sample("DescribeContinuousBackups", &on_things, named()),
         sample("DescribeLimits", &json!({}), vec![]),
         sample("DescribeEndpoints", &json!({}), vec![]),
+    ]
+}
+
+/// Stands for the ARN of a backup that is there.
+pub(crate) const BACKUP: &str = "{the ARN of a backup}";
+
+fn backup_samples() -> Vec<Sample> {
+    let sample =
+        |operation, base: Value, parameters| Sample { operation, base, within: None, parameters };
+    let on_things = json!({"TableName": "things"});
+    let named = ("TableName", json!("things"));
+    let on_backup = json!({"BackupArn": BACKUP});
+    let arn = ("BackupArn", json!(BACKUP));
+    let target = ("TargetTableName", json!("new-things"));
+    let overrides = || {
+        vec![
+            ("BillingModeOverride", json!("PROVISIONED")),
+            ("ProvisionedThroughputOverride", rates()),
+            ("GlobalSecondaryIndexOverride", json!([{"IndexName": "index"}])),
+            ("LocalSecondaryIndexOverride", json!([{"IndexName": "index"}])),
+            ("OnDemandThroughputOverride", json!({"MaxReadRequestUnits": 1})),
+            ("SSESpecificationOverride", json!({"Enabled": true})),
+            ("VectorIndexOverride", json!([{"IndexName": "index"}])),
+        ]
+    };
+    let with_overrides = |first: &[(&'static str, Value)]| [first.to_vec(), overrides()].concat();
+    let switch = json!({"PointInTimeRecoveryEnabled": true, "RecoveryPeriodInDays": 1});
+    vec![
+        sample(
+            "CreateBackup",
+            json!({"TableName": "things", "BackupName": "backup"}),
+            vec![named.clone(), ("BackupName", json!("backup"))],
+        ),
+        sample("DescribeBackup", on_backup.clone(), vec![arn.clone()]),
+        sample("DeleteBackup", on_backup, vec![arn.clone()]),
+        sample(
+            "ListBackups",
+            json!({}),
+            vec![
+                named.clone(),
+                ("Limit", json!(1)),
+                ("TimeRangeLowerBound", json!(1)),
+                ("TimeRangeUpperBound", json!(1)),
+                ("ExclusiveStartBackupArn", json!(BACKUP)),
+                ("BackupType", json!("ALL")),
+            ],
+        ),
+        sample(
+            "RestoreTableFromBackup",
+            json!({"TargetTableName": "new-things", "BackupArn": BACKUP}),
+            with_overrides(&[target.clone(), arn]),
+        ),
+        sample(
+            "RestoreTableToPointInTime",
+            json!({
+                "TargetTableName": "new-things", "SourceTableName": "things",
+                "UseLatestRestorableTime": true,
+            }),
+            with_overrides(&[
+                ("SourceTableArn", json!("arn:aws:dynamodb:us-east-1:000000000000:table/things")),
+                ("SourceTableName", json!("things")),
+                target,
+                ("UseLatestRestorableTime", json!(true)),
+                ("RestoreDateTime", json!(crate::support::START_MS as f64 / 1000.0)),
+            ]),
+        ),
+        sample(
+            "UpdateContinuousBackups",
+            json!({"TableName": "things", "PointInTimeRecoverySpecification": switch}),
+            vec![named.clone(), ("PointInTimeRecoverySpecification", switch.clone())],
+        ),
+        sample("DescribeContinuousBackups", on_things, vec![named]),
     ]
 }
 

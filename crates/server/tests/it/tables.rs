@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::admin::eventually;
 use crate::support::TestServer;
 
 /// What DescribeTable shows, but for the size, which a restart makes the table's files tell.
@@ -13,6 +14,7 @@ async fn described(server: &TestServer) -> Value {
 fn without_size(description: &Value) -> Value {
     let mut description = description.clone();
     description["TableSizeBytes"] = json!(0);
+    description["ItemCount"] = json!(0);
     description
 }
 
@@ -47,6 +49,30 @@ async fn what_update_table_changes_survives_a_restart() {
     let read = json!({"TableName": "things", "Key": item});
     assert_eq!(server.raw.must("GetItem", read).await["Item"], item);
     server.raw.must("DeleteTable", json!({"TableName": "things"})).await;
+    server.stop().await;
+}
+
+/// Asks until the table has been counted and has so many items.
+async fn wait_for_items(server: &TestServer, items: u64) {
+    eventually(async || {
+        let reply = server.raw.must("DescribeTable", json!({"TableName": "things"})).await;
+        (reply["Table"]["ItemCount"] == json!(items)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn items_are_counted() {
+    let server = TestServer::start().await;
+    server.table("things", true).await;
+    wait_for_items(&server, 0).await;
+    let key = |n: u32| json!({"pk": {"S": "a"}, "sk": {"N": n.to_string()}});
+    for n in [1, 2, 3, 3] {
+        server.raw.must("PutItem", json!({"TableName": "things", "Item": key(n)})).await;
+    }
+    wait_for_items(&server, 3).await;
+    server.raw.must("DeleteItem", json!({"TableName": "things", "Key": key(1)})).await;
+    wait_for_items(&server, 2).await;
     server.stop().await;
 }
 

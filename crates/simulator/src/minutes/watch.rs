@@ -161,6 +161,7 @@ impl<'a> Watch<'a> {
         let cell = |cell: usize| CellView {
             range: self.cells[cell].clone(),
             recent: Units::ZERO,
+            now: Units::ZERO,
             forecast: Vec::new(),
             single_key: self.matrix.is_single_key(cell),
         };
@@ -215,6 +216,7 @@ impl<'a> Watch<'a> {
     fn observe(&mut self, minute: usize, partitions: &[Partition]) {
         let first = minute.saturating_sub(RECENT_MINUTES);
         let recent = Kind::ALL.map(|kind| self.recent(kind, first..minute));
+        let now = Kind::ALL.map(|kind| self.recent(kind, minute..minute + 1));
         for (view, partition) in self.view.partitions.iter_mut().zip(partitions) {
             view.load_now = partition.load;
             view.credit = Some(partition.level);
@@ -224,6 +226,7 @@ impl<'a> Watch<'a> {
             let mut top: f64 = 0.0;
             for (cell, number) in view.cells.iter_mut().zip(partition.cells.clone()) {
                 cell.recent = Units { read: recent[0][number], write: recent[1][number] };
+                cell.now = Units { read: now[0][number], write: now[1][number] };
                 view.load_recent += cell.recent;
                 if cell.single_key {
                     top = top.max(cell.recent.total());

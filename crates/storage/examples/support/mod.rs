@@ -12,8 +12,8 @@ use types::ManualClock;
 pub(crate) const VALUE_BYTES: usize = 400;
 
 /// The bytes of an item that fills a table, and how many tasks fill it.
-const FILL_BYTES: usize = 4_000;
-const FILLERS: usize = 64;
+pub(crate) const FILL_BYTES: usize = 4_000;
+pub(crate) const FILLERS: usize = 64;
 
 /// What one run came to.
 #[derive(Clone, Copy, Debug)]

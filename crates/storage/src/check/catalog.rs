@@ -4,10 +4,12 @@
 //! The newest version is the record. Older ones are kept for people; one that is damaged costs
 //! nothing, but a disk that changed it may have changed more.
 
-use super::{Check, RESTORE};
+use super::{Check, RESTORE, backups};
 use crate::catalog::{CATALOG, STORE, TABLES};
 use crate::error::{Result, StorageError};
 use crate::invariants;
+use crate::record::DatabaseId;
+use crate::record::backup::BackupRecord;
 use crate::record::store::StoreRecord;
 use crate::record::table::{TableRecord, TableState};
 use crate::record::{self, Record};
@@ -26,6 +28,7 @@ pub(super) struct Catalog {
     pub(super) log: Option<LogKind>,
     /// The newest record of every name, tables that are gone included.
     pub(super) tables: Vec<TableRecord>,
+    pub(super) backups: Vec<BackupRecord>,
     /// Whether every record could be read: if not, who knows what belongs to whom.
     pub(super) complete: bool,
 }
@@ -34,6 +37,12 @@ impl Catalog {
     /// The tables that serve.
     pub(super) fn active(&self) -> impl Iterator<Item = &TableRecord> {
         self.tables.iter().filter(|table| table.state == TableState::Active)
+    }
+
+    /// Every database that somebody names.
+    pub(super) fn named(&self) -> HashSet<DatabaseId> {
+        let by_tables = self.tables.iter().flat_map(TableRecord::needs);
+        by_tables.chain(self.backups.iter().flat_map(BackupRecord::databases)).collect()
     }
 }
 
@@ -58,6 +67,10 @@ pub(super) async fn read(check: &mut Check) -> Catalog {
         }
     }
     tables_are_numbered(check, store.as_ref(), &catalog.tables);
+    match backups::read(check).await {
+        Some(backups) => catalog.backups = backups,
+        None => catalog.complete = false,
+    }
     let active = catalog.active();
     check.report.read.tables = active.count() as u64;
     catalog
@@ -140,7 +153,7 @@ async fn read_versions<R: Record>(check: &mut Check, prefix: &str) -> Option<Vec
     Some(versions)
 }
 
-async fn list_versions(check: &mut Check, prefix: &str) -> Result<Vec<u64>> {
+pub(super) async fn list_versions(check: &mut Check, prefix: &str) -> Result<Vec<u64>> {
     let listed = check.store.list_with_delimiter(Some(&Path::from(prefix))).await;
     let listed = listed.map_err(StorageError::store(format!("listing {prefix}")))?;
     let mut numbers = Vec::new();
@@ -157,7 +170,7 @@ async fn list_versions(check: &mut Check, prefix: &str) -> Result<Vec<u64>> {
     Ok(numbers)
 }
 
-async fn read_record<R: Record>(check: &Check, path: &Path) -> Result<R> {
+pub(super) async fn read_record<R: Record>(check: &Check, path: &Path) -> Result<R> {
     let reading = || StorageError::store(format!("reading {path}"));
     let stored = check.store.get(path).await.map_err(reading())?;
     let stored = stored.bytes().await.map_err(reading())?;

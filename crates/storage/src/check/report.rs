@@ -56,6 +56,8 @@ pub struct CheckCounts {
     pub log_bytes: u64,
     /// Rows that are in a log only.
     pub log_rows: u64,
+    /// Backups that can be restored.
+    pub backups: u64,
     /// Small objects of the crates above.
     pub blobs: u64,
 }

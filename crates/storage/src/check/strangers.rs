@@ -1,4 +1,4 @@
-//! Databases that no table names: in files, or in the log.
+//! Databases that neither a table nor a backup names: in files, or in the log.
 //!
 //! A stop in the middle of making a table or a clone leaves some behind, and the next start deletes
 //! them. But so does a record that was removed by hand: a database with rows whose table nobody has
@@ -7,20 +7,18 @@
 use super::catalog::Catalog;
 use super::log::Log;
 use super::{Check, RESTORE};
-use crate::engine::{DATA, Engine};
+use crate::backup::register::path_of;
+use crate::engine::DATA;
 use object_store::path::Path;
 use slatedb::admin::AdminBuilder;
 use std::collections::{BTreeSet, HashSet};
 
 /// Finds them.
 pub(super) async fn find(check: &mut Check, catalog: &Catalog, log: Option<&Log>) {
-    let named: HashSet<Path> = catalog
-        .tables
-        .iter()
-        .flat_map(|table| table.databases().map(|id| Engine::path(table.id, id)))
-        .collect();
-    let known: HashSet<Path> =
-        catalog.tables.iter().map(|table| Path::from(format!("{DATA}/{}", table.id))).collect();
+    let named: HashSet<Path> = catalog.named().into_iter().map(path_of).collect();
+    let restoring = catalog.backups.iter().flat_map(|backup| &backup.restoring);
+    let known = catalog.tables.iter().map(|table| &table.id).chain(restoring);
+    let known: HashSet<Path> = known.map(|table| Path::from(format!("{DATA}/{table}"))).collect();
     for path in databases(check, log).await.difference(&named.into_iter().collect()) {
         let of_a_known_table = known.iter().any(|table| path.prefix_matches(table));
         if !catalog.complete {
@@ -30,7 +28,7 @@ pub(super) async fn find(check: &mut Check, catalog: &Catalog, log: Option<&Log>
             let what = "it has rows, but the record of its table is missing from the catalog";
             check.report.damaged(path, what, "do not start the service: a start deletes it");
         } else {
-            let what = "no table names this database: it was being made, or deleted";
+            let what = "nobody names this database: it was being made, or deleted";
             check.report.harmless(path, what, "nothing to do: the next start deletes it");
         }
     }

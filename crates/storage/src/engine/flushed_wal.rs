@@ -3,8 +3,10 @@
 //! SlateDB refuses to clone a part of a database while its manifest counts log files that were not
 //! replayed into sorted files. That count may lag: it is taken when a memtable is frozen, and a
 //! memtable that holds nothing is not frozen again. So it would refuse databases of which
-//! everything is in sorted files. The cutover asserts exactly that, with the manifest that is
-//! cloned (`flushed_seq`), and then says so through this type. It is used for nothing else.
+//! everything is in sorted files; and those that go on being written while they are cloned. A reslice
+//! asserts, with the manifest that is cloned (`flushed_seq`), that what is not in files is kept and
+//! written to the clone by other means, and then says through this type that the log is of no concern.
+//! It is used for nothing else.
 
 use async_trait::async_trait;
 use object_store::path::Path;

@@ -28,6 +28,7 @@ fn table() -> TableRecord {
         order: 0,
         rekey: None,
         rekeyed_ms: None,
+        borrows: Vec::new(),
     }
 }
 

@@ -33,12 +33,26 @@ impl Partition {
     /// Notes every key that is written. For a partition that nobody writes to at the moment.
     pub(crate) async fn capture_from_here(&self) -> Result<Arc<Capture>> {
         // Records of before are still to be read.
-        let newest = self.records(0, IterationOrder::Descending).await?.next().await;
-        let newest = newest.map_err(StorageError::partition(self.id()))?;
-        let newest = newest.and_then(|row| number_of(&row.key));
-        let capture = Arc::new(Capture::from(newest.map_or(0, |number| number + 1)));
+        let newest = self.record_at_the(IterationOrder::Descending).await?;
+        let oldest = self.record_at_the(IterationOrder::Ascending).await?;
+        let next = newest.map_or(0, |number| number + 1);
+        let capture = Arc::new(Capture::from(oldest.unwrap_or(next), next));
         self.capture.store(Some(capture.clone()));
         Ok(capture)
+    }
+
+    /// The number of the first record that comes in this order.
+    async fn record_at_the(&self, order: IterationOrder) -> Result<Option<u64>> {
+        let first = self.records(0, order).await?.next().await;
+        let first = first.map_err(StorageError::partition(self.id()))?;
+        Ok(first.and_then(|row| number_of(&row.key)))
+    }
+
+    /// How many captured keys have still to be copied, and how many writers wait for that.
+    pub(crate) fn captured(&self) -> (u64, u64) {
+        let capture = self.capture.load();
+        let backlog = capture.as_ref().map(|capture| capture.backlog());
+        backlog.map_or((0, 0), |backlog| (backlog.outstanding(), backlog.waiting()))
     }
 
     /// Whether every key that is written is noted.
@@ -49,7 +63,9 @@ impl Partition {
     /// Notes nothing any more. What was noted stays where it is until the partition is replaced.
     pub(crate) async fn stop_capture(&self) {
         let _gate = self.close_gate().await;
-        self.capture.store(None);
+        if let Some(capture) = self.capture.swap(None) {
+            capture.backlog().end();
+        }
     }
 
     /// Waits until everything that was accepted before this call is durable.

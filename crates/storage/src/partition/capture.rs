@@ -6,10 +6,14 @@
 //! they are begun, which need not be the order in which they become durable; so their reader asks
 //! [`Capture::complete_below`] first, and then misses none.
 //!
+//! How many records their reader has still to come to is bounded as long as there is one: writers wait for
+//! it ([`Backlog`]), so that it catches up with any load.
+//!
 //! | key | value |
 //! |---|---|
 //! | [`AXIS_END`] ‖ 0x03 ‖ number, 8 bytes big-endian | `K` ‖ version 1 ‖ the key that was written |
 
+use super::backlog::Backlog;
 use crate::map::AXIS_END;
 use bytes::{BufMut, Bytes, BytesMut};
 use parking_lot::Mutex;
@@ -24,12 +28,18 @@ const VERSION: u8 = 1;
 const PREFIX_BYTES: usize = AXIS_END.len() + 1;
 
 /// The numbers of a partition's records.
-#[derive(Debug, Default)]
-pub(crate) struct Capture(Mutex<Numbers>);
+#[derive(Debug)]
+pub(crate) struct Capture {
+    numbers: Mutex<Numbers>,
+    /// The records that were begun and not applied yet.
+    backlog: Backlog,
+}
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Numbers {
     next: u64,
+    /// All records with smaller numbers were applied.
+    applied_below: u64,
     /// Given out, and not yet handed over to the engine.
     under_way: BTreeSet<u64>,
 }
@@ -42,24 +52,39 @@ pub(crate) struct Ticket {
 }
 
 impl Capture {
-    /// Numbers go on from `next`.
-    pub(crate) fn from(next: u64) -> Self {
-        Self(Mutex::new(Numbers { next, under_way: BTreeSet::new() }))
+    /// Numbers go on from `next`; those from `oldest` on have still to be applied.
+    pub(crate) fn from(oldest: u64, next: u64) -> Self {
+        let numbers = Numbers { next, applied_below: oldest, under_way: BTreeSet::new() };
+        let backlog = Backlog::new(next.saturating_sub(oldest), u64::MAX);
+        Self { numbers: Mutex::new(numbers), backlog }
     }
 
     /// A record for the change that is about to be handed over; to be kept until it was.
     pub(crate) fn begin(self: &Arc<Self>) -> Ticket {
-        let mut numbers = self.0.lock();
+        let mut numbers = self.numbers.lock();
         let number = numbers.next;
         numbers.next += 1;
         numbers.under_way.insert(number);
+        self.backlog.add(1);
         Ticket { capture: self.clone(), number }
     }
 
     /// All records with smaller numbers were handed over.
     pub(crate) fn complete_below(&self) -> u64 {
-        let numbers = self.0.lock();
+        let numbers = self.numbers.lock();
         numbers.under_way.first().copied().unwrap_or(numbers.next)
+    }
+
+    /// All records with smaller numbers were applied, also those that nothing came of.
+    pub(crate) fn applied_below(&self, number: u64) {
+        let mut numbers = self.numbers.lock();
+        let applied = number.saturating_sub(numbers.applied_below);
+        numbers.applied_below += applied;
+        self.backlog.done(applied);
+    }
+
+    pub(crate) fn backlog(&self) -> &Backlog {
+        &self.backlog
     }
 }
 
@@ -72,7 +97,7 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.capture.0.lock().under_way.remove(&self.number);
+        self.capture.numbers.lock().under_way.remove(&self.number);
     }
 }
 
@@ -146,7 +171,7 @@ mod tests {
 
     #[test]
     fn nothing_is_complete_that_is_under_way() {
-        let capture = Arc::new(Capture::from(5));
+        let capture = Arc::new(Capture::from(3, 5));
         assert_eq!(capture.complete_below(), 5);
         let (first, second) = (capture.begin(), capture.begin());
         assert_eq!((first.key(), second.key()), (record_key(5), record_key(6)));
@@ -154,5 +179,20 @@ mod tests {
         assert_eq!(capture.complete_below(), 5);
         drop(first);
         assert_eq!(capture.complete_below(), 7);
+    }
+
+    #[test]
+    fn what_was_begun_and_not_applied_is_bounded() {
+        let capture = Arc::new(Capture::from(3, 5));
+        assert_eq!(capture.backlog().outstanding(), 2, "of before a restart");
+        drop((capture.begin(), capture.begin()));
+        assert!(!capture.backlog().is_full(), "nobody reads it");
+        capture.backlog().bind(4);
+        assert!(capture.backlog().is_full());
+        capture.applied_below(4);
+        capture.applied_below(4);
+        assert_eq!((capture.backlog().outstanding(), capture.backlog().is_full()), (3, false));
+        capture.applied_below(7);
+        assert_eq!(capture.backlog().outstanding(), 0);
     }
 }

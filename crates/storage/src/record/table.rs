@@ -6,14 +6,15 @@
 //!
 //! The record names every database that belongs to the table: those that serve
 //! (`partitions`), those that a reslice or a rekey is making (`children`), and those that have been
-//! replaced but may still lend files to their children (`retired`). A database that is not named
-//! belongs to nobody and is removed at start.
+//! replaced but may still lend files to their children (`retired`). `borrows` names databases of other
+//! tables. A database that neither a table nor a backup names belongs to nobody and is removed at start.
 
-use super::{HexKey, Record};
+use super::{DatabaseId, HexKey, Record};
 use serde::{Deserialize, Serialize};
 use types::{KeyRange, PartitionId, TableId};
 
-/// Version 2: a table's key order may change. Records of version 1 are of tables whose never has.
+/// Version 2: a table's key order may change. Records of version 1 are of tables whose never has. Version 3: a
+/// table may have been restored, and then borrows from databases that are not its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TableRecord {
@@ -42,6 +43,10 @@ pub(crate) struct TableRecord {
     /// When the key order was changed last. Since version 2.
     #[serde(default)]
     pub(crate) rekeyed_ms: Option<i64>,
+    /// Databases of other tables that this one may still borrow files from: it was restored from a
+    /// backup. Since version 3.
+    #[serde(default)]
+    pub(crate) borrows: Vec<DatabaseId>,
 }
 
 /// A change of the key order: `children` are filled with all items, under other keys.
@@ -146,6 +151,12 @@ impl TableRecord {
         self.opened().chain(self.retired.iter().map(|retired| retired.id))
     }
 
+    /// Everything that must stay for this table's sake, other tables' databases included.
+    pub(crate) fn needs(&self) -> impl Iterator<Item = DatabaseId> + '_ {
+        let own = self.databases().map(|partition| DatabaseId { table: self.id, partition });
+        own.chain(self.borrows.iter().copied())
+    }
+
     /// Those that serve or may do so one day; no other is ever opened again.
     pub(crate) fn opened(&self) -> impl Iterator<Item = PartitionId> + '_ {
         let reslice = self.reslice.iter().flat_map(|reslice| &reslice.children);
@@ -156,7 +167,7 @@ impl TableRecord {
 
 impl Record for TableRecord {
     const KIND: &'static str = "foreshard.table";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 
     fn read(_version: u32, body: &str) -> Result<Self, String> {
         serde_json::from_str(body).map_err(|error| error.to_string())

@@ -39,6 +39,10 @@ pub struct RekeyProgress {
     pub bytes_total: u64,
     /// How long the copying will go on at the pace of this process, if that is known.
     pub left_s: Option<f64>,
+    /// Keys that were written meanwhile and have still to be copied once more.
+    pub captured: u64,
+    /// Writers that wait for that at the moment.
+    pub writers_waiting: u64,
     /// Whether it was told to stop.
     pub cancelled: bool,
 }
@@ -151,6 +155,11 @@ impl Control {
     }
 
     pub(crate) fn progress(&self) -> RekeyProgress {
+        let (captured, writers_waiting) = self.table.upgrade().map_or((0, 0), |table| {
+            let routes = table.routes();
+            let of_each = routes.partitions.iter().map(|partition| partition.captured());
+            of_each.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
+        });
         let state = self.state.lock();
         let copied = (state.bytes - state.bytes_before) as f64;
         let pace = copied / state.since.elapsed().as_secs_f64();
@@ -168,6 +177,8 @@ impl Control {
             bytes: state.bytes,
             bytes_total: state.bytes_total,
             left_s,
+            captured,
+            writers_waiting,
             cancelled: state.cancelled,
         }
     }

@@ -92,15 +92,19 @@ impl Attempt {
         captures: Vec<Arc<Capture>>,
         children: &Arc<Children>,
     ) -> Vec<Copy> {
-        let copy = |(source, capture): (&Arc<Partition>, Arc<Capture>)| Copy {
-            table: self.table.clone(),
-            control: self.control.clone(),
-            copied: copied(source, &self.record.copied),
-            source: source.clone(),
-            capture,
-            children: children.clone(),
-            applied_below: 0,
-            next_chunk: Instant::now(),
+        let captured_max = self.table.shared.settings.rekey_captured_max;
+        let copy = |(source, capture): (&Arc<Partition>, Arc<Capture>)| {
+            capture.backlog().bind(captured_max);
+            Copy {
+                table: self.table.clone(),
+                control: self.control.clone(),
+                copied: copied(source, &self.record.copied),
+                source: source.clone(),
+                capture,
+                children: children.clone(),
+                applied_below: 0,
+                next_chunk: Instant::now(),
+            }
         };
         self.sources.iter().zip(captures).map(copy).collect()
     }
@@ -174,6 +178,13 @@ fn copied(source: &Partition, records: &[CopiedRecord]) -> Copied {
             let left = left.map(|start| KeyRange::new(start.0.clone(), range.end.clone()));
             Copied { source: id, left, items: record.items, bytes: record.bytes }
         }
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        // Nobody copies any more, so nobody has to wait for it.
+        self.capture.backlog().end();
     }
 }
 
@@ -261,7 +272,7 @@ impl Copy {
         while self.applied_below < end {
             let (records, keys) = self.captured(end).await?;
             if records.is_empty() {
-                self.applied_below = end;
+                self.applied_up_to(end);
                 break;
             }
             self.copy_once_more(&keys).await?;
@@ -273,10 +284,15 @@ impl Copy {
             }
             self.source.hand_over_batch(done, 0).await?;
             // Only now: cut short before, the next attempt finds them again.
-            self.applied_below = next;
+            self.applied_up_to(next);
             applied += records.len();
         }
         Ok(applied)
+    }
+
+    fn applied_up_to(&mut self, number: u64) {
+        self.applied_below = number;
+        self.capture.applied_below(number);
     }
 
     /// The next records before `end`, and the keys that they name.

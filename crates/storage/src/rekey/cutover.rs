@@ -78,7 +78,7 @@ impl Attempt {
             record.epoch += 1;
             Ok((record.epoch, record.definition.clone()))
         };
-        let published = self.table.object.update(publish).await?;
+        let published = self.table.object.publish(publish).await?;
         self.table.set_rekeyed_ms(now_ms);
         Ok(published)
     }
@@ -118,28 +118,17 @@ impl Attempt {
         }
         self.control.set_phase(RekeyPhase::CuttingOver);
         let _ = table.shared.reached(FaultPoint::RekeyReleased).await;
+        table.object.tidy().await;
         let closing = table.closing.clone().read_owned().await;
         let (table, sources) = (table.clone(), self.sources.clone());
         tokio::spawn(async move {
             end_of_grace(&table).await;
             table.previous.store(None);
             close_all(&sources).await;
-            forget(&table, &sources).await;
+            table.forget_in_log(&sources).await;
             drop(closing);
             let _ = table.shared.reached(FaultPoint::RekeyCleaned).await;
         });
-    }
-}
-
-/// Lets the log forget partitions that are never opened again. Not all of what they hold there is in
-/// files, so they would hold the log until they are deleted.
-async fn forget(table: &Table, sources: &[Arc<Partition>]) {
-    let Some(wal) = table.shared.engine.wal() else { return };
-    for source in sources {
-        if let Err(error) = wal.drop_database(source.path()).await {
-            // The next start does it.
-            tracing::warn!(partition = %source.id(), %error, "the log keeps a closed partition");
-        }
     }
 }
 

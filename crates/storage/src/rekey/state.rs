@@ -108,6 +108,8 @@ impl Table {
                 bytes: pending.copied.iter().map(|copied| copied.bytes).sum(),
                 bytes_total: 0,
                 left_s: None,
+                captured: 0,
+                writers_waiting: 0,
                 cancelled: false,
             }),
             (None, None) => None,

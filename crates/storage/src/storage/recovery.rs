@@ -3,12 +3,15 @@
 //! A reslice that was not published is undone, a drop that was begun is finished, and databases
 //! that the catalog does not name are deleted. A rekey that was under way goes on when its caller asks
 //! for that; until then its writes are captured. A reslice that was published needs nothing: its
-//! children are the partitions, and its parents wait for [`maintain`](crate::maintain).
+//! children are the partitions, and its parents wait for [`maintain`](crate::maintain). Backups that are half made
+//! or half deleted are seen to when the tables are open.
 
 use super::drop::finish_drop;
-use crate::catalog::Catalog;
+use crate::backup::register::path_of;
+use crate::catalog::{Catalog, TableObject};
 use crate::engine::{DATA, Engine};
 use crate::error::{Result, StorageError};
+use crate::record::DatabaseId;
 use crate::record::table::{TableRecord, TableState};
 use crate::rekey::undo::finish_undoing;
 use crate::reslice::undo::undo_unpublished;
@@ -26,7 +29,7 @@ pub(super) async fn open_tables(
 ) -> Result<Vec<Arc<Table>>> {
     let mut names = catalog.table_names().await?;
     names.sort();
-    let mut resting = Vec::new();
+    let (mut resting, mut dropping) = (Vec::new(), Vec::new());
     for name in names {
         let object = catalog.table(&name).await?;
         // Before anything is undone: the process before may be about to publish what is undone here.
@@ -35,14 +38,14 @@ pub(super) async fn open_tables(
         finish_undoing(shared, &object).await?;
         match object.record().await? {
             Some(record) if record.state == TableState::Active => resting.push((object, record)),
-            Some(record) if record.state == TableState::Dropping => {
-                finish_drop(shared, &object).await?;
-            }
+            Some(record) if record.state == TableState::Dropping => dropping.push(object),
             _ => {}
         }
     }
     let records: Vec<&TableRecord> = resting.iter().map(|(_, record)| record).collect();
-    sweep_orphans(shared, &records, catalog.next_table().await?).await?;
+    shared.backups.load(catalog).await?;
+    let needed = finish_drops(shared, &records, dropping).await?;
+    sweep_orphans(shared, &records, &needed, catalog.next_table().await?).await?;
     let mut tables = Vec::new();
     for (object, record) in resting {
         tables.push(Table::open(shared.clone(), object, record, Expect::Database).await?);
@@ -50,14 +53,30 @@ pub(super) async fn open_tables(
     Ok(tables)
 }
 
+/// Finishes the drops. Answers which databases are needed after that.
+async fn finish_drops(
+    shared: &Arc<Shared>,
+    records: &[&TableRecord],
+    dropping: Vec<TableObject>,
+) -> Result<HashSet<DatabaseId>> {
+    let mut needed = shared.backups.needs(None);
+    needed.extend(records.iter().flat_map(|record| record.needs()));
+    for object in &dropping {
+        finish_drop(shared, object, &needed).await?;
+    }
+    Ok(needed)
+}
+
 /// Deletes databases that belong to nobody: of a table whose making was interrupted, or written by
 /// a clone that ended after it had been undone. Numbers only grow: a number that had not been given out
 /// when the catalog was claimed belongs to a process that has taken over meanwhile.
-async fn sweep_orphans(shared: &Shared, records: &[&TableRecord], next_table: u64) -> Result<()> {
-    let named: HashSet<Path> = records
-        .iter()
-        .flat_map(|record| record.databases().map(|id| Engine::path(record.id, id)))
-        .collect();
+async fn sweep_orphans(
+    shared: &Shared,
+    records: &[&TableRecord],
+    needed: &HashSet<DatabaseId>,
+    next_table: u64,
+) -> Result<()> {
+    let named: HashSet<Path> = needed.iter().map(|database| path_of(*database)).collect();
     for table in directories(shared, &Path::from(DATA)).await? {
         if number(&table).is_some_and(|number| number >= next_table) {
             continue;
@@ -72,7 +91,8 @@ async fn sweep_orphans(shared: &Shared, records: &[&TableRecord], next_table: u6
                 shared.directory.remove_empty(database.as_ref())?;
             }
         }
-        if record.is_none() {
+        let is_kept = needed.iter().any(|database| table == Engine::directory(database.table));
+        if record.is_none() && !is_kept {
             shared.engine.delete_files(&table).await?;
             shared.directory.remove_empty(table.as_ref())?;
         }

@@ -61,6 +61,7 @@ impl Table {
             undecided: AtomicBool::new(false),
             workflow: Arc::default(),
             unneeded: Unneeded::default(),
+            unused: Unneeded::default(),
             closing: Arc::default(),
             previous: ArcSwapOption::empty(),
             rekeying: Rekeying::new(record.rekey),

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const PREFIX: &str = "catalog/thing";
 
 fn record(next_table: u64) -> StoreRecord {
-    StoreRecord { created_ms: 0, next_table, log: LogKind::Node }
+    StoreRecord { created_ms: 0, next_table, log: LogKind::Node, next_backup: 1 }
 }
 
 fn context(root: &std::path::Path, seed: u64, faults: Arc<dyn Faults>) -> Arc<CatalogContext> {

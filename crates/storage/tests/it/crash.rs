@@ -5,6 +5,7 @@
 //! and reslices, reporting on a pipe. The parent ([`victim`]) kills it, opens the store itself, and
 //! compares ([`ledger`]).
 
+mod backup;
 mod child;
 mod ledger;
 mod rekey;
@@ -72,11 +73,14 @@ const RESLICE_POINTS: &[(FaultPoint, u64, bool)] = &[
     (FaultPoint::CatalogWritten, 1, false),
     (FaultPoint::ResliceJournaled, 1, false),
     (FaultPoint::ReslicePrepared, 1, false),
-    (FaultPoint::ResliceGated, 1, false),
+    (FaultPoint::ResliceKeeping, 1, false),
     (FaultPoint::ResliceSealed, 1, false),
     (FaultPoint::ResliceFirstCloned, 1, false),
     (FaultPoint::ResliceCloned, 1, false),
     (FaultPoint::ResliceOpened, 1, false),
+    (FaultPoint::ResliceCaughtUp, 1, false),
+    (FaultPoint::ResliceGated, 1, false),
+    (FaultPoint::ResliceDrained, 1, false),
     (FaultPoint::CatalogWriting, 2, false),
     (FaultPoint::CatalogWritten, 2, true),
     (FaultPoint::ReslicePublished, 1, true),
@@ -117,7 +121,7 @@ async fn killed_while_undoing_a_reslice() {
         ] {
             let root = tempfile::tempdir().unwrap();
             let job = Job::new(root.path(), work).kill_at(point, nth);
-            let job = job.fail_at(FaultPoint::ResliceOpened);
+            let job = job.fail_at(FaultPoint::ResliceDrained);
             check_after_reslice(root.path(), work, &job, false).await;
         }
     }

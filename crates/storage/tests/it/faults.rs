@@ -16,7 +16,7 @@ use types::{KeyRange, PartitionId};
 
 /// What happens at the n-th passing of a point.
 #[derive(Debug)]
-enum Effect {
+pub(crate) enum Effect {
     Fail,
     /// Waits until it is released.
     Wait(Arc<Semaphore>),
@@ -30,11 +30,16 @@ enum Effect {
 
 /// A hook that does each thing once.
 #[derive(Debug, Default)]
-struct Once(Mutex<Vec<(FaultPoint, u64, Effect)>>);
+pub(crate) struct Once(Mutex<Vec<(FaultPoint, u64, Effect)>>);
 
 impl Once {
-    fn arm(&self, point: FaultPoint, nth: u64, effect: Effect) {
+    pub(crate) fn arm(&self, point: FaultPoint, nth: u64, effect: Effect) {
         self.0.lock().push((point, nth, effect));
+    }
+
+    /// Whether something has still to happen.
+    pub(crate) fn is_armed(&self) -> bool {
+        !self.0.lock().is_empty()
     }
 
     fn due(&self, reached: FaultPoint) -> Option<Effect> {
@@ -63,7 +68,7 @@ impl Faults for Once {
     }
 }
 
-async fn open_with(settings: StorageSettings) -> (Arc<Storage>, Arc<Once>) {
+pub(crate) async fn open_with(settings: StorageSettings) -> (Arc<Storage>, Arc<Once>) {
     let hook = Arc::new(Once::default());
     let components = Components { faults: hook.clone(), ..components() };
     (Storage::open(settings, components).await.unwrap(), hook)
@@ -85,11 +90,14 @@ async fn a_reslice_that_fails_at_any_step_is_undone_and_can_be_repeated() {
         (FaultPoint::CatalogWriting, 1),
         (FaultPoint::ResliceJournaled, 1),
         (FaultPoint::ReslicePrepared, 1),
-        (FaultPoint::ResliceGated, 1),
+        (FaultPoint::ResliceKeeping, 1),
         (FaultPoint::ResliceSealed, 1),
         (FaultPoint::ResliceFirstCloned, 1),
         (FaultPoint::ResliceCloned, 1),
         (FaultPoint::ResliceOpened, 1),
+        (FaultPoint::ResliceCaughtUp, 1),
+        (FaultPoint::ResliceGated, 1),
+        (FaultPoint::ResliceDrained, 1),
         (FaultPoint::CatalogWriting, 2),
     ] {
         hook.arm(point, nth, Effect::Fail);
@@ -191,13 +199,15 @@ async fn a_cutover_that_passes_its_bound_lets_the_writers_go_on() {
     let (storage, hook) = open_with(bounded).await;
     let orders = table(&storage, "orders", &[]).await;
     put(&orders, "a", "1").await;
-    for point in [FaultPoint::ResliceGated, FaultPoint::ResliceCloned, FaultPoint::ResliceOpened] {
+    for point in [FaultPoint::ResliceGated, FaultPoint::ResliceDrained] {
         let release = Arc::new(Semaphore::new(0));
         hook.arm(point, 1, Effect::Wait(release.clone()));
         let table = orders.clone();
         let resliced = tokio::spawn(async move { reslice(&table, &[1], &["m"]).await });
+        while hook.is_armed() {
+            tokio::task::yield_now().await;
+        }
         // The cutover stands still; what is written now is held until the bound has passed.
-        tokio::time::sleep(Duration::from_millis(100)).await;
         let held = tokio::time::timeout(Duration::from_secs(20), put(&orders, "a", "2"));
         held.await.expect("the gate is opened again");
         assert!(!resliced.is_finished(), "the children are cleared away when they can be");
@@ -210,6 +220,120 @@ async fn a_cutover_that_passes_its_bound_lets_the_writers_go_on() {
     storage.close().await.unwrap();
 }
 
+/// The steps at which the children are made, while traffic runs.
+const MAKING: [FaultPoint; 6] = [
+    FaultPoint::ResliceKeeping,
+    FaultPoint::ResliceSealed,
+    FaultPoint::ResliceFirstCloned,
+    FaultPoint::ResliceCloned,
+    FaultPoint::ResliceOpened,
+    FaultPoint::ResliceCaughtUp,
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writes_go_on_while_the_children_are_made_and_are_there_afterwards() {
+    let root = tempfile::tempdir().unwrap();
+    let (storage, hook) = open_with(settings(root.path())).await;
+    let orders = table(&storage, "orders", &[]).await;
+    for (n, point) in MAKING.into_iter().enumerate() {
+        for key in ["a", "b", "y", "z"] {
+            put(&orders, key, "before").await;
+        }
+        let (release, table) = (Arc::new(Semaphore::new(0)), orders.clone());
+        hook.arm(point, 1, Effect::Wait(release.clone()));
+        let ids = load::ids(&orders);
+        let boundary: &[&str] = if ids.len() == 1 { &["m"] } else { &[] };
+        let boundary: Vec<&'static str> = boundary.to_vec();
+        let resliced = tokio::spawn(async move { reslice(&table, &ids, &boundary).await });
+        while hook.is_armed() {
+            tokio::task::yield_now().await;
+        }
+        // None of these waits for the reslice.
+        put(&orders, "a", "overwritten").await;
+        put(&orders, "a", "overwritten twice").await;
+        put(&orders, "c", &n.to_string()).await;
+        for key in ["y", "never there"] {
+            orders.read_modify_write(key.as_bytes(), |_| Decision::Delete(())).await.unwrap();
+        }
+        put(&orders, "z", "overwritten").await;
+        assert!(!resliced.is_finished(), "{point}");
+        release.add_permits(1);
+        resliced.await.unwrap().unwrap();
+        for (key, value) in [
+            ("a", Some("overwritten twice")),
+            ("b", Some("before")),
+            ("c", Some(n.to_string().as_str())),
+            ("y", None),
+            ("z", Some("overwritten")),
+        ] {
+            assert_eq!(get(&orders, key).await.as_deref(), value, "{point}: {key}");
+        }
+        let all = keys(&orders, KeyRange::full(), Direction::Forward).await;
+        assert_eq!(all, ["a", "b", "c", "z"], "{point}");
+    }
+    storage.close().await.unwrap();
+    let storage = open(root.path()).await;
+    let all = keys(&storage.table("orders").unwrap(), KeyRange::full(), Direction::Forward).await;
+    assert_eq!(all, ["a", "b", "c", "z"]);
+    storage.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn children_that_are_not_made_in_time_are_cleared_away() {
+    let root = tempfile::tempdir().unwrap();
+    let bounded = StorageSettings { prepare_ms_max: 100, ..settings(root.path()) };
+    let (storage, hook) = open_with(bounded).await;
+    let orders = table(&storage, "orders", &[]).await;
+    for point in [FaultPoint::ResliceCloned, FaultPoint::ResliceOpened] {
+        let (release, table) = (Arc::new(Semaphore::new(0)), orders.clone());
+        hook.arm(point, 1, Effect::Wait(release.clone()));
+        let resliced = tokio::spawn(async move { reslice(&table, &[1], &["m"]).await });
+        // The point may not be reached before the bound has passed, but sooner or later it is.
+        while hook.is_armed() {
+            tokio::task::yield_now().await;
+        }
+        // Nothing of the reslice ends before the bound has.
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        put(&orders, "a", "1").await;
+        assert!(!resliced.is_finished(), "the children are cleared away when they can be");
+        release.add_permits(1);
+        let failed = resliced.await.unwrap().unwrap_err();
+        assert!(matches!(failed, StorageError::TooSlow { step: "preparation", .. }), "{failed}");
+        assert_eq!(databases(root.path()), 1, "{point}");
+    }
+    storage.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reslice_is_given_up_when_more_is_written_than_there_is_memory_for() {
+    let root = tempfile::tempdir().unwrap();
+    let small = StorageSettings {
+        reslice_kept_bytes_max: 4_000,
+        backlog_wait_ms_max: 1,
+        ..settings(root.path())
+    };
+    let (storage, hook) = open_with(small).await;
+    let orders = table(&storage, "orders", &[]).await;
+    let (release, table) = (Arc::new(Semaphore::new(0)), orders.clone());
+    hook.arm(FaultPoint::ResliceCloned, 1, Effect::Wait(release.clone()));
+    let resliced = tokio::spawn(async move { reslice(&table, &[1], &["m"]).await });
+    while hook.is_armed() {
+        tokio::task::yield_now().await;
+    }
+    // Writers are slowed down, and never refused.
+    for n in 0..50 {
+        put(&orders, &format!("k{n:02}"), &"x".repeat(100)).await;
+    }
+    release.add_permits(1);
+    let failed = resliced.await.unwrap().unwrap_err();
+    assert!(matches!(failed, StorageError::Overrun { id: PartitionId(1), .. }), "{failed}");
+    assert_eq!(databases(root.path()), 1);
+    assert_eq!(keys(&orders, KeyRange::full(), Direction::Forward).await.len(), 50);
+    reslice(&orders, &[1], &["m"]).await.unwrap();
+    assert_eq!(keys(&orders, KeyRange::full(), Direction::Forward).await.len(), 50);
+    storage.close().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_go_on_while_writes_are_held() {
     let root = tempfile::tempdir().unwrap();
@@ -217,10 +341,10 @@ async fn reads_go_on_while_writes_are_held() {
     let orders = table(&storage, "orders", &[]).await;
     put(&orders, "a", "1").await;
     let release = Arc::new(Semaphore::new(0));
-    hook.arm(FaultPoint::ResliceOpened, 1, Effect::Wait(release.clone()));
+    hook.arm(FaultPoint::ResliceDrained, 1, Effect::Wait(release.clone()));
     let table = orders.clone();
     let resliced = tokio::spawn(async move { reslice(&table, &[1], &["m"]).await });
-    while databases(root.path()) < 3 {
+    while hook.is_armed() {
         tokio::task::yield_now().await;
     }
     let writer = orders.clone();

@@ -23,14 +23,17 @@ const READERS: u64 = 3;
 const ROUNDS: usize = 2;
 
 /// Where a reslice can fail so that it is undone.
-const POINTS: [FaultPoint; 7] = [
+const POINTS: [FaultPoint; 10] = [
     FaultPoint::ResliceJournaled,
     FaultPoint::ReslicePrepared,
-    FaultPoint::ResliceGated,
+    FaultPoint::ResliceKeeping,
     FaultPoint::ResliceSealed,
     FaultPoint::ResliceFirstCloned,
     FaultPoint::ResliceCloned,
     FaultPoint::ResliceOpened,
+    FaultPoint::ResliceCaughtUp,
+    FaultPoint::ResliceGated,
+    FaultPoint::ResliceDrained,
 ];
 
 /// Fails once at the point that is set.

@@ -164,15 +164,15 @@ async fn a_slow_disk_slows_down_and_breaks_nothing() {
     println!("20 ms for each request: {report:?}");
     load.wait_for(10).await;
     load::check(&orders, &load.stop().await).await;
-    // The bound on the pause holds on a slow disk, too: then the reslice is undone.
+    // The bound on making the children holds on a slow disk, too: then the reslice is undone.
     storage.close().await.unwrap();
     wire.slow_down(Duration::ZERO);
-    let hasty = StorageSettings { cutover_ms_max: 200, ..settings(root.path()) };
+    let hasty = StorageSettings { prepare_ms_max: 200, ..settings(root.path()) };
     let storage = open_wired(hasty, &wire).await;
     let orders = storage.table("orders").unwrap();
     wire.slow_down(Duration::from_millis(100));
     let error = reslice(&orders, &[2, 3], &[]).await.unwrap_err();
-    assert!(matches!(error, StorageError::TooSlow { step: "cutover", .. }), "{error}");
+    assert!(matches!(error, StorageError::TooSlow { step: "preparation", .. }), "{error}");
     put(&orders, "a", "1").await;
     storage.close().await.unwrap();
 }

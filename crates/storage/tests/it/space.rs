@@ -194,7 +194,8 @@ async fn many_reslices_leave_little_more_than_what_is_alive() {
     assert!(versions <= VERSIONS_MAX, "{versions} versions of the table's record");
     let counted: u64 =
         orders.partition_sizes().await.unwrap().iter().map(|size| size.live_bytes).sum();
-    assert!(counted.abs_diff(live) * 100 <= live * 10, "{counted} counted, {live} alive");
+    // A quiet partition may keep an eighth beside its largest run.
+    assert!(counted.abs_diff(live) * 100 <= live * 23, "{counted} counted, {live} alive");
     storage.close().await.unwrap();
 
     let begun = Instant::now();

@@ -56,6 +56,10 @@ fn rekey() -> impl Strategy<Value = RekeyRecord> {
     )
 }
 
+fn database(table: u64, partition: u64) -> DatabaseId {
+    DatabaseId { table: TableId(table), partition: PartitionId(partition) }
+}
+
 prop_compose! {
     fn record()(
         id: u64, name in "[a-z]{3,8}", created_ms: i64, state in 0..3, note: String, epoch: u64,
@@ -63,6 +67,7 @@ prop_compose! {
         retired in prop::collection::vec((any::<u64>(), any::<i64>()), 0..3),
         (order, rekey, rekeyed_ms) in
             (any::<u64>(), prop::option::of(rekey()), prop::option::of(any::<i64>())),
+        borrows in prop::collection::vec((any::<u64>(), any::<u64>()), 0..3),
     ) -> TableRecord {
         TableRecord {
             id: TableId(id),
@@ -81,6 +86,7 @@ prop_compose! {
             order,
             rekey,
             rekeyed_ms,
+            borrows: borrows.into_iter().map(|(table, id)| database(table, id)).collect(),
         }
     }
 }
@@ -121,5 +127,15 @@ fn version_2_opens() {
     assert_eq!(rekey.copied[0].left, Some(HexKey(Bytes::from_static(b"m"))));
     assert_eq!((rekey.copied[0].items, rekey.copied[0].bytes), (10, 200));
     assert_eq!(record.databases().map(|id| id.0).collect::<Vec<_>>(), [3, 4, 5, 1]);
+    assert_eq!(record.borrows, []);
+}
+
+#[test]
+fn version_3_opens() {
+    let fixture = include_bytes!("../../../fixtures/table.v3");
+    let (nonce, record) = decode::<TableRecord>("fixture", fixture).unwrap();
+    assert_eq!(nonce, 0x00c0_ffee);
+    assert_eq!(record.borrows, [database(1, 2), database(2, 7)]);
+    assert_eq!(record.databases().map(|id| id.0).collect::<Vec<_>>(), [1]);
     assert_eq!(encode(nonce, &record).unwrap(), fixture[..], "what is written today");
 }

@@ -16,7 +16,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use storage::{
-    Decision, FaultPoint, Faults, Reslice, Storage, StorageError, StorageSettings, Table, Verdict,
+    Decision, FaultPoint, Faults, NewTable, Reslice, Storage, StorageError, StorageSettings, Table,
+    Verdict,
 };
 
 /// The table that everything happens to.
@@ -55,6 +56,12 @@ pub(crate) enum Work {
     /// Nothing but the load, over two partitions.
     Write,
     Create,
+    /// Makes a backup.
+    Backup,
+    /// Deletes the first backup there is.
+    DeleteBackup,
+    /// Restores the first backup there is.
+    Restore,
     Drop,
     Maintain,
     /// Changes the key order; if `resumed`, goes on with what another process has begun.
@@ -90,6 +97,7 @@ impl Work {
             Work::Split { .. } => (1, 2),
             Work::Merge { .. } => (2, 1),
             Work::Write | Work::RekeyForEver => (2, 2),
+            Work::Backup | Work::DeleteBackup | Work::Restore => (2, 2),
             Work::Rekey { .. } => (2, 3),
             _ => (1, 1),
         }
@@ -97,7 +105,13 @@ impl Work {
 
     fn boundaries(self) -> &'static [&'static str] {
         match self {
-            Work::Merge { .. } | Work::Write | Work::Rekey { .. } | Work::RekeyForEver => &["w4"],
+            Work::Merge { .. }
+            | Work::Write
+            | Work::Backup
+            | Work::DeleteBackup
+            | Work::Restore
+            | Work::Rekey { .. }
+            | Work::RekeyForEver => &["w4"],
             _ => &[],
         }
     }
@@ -183,6 +197,27 @@ impl Job {
                 put(&table, "kept", "1").await;
                 hook.arm();
                 crate::support::table(&storage, "second", &["m"]).await;
+            }
+            Work::Backup => {
+                hook.arm();
+                let made = storage.create_backup(&table, "killed".into()).await;
+                say(&format!("@backup {made:?}"));
+            }
+            Work::DeleteBackup => {
+                hook.arm();
+                let deleted = storage.delete_backup(storage.backups()[0].id).await;
+                say(&format!("@deleted {deleted:?}"));
+            }
+            Work::Restore => {
+                let backup = storage.backups()[0].clone();
+                let new = NewTable {
+                    name: "restored".to_owned(),
+                    definition: backup.definition,
+                    boundaries: Vec::new(),
+                };
+                hook.arm();
+                let restored = storage.restore_table(new, backup.id).await;
+                say(&format!("@restored {restored:?}"));
             }
             Work::Drop => {
                 put(&table, "kept", "1").await;

@@ -107,7 +107,7 @@ fn assert_tiles(table: &Table) {
     }
 }
 
-async fn read_all(table: &Arc<Table>, direction: Direction) -> BTreeMap<String, u64> {
+pub(crate) async fn read_all(table: &Arc<Table>, direction: Direction) -> BTreeMap<String, u64> {
     let mut all = BTreeMap::new();
     let mut scan = table.scan(KeyRange::full(), direction);
     while let Some((key, value)) = scan.next().await.unwrap() {

@@ -8,7 +8,11 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use std::path::Path;
 use std::sync::{Arc, Weak};
-use storage::{Components, FaultPoint, Faults, Storage, StorageError, Table, Verdict};
+use storage::{
+    Components, FaultPoint, Faults, Storage, StorageError, StorageSettings, Table, Verdict,
+};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 /// All points before the publication, with which passing of it. Not `RekeyApplied`: whether it is passed
 /// depends on who writes when (`crash::rekey` has it).
@@ -30,6 +34,8 @@ const BEFORE: &[(FaultPoint, u64)] = &[
 #[derive(Debug)]
 enum Effect {
     Fail,
+    /// Waits until it is released.
+    Wait(Arc<Semaphore>),
     Cancel(Weak<Table>),
 }
 
@@ -58,6 +64,7 @@ impl Faults for Once {
     async fn reached(&self, point: FaultPoint) -> Verdict {
         match self.due(point) {
             Some(Effect::Fail) => return Verdict::Fail,
+            Some(Effect::Wait(release)) => drop(release.acquire().await.unwrap()),
             Some(Effect::Cancel(table)) => {
                 let table = table.upgrade().unwrap();
                 let cancelled = table.cancel_rekey().await;
@@ -72,9 +79,13 @@ impl Faults for Once {
 }
 
 async fn start(root: &Path) -> (Arc<Storage>, Arc<Once>, Arc<Table>) {
+    start_with(hurried(root)).await
+}
+
+async fn start_with(settings: StorageSettings) -> (Arc<Storage>, Arc<Once>, Arc<Table>) {
     let hook = Arc::new(Once::default());
     let components = Components { faults: hook.clone(), ..components() };
-    let storage = Storage::open(hurried(root), components).await.unwrap();
+    let storage = Storage::open(settings, components).await.unwrap();
     let table = crate::support::table(&storage, "orders", &["w2"]).await;
     (storage, hook, table)
 }
@@ -193,4 +204,76 @@ async fn a_failed_undo_is_finished_by_the_next_attempt_or_the_next_start() {
             storage.close().await.unwrap();
         }
     }
+}
+
+/// How many captured keys there may be in the next tests, and how many writers there are.
+const CAPTURED_MAX: u64 = 50;
+const WRITERS: u64 = 4;
+
+/// A rekey under load that stands still while it copies; it goes on when the semaphore says so.
+async fn stand_still(
+    settings: StorageSettings,
+) -> (Arc<Storage>, Arc<Table>, Counters, Arc<Semaphore>, JoinHandle<()>) {
+    let (storage, hook, table) = start_with(settings).await;
+    let counters = Counters::start(&table, WRITERS);
+    counters.wait_for(100).await;
+    let release = Arc::new(Semaphore::new(0));
+    // Both partitions copy by themselves.
+    for _ in 0..2 {
+        hook.arm(FaultPoint::RekeyCopied, 1, Effect::Wait(release.clone()));
+    }
+    let rekeyed = table.clone();
+    let rekeying = tokio::spawn(async move {
+        rekey(&rekeyed, &["3"]).await.unwrap();
+    });
+    while hook.is_armed() {
+        tokio::task::yield_now().await;
+    }
+    (storage, table, counters, release, rekeying)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_wait_when_the_copying_does_not_keep_up() {
+    let root = tempfile::tempdir().unwrap();
+    let bounded = StorageSettings {
+        rekey_captured_max: CAPTURED_MAX,
+        backlog_wait_ms_max: 3_600_000,
+        ..hurried(root.path())
+    };
+    let (storage, table, counters, release, rekeying) = stand_still(bounded).await;
+    // All of them come to wait, and then nothing is captured any more.
+    let progress = loop {
+        let progress = table.rekey_progress().unwrap();
+        if progress.writers_waiting == WRITERS {
+            break progress;
+        }
+        tokio::task::yield_now().await;
+    };
+    // Two partitions; and who had looked before the last of them came writes once more.
+    let most = 2 * (CAPTURED_MAX + WRITERS);
+    assert!((2 * CAPTURED_MAX..=most).contains(&progress.captured), "{progress:?}");
+    release.add_permits(2);
+    rekeying.await.unwrap();
+    counters.wait_for(20).await;
+    counters.stop_and_check(&table).await;
+    assert_eq!(table.order(), 1);
+    storage.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_that_have_waited_for_long_enough_go_on() {
+    let root = tempfile::tempdir().unwrap();
+    let bounded = StorageSettings {
+        rekey_captured_max: CAPTURED_MAX,
+        backlog_wait_ms_max: 1,
+        ..hurried(root.path())
+    };
+    let (storage, table, counters, release, rekeying) = stand_still(bounded).await;
+    while table.rekey_progress().unwrap().captured < 4 * CAPTURED_MAX {
+        tokio::task::yield_now().await;
+    }
+    release.add_permits(2);
+    rekeying.await.unwrap();
+    counters.stop_and_check(&table).await;
+    storage.close().await.unwrap();
 }

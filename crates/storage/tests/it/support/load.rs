@@ -112,17 +112,21 @@ pub(crate) fn print_pauses(what: &str, reports: &[ResliceReport]) {
         reports.iter().map(part).sum::<f64>() / reports.len() as f64
     };
     println!(
-        "{what}: {} pauses, p50 {:.1} ms, p99 {:.1} ms, max {:.1} ms; mean parts: drain {:.1}, flush \
-         {:.1}, clone {:.1}, open {:.1}, publish {:.1} ms; prepare {:.1} ms",
+        "{what}: {} pauses, p50 {:.1} ms, p99 {:.1} ms, max {:.1} ms; mean parts: hold {:.1}, drain \
+         {:.1}, copy {:.1}, publish {:.1} ms; before it: flush {:.1}, clone {:.1}, open {:.1}, catch up \
+         {:.1} ms of {:.1} ms",
         pauses.len(),
         quantile(0.5),
         quantile(0.99),
         quantile(1.0),
+        mean(|r| r.making.hold_ms),
         mean(|r| r.pause.drain_ms),
-        mean(|r| r.pause.flush_ms),
-        mean(|r| r.pause.clone_ms),
-        mean(|r| r.pause.open_ms),
+        mean(|r| r.pause.copy_ms),
         mean(|r| r.pause.publish_ms),
+        mean(|r| r.making.flush_ms),
+        mean(|r| r.making.clone_ms),
+        mean(|r| r.making.open_ms),
+        mean(|r| r.making.catch_up_ms),
         mean(|r| r.prepare_ms),
     );
 }

@@ -23,7 +23,13 @@ fn heated(id: u64, range: KeyRange, hot: f64, rest: f64) -> PartitionView {
     let cells = range.cut(&ends).unwrap().into_iter().map(|range| {
         let write = if range == key { hot } else { rest / 2.0 };
         let forecast = vec![Units::write(write); 12];
-        CellView { single_key: range == key, recent: Units::write(write), forecast, range }
+        CellView {
+            single_key: range == key,
+            recent: Units::write(write),
+            now: Units::ZERO,
+            forecast,
+            range,
+        }
     });
     partition.cells = cells.collect();
     let write: f64 = partition.cells.iter().map(|cell| cell.recent.write).sum();
@@ -112,6 +118,7 @@ fn a_hot_collection_is_divided_by_sort_key_where_the_strategy_lets_it() {
     let part = |range| CellView {
         range,
         recent: Units::write(45.0),
+        now: Units::ZERO,
         forecast: vec![Units::write(45.0); 12],
         single_key: false,
     };
