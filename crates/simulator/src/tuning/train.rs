@@ -1,9 +1,8 @@
 //! The learner, and its rival.
 //!
 //! The days are played [`PASSES`] times over. **First** with the operator's own thresholds: what later
-//! passes are compared with, day by day. **Then** a coarse grid over the two numbers that matter most, as the
-//! rival plays it (a heuristic start: AWARE, Qiu et al., USENIX ATC 2023, found that it spares most bad
-//! settings). **Then** with what the model thinks highest of, its doubts counting in favour, one choice per
+//! passes are compared with, day by day. **Then** one of them at a time is varied (a heuristic start: AWARE,
+//! Qiu et al., USENIX ATC 2023, found that it spares most bad settings). **Then** with what the model thinks highest of, its doubts counting in favour, one choice per
 //! pass, so that a choice is not blamed for the partitions that another left behind. Every day of every
 //! pass is a reward in that day's context. **Last**, two rivals are left, the constant choice that saved
 //! most for certain (the 95 % bound: of many choices on few days the best mean is mostly luck) and what
@@ -119,10 +118,17 @@ pub fn train(days: &Days, settings: &TrainSettings) -> Result<Trained, Simulator
     Ok(training.conclude(choices, constant, &logged))
 }
 
-/// What the rival tries, but for the lead: a coarse grid over quantile and target.
+/// One number varied at a time.
 fn starts(base: Thresholds) -> Vec<Thresholds> {
-    let grid = Thresholds::grid(base).into_iter();
-    grid.filter(|choice| choice.lead_ms == base.lead_ms).collect()
+    vec![
+        Thresholds { target_utilisation: 0.85, ..base },
+        Thresholds { target_utilisation: 0.6, ..base },
+        Thresholds { quantile: Quantile::Q50, ..base },
+        Thresholds { quantile: Quantile::Q99, ..base },
+        Thresholds { lead_ms: 300_000, ..base },
+        Thresholds { cooldown_ms: 120_000, ..base },
+        Thresholds { score_threshold: 5.0, ..base },
+    ]
 }
 
 impl<'a> Training<'a> {
