@@ -1,13 +1,14 @@
 //! The learner, and its rival.
 //!
 //! The days are played [`PASSES`] times over. **First** with the operator's own thresholds: what later
-//! passes are compared with, day by day. **Then** one of them at a time is varied (a heuristic start: AWARE,
-//! Qiu et al., USENIX ATC 2023, found that it spares most bad settings). **Then** with what the model thinks highest of, its doubts counting in favour, one choice per
-//! pass, so that a choice is not blamed for the partitions that another left behind. Every day of every
-//! pass is a reward in that day's context. **Last**, two rivals are left, the constant choice that saved
-//! most for certain (the 95 % bound: of many choices on few days the best mean is mostly luck) and what
-//! the model chooses by the day's context, and a seeded draw says which has the day: the doubly robust
-//! estimate of both comes from these days. The contextual one is taken only if it is likely better.
+//! passes are compared with, day by day. **Then** a coarse grid over the two numbers that matter most, as
+//! the rival plays it (a heuristic start: AWARE, Qiu et al., USENIX ATC 2023, found that it spares most bad
+//! settings). **Then** with what the model thinks highest of, its doubts counting in favour, one choice
+//! per pass, so that a choice is not blamed for the partitions that another left behind. Every day of
+//! every pass is a reward in that day's context. **Last**, two rivals are left, the constant choice that
+//! saved most and what the model chooses by the day's context, and a seeded draw says which has the day:
+//! the doubly robust estimate of both comes from these days. The contextual one is taken only if it is
+//! likely better. docs/tuning.md says what else was tried.
 //!
 //! [`grid`] plays as many passes with as many constant settings and takes the best.
 
@@ -15,7 +16,6 @@ use super::days::Days;
 use super::{FORECASTERS_MAX, PASSES, TrainSettings};
 use crate::error::SimulatorError;
 use crate::random::Random;
-use forecast::Quantile;
 use planner::tuning::bandit::{LinUcb, features};
 use planner::tuning::doubly_robust::{Estimate, Logged, values};
 use planner::tuning::{Context, Proposal, Thresholds};
@@ -36,7 +36,7 @@ pub struct Trained {
     model: LinUcb,
     choices: Vec<Thresholds>,
     base: Thresholds,
-    /// The constant choice that saved most for certain.
+    /// The constant choice that saved most.
     pub constant: Thresholds,
     /// Whether choices depend on the context.
     pub contextual: bool,
@@ -113,22 +113,15 @@ pub fn train(days: &Days, settings: &TrainSettings) -> Result<Trained, Simulator
         let Some(choice) = training.most_promising(&choices) else { break };
         training.constant(choice)?;
     }
-    let constant = training.best_constant(Estimate::lower);
+    let constant = training.best_constant();
     let logged = training.draw(&choices, constant)?;
     Ok(training.conclude(choices, constant, &logged))
 }
 
-/// One number varied at a time.
+/// What the rival tries, but for the lead: a coarse grid over quantile and target.
 fn starts(base: Thresholds) -> Vec<Thresholds> {
-    vec![
-        Thresholds { target_utilisation: 0.85, ..base },
-        Thresholds { target_utilisation: 0.6, ..base },
-        Thresholds { quantile: Quantile::Q50, ..base },
-        Thresholds { quantile: Quantile::Q99, ..base },
-        Thresholds { lead_ms: 300_000, ..base },
-        Thresholds { cooldown_ms: 120_000, ..base },
-        Thresholds { score_threshold: 5.0, ..base },
-    ]
+    let lead_ms = base.lead_ms;
+    Thresholds::grid(base).into_iter().map(|choice| Thresholds { lead_ms, ..choice }).collect()
 }
 
 impl<'a> Training<'a> {
@@ -186,14 +179,14 @@ impl<'a> Training<'a> {
         values.max_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(choice, _)| choice)
     }
 
-    /// Of what was tried, what is worth most by this measure. The first of about equals: the base comes
-    /// first, then what differs from it in little.
-    fn best_constant(&self, worth: impl Fn(&Estimate) -> f64) -> Thresholds {
+    /// Of what was tried, what saved most. The first of about equals: the base comes first, then what
+    /// differs from it in one number.
+    fn best_constant(&self) -> Thresholds {
         let mut best = (self.base, 0.0);
         for (choice, saved) in &self.tried {
-            let worth = worth(&Estimate::of(saved));
-            if worth > best.1 + SAVING_MIN {
-                best = (*choice, worth);
+            let saved = Estimate::of(saved).mean;
+            if saved > best.1 + SAVING_MIN {
+                best = (*choice, saved);
             }
         }
         best.0
@@ -286,7 +279,7 @@ pub fn grid(days: &Days, settings: &TrainSettings) -> Result<(Thresholds, f64), 
             training.constant(choice)?;
         }
     }
-    let best = training.best_constant(|saved| saved.mean);
+    let best = training.best_constant();
     let saved = training.tried.iter().find(|(choice, _)| *choice == best);
     Ok((best, saved.map_or(0.0, |(_, saved)| Estimate::of(saved).mean)))
 }
