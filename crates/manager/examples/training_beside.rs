@@ -6,7 +6,7 @@
 //! with training and one without, their order drawn by a coin that is not: it alternates. Training is
 //! that of `simulator::tuning` on the 28 days of history of the generated day-and-night load, again and
 //! again, paced as the manager paces it; in a window without, it waits where it is. Printed are the
-//! ratios of the pairs with their quartiles, which is all that a machine with other work on it can say,
+//! ratios of the pairs, the median with its quartiles, which is all that a machine with other work on it can say,
 //! and the CPU seconds of each training.
 
 #![allow(clippy::unwrap_used, reason = "a measurement ends with the first error")]
@@ -93,8 +93,8 @@ fn write(
             let spread = (n % 1_000 * WRITERS + writer).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 1;
             let value = Bytes::from(vec![n as u8; VALUE_BYTES]);
             let begun = Instant::now();
-            let put = |_: Option<Bytes>| Decision::Put(value, ());
-            table.read_modify_write(&spread.to_be_bytes(), put).await.unwrap();
+            let key = spread.to_be_bytes();
+            table.read_modify_write(&key, |_| Decision::Put(value, ())).await.unwrap();
             waits.lock().push(begun.elapsed());
             done.fetch_add(1, Ordering::Relaxed);
         }
@@ -122,8 +122,9 @@ fn pace(may: Arc<AtomicBool>, stop: Arc<AtomicBool>, share: f64) -> Pace {
     let since = parking_lot::Mutex::new(Instant::now());
     Arc::new(move || {
         let mut since = since.lock();
-        std::thread::sleep(since.elapsed().mul_f64(1.0 / share - 1.0));
-        while !may.load(Ordering::Relaxed) && !stop.load(Ordering::Relaxed) {
+        let rested = Instant::now() + since.elapsed().mul_f64(1.0 / share - 1.0);
+        let waits = || !may.load(Ordering::Relaxed) || Instant::now() < rested;
+        while waits() && !stop.load(Ordering::Relaxed) {
             std::thread::sleep(LOOK);
         }
         *since = Instant::now();
