@@ -89,7 +89,7 @@ fn key(n: u64, writer: u64) -> String {
 async fn count_up(table: &Arc<Table>, key: &str) -> Result<u64, StorageError> {
     table
         .read_modify_write(key.as_bytes(), |old| {
-            let next = old.map_or(0, |old| number(old)) + 1;
+            let next = old.map_or(0, number) + 1;
             Decision::Put(Bytes::from(next.to_string()), next)
         })
         .await
