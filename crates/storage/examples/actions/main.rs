@@ -133,7 +133,8 @@ async fn main() {
     let load = Load::start(&table, keys, most / 2.0);
     println!("{megabytes} MB; {:.0} of {most:.0} requests/s, half of them writes", most / 2.0);
     let mut all: Vec<(Action, Vec<Once>)> = Vec::new();
-    for _ in 0..windows {
+    for window in 1..=windows {
+        eprintln!("window {window} of {windows}");
         for action in CYCLE {
             let once = measure(&storage, &table, &load, action).await;
             match all.iter_mut().find(|(other, _)| *other == action) {
