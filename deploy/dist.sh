@@ -46,6 +46,7 @@ if file -L "$out/foreshard" 2>/dev/null | grep -Eq 'static(ally|-pie) linked'; t
 elif ldd "$out/foreshard" 2>&1 | grep -q 'not a dynamic\|statically linked'; then
     kind="static"
 else
-    kind="NOT static${why:+: $why}; it needs $(ldd "$out/foreshard" | awk '/libc.so/{print $3}') or newer"
+    libc=$(ldd --version | head -1)
+    kind="NOT static${why:+: $why}; it needs ${libc##* } of the C library or newer"
 fi
 echo "$out.tar.gz ($(du -h "$out.tar.gz" | cut -f1); the binary is $kind)"

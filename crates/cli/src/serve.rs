@@ -86,6 +86,9 @@ pub(crate) async fn run(args: Args) -> Result<(), ServeError> {
     let mut hang_up = signal(SignalKind::hangup()).map_err(ServeError::Signal)?;
     let service = Service::predictive(&config, Arc::new(WallClock)).await?;
     greet(&service, &config);
+    if !config.admin.listen.ip().is_loopback() && !service.is_admin_secure() {
+        tracing::warn!("tokens of the admin API travel as they are: configure [admin.tls]");
+    }
     loop {
         tokio::select! {
             _ = terminate.recv() => break,

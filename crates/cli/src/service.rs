@@ -144,6 +144,11 @@ impl Service {
         url(self.server.is_secure(), self.server.addr())
     }
 
+    /// Whether the page and the admin API speak TLS.
+    pub(crate) fn is_admin_secure(&self) -> bool {
+        self.admin.is_secure()
+    }
+
     /// The page's address as a browser names it.
     pub(crate) fn admin_url(&self) -> String {
         url(self.admin.is_secure(), self.admin.addr())

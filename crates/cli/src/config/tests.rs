@@ -172,12 +172,18 @@ const EXAMPLE: &str = include_str!("../../../../deploy/foreshard.toml");
 #[test]
 fn the_example_has_every_setting_with_its_default() {
     let default = Config::default();
-    assert_eq!(load(EXAMPLE).unwrap(), default);
-    let named = |text: &str| names_of(text);
-    let (example, all) = (named(EXAMPLE), named(&show::toml(&default.tree(), &Origins::new())));
-    let missing: Vec<_> = all.difference(&example).collect();
-    let unknown: Vec<_> = example.difference(&all).collect();
-    assert!(missing.is_empty() && unknown.is_empty(), "missing {missing:?}, unknown {unknown:?}");
+    let example = load(EXAMPLE).unwrap();
+    let differing = example.differences(&default);
+    assert!(differing.is_empty(), "deploy/foreshard.toml has other values for {differing:?}");
+    assert_eq!(example, default);
+    let all = names_of(&show::toml(&default.tree(), &Origins::new()));
+    let named = names_of(EXAMPLE);
+    let missing: Vec<_> = all.difference(&named).collect();
+    let unknown: Vec<_> = named.difference(&all).collect();
+    assert!(
+        missing.is_empty() && unknown.is_empty(),
+        "deploy/foreshard.toml lacks {missing:?}, and nothing reads {unknown:?}"
+    );
 }
 
 /// The settings that a file names, with those that have no default and are named in comments:
