@@ -31,7 +31,7 @@ const FIRST_DAY: i64 = START_MS / DAY_MS;
 /// Three days to learn from, two before them, and one to spare.
 const HISTORY_DAYS: i64 = 6;
 const CELLS: u64 = 16;
-const CAPACITY: Units = Units { read: 600.0, write: 180.0 };
+const CAPACITY: Units = Units { read: 300.0, write: 100.0 };
 /// How often it is looked whether something has come about, and how many times: minutes.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 const TRIES_MAX: u32 = 300_000;
