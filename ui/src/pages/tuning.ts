@@ -152,9 +152,9 @@ export class TuningPage {
 function entry(record: Entry): HTMLElement {
   const proposal = record.proposal;
   const ratio = (value: number | null) => (value == null ? DASH : `${number(value, 2)} ×`);
-  return h("tr", {}, h("th", { scope: "row" }, date(record.day * DAY_MS)),
+  return h("tr", {}, h("th", { scope: "row", class: "whole" }, date(record.day * DAY_MS)),
     h("td", {}, h("span", { class: `tag ${KINDS[record.kind] ?? ""}` }, record.kind)), h("td", {}, record.reason),
     h("td", {}, proposal ? `${percent(proposal.saving.mean)} (at least ${percent(least(proposal))})` : DASH),
     h("td", {}, percent(record.shadow_saving)),
-    h("td", {}, ratio(record.cost_ratio), record.canary_ratio != null && h("div", { class: "watch" }, `canary ${ratio(record.canary_ratio)}`)));
+    h("td", { class: "whole" }, ratio(record.cost_ratio), record.canary_ratio != null && h("div", { class: "watch" }, `canary ${ratio(record.canary_ratio)}`)));
 }
