@@ -8,11 +8,12 @@ import { DecisionsPage } from "./pages/decisions";
 import { OverviewPage } from "./pages/overview";
 import { PartitionPage } from "./pages/partition";
 import { ResultsPage } from "./pages/results";
+import { TuningPage } from "./pages/tuning";
 import { type Page, type View, read, write } from "./state";
 import { isDark, onTheme, themeButton } from "./theme";
 
 const REFRESH_MS = 2_000;
-const PAGES: [Page, string][] = [["overview", "Overview"], ["decisions", "Decisions"], ["results", "Results"]];
+const PAGES: [Page, string][] = [["overview", "Overview"], ["decisions", "Decisions"], ["tuning", "Tuning"], ["results", "Results"]];
 
 class App {
   private view: View = read(location.search);
@@ -27,6 +28,7 @@ class App {
     overview: new OverviewPage(this.view, this.change),
     partition: new PartitionPage(this.view, this.change),
     decisions: new DecisionsPage(this.view, this.change),
+    tuning: new TuningPage(this.view, this.change),
     results: new ResultsPage(),
   };
   private readonly poll = new Poll(() => this.look(), REFRESH_MS, (error) => this.told(error));
@@ -87,6 +89,7 @@ class App {
       if (this.view.table) await this.pages.overview.refresh(this.view, fresh);
     } else if (this.view.page === "partition") await this.pages.partition.refresh(this.view);
     else if (this.view.page === "decisions") await this.pages.decisions.refresh(this.view, overview);
+    else if (this.view.page === "tuning") await this.pages.tuning.refresh(this.view);
   }
   private rates: Rates | null = null;
 

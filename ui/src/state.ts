@@ -1,6 +1,6 @@
 // What is looked at, and the address that says so: whoever opens the address sees the same.
 
-export type Page = "overview" | "partition" | "decisions" | "results";
+export type Page = "overview" | "partition" | "decisions" | "tuning" | "results";
 export type Metric = "share" | "read_units" | "write_units" | "bytes" | "throttles";
 
 export interface View {
@@ -28,7 +28,7 @@ export interface View {
 
 export const PASTS = [360, 720, 1440, 4320, 10080, 20160, 40320];
 const METRICS: Metric[] = ["share", "read_units", "write_units", "bytes", "throttles"];
-const PAGES: Page[] = ["overview", "partition", "decisions", "results"];
+const PAGES: Page[] = ["overview", "partition", "decisions", "tuning", "results"];
 
 const DEFAULTS: View = {
   page: "overview", table: "", metric: "share", past: 720, quantile: "", scale: "log", from: null, until: null,

@@ -229,6 +229,40 @@ async function otherPages() {
   await page.locator('nav [data-key="overview"]').click();
 }
 
+async function tuning() {
+  await page.locator('nav [data-key="tuning"]').click();
+  // Yesterday is learnt from in the background; whatever came of it is written down.
+  await page.locator(".tag", { hasText: /^(proposed|frozen)$/ }).first().waitFor();
+  const row = page.locator("tr", { hasText: "how long before a crossing" });
+  const inForce = row.locator("td").first();
+  assert.equal(await inForce.textContent(), "15 min");
+  await accessible("the tuning");
+  await row.locator("input").fill("20");
+  await row.locator('[data-key="pin-lead_ms"]').click();
+  await page.getByText("Pin lead to 20 min").waitFor();
+  await page.getByRole("button", { name: "Cancel" }).click();
+  assert.equal(await inForce.textContent(), "15 min", "cancelled, so nothing has changed");
+  await row.locator('[data-key="pin-lead_ms"]').click();
+  await page.getByRole("button", { name: "Do it" }).click();
+  await page.getByText("Done.").waitFor();
+  await page.getByRole("button", { name: "Close" }).click();
+  await row.locator(".tag", { hasText: "pinned" }).waitFor();
+  assert.equal(await inForce.textContent(), "20 min");
+  assert.match(await page.locator("tbody tr", { hasText: "by the operator" }).first().textContent(), /lead 900 s to 1200 s/);
+  await picture("tuning");
+  await page.setViewportSize({ width: 320, height: 740 });
+  const [content, width] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  assert.ok(content <= width, `${content} px wide on a screen of ${width}`);
+  await page.setViewportSize({ width: 1440, height: 1000 });
+  await row.locator('[data-key="unpin-lead_ms"]').click();
+  await page.getByRole("button", { name: "Do it" }).click();
+  await page.getByText("Done.").waitFor();
+  await page.getByRole("button", { name: "Close" }).click();
+  await row.locator("input").waitFor();
+  assert.equal(await inForce.textContent(), "15 min");
+  await page.locator('nav [data-key="overview"]').click();
+}
+
 async function bothThemes() {
   await page.locator(".legend:visible").waitFor();
   await accessible("dark");
@@ -250,7 +284,7 @@ async function reconnects() {
   away = false;
 }
 
-const chapters = { firstScreen, cellsMatch, keyboard, mouse, theSplit, tableAndFiles, metricsAndQuantiles, screens, bothThemes, otherPages, reconnects };
+const chapters = { firstScreen, cellsMatch, keyboard, mouse, theSplit, tableAndFiles, metricsAndQuantiles, screens, bothThemes, otherPages, tuning, reconnects };
 try {
   for (const [name, chapter] of Object.entries(chapters)) {
     step(name);

@@ -1,4 +1,4 @@
-//! A small DynamoDB client for the commands that make load: `bench` and `demo`.
+//! A small DynamoDB client for the commands that make load, `bench` and `demo`, and for `backup` and `import`.
 //!
 //! It sends prepared JSON bodies and hands back status and bytes, so that what is measured is the
 //! endpoint and not an SDK's object model. It signs every request (Signature Version 4, by the

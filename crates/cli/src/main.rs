@@ -7,6 +7,7 @@ mod admin;
 mod advise;
 mod alerts;
 mod backtest;
+mod backup;
 mod bench;
 mod check;
 mod client;
@@ -15,6 +16,7 @@ mod config;
 mod demo;
 mod export;
 mod help;
+mod import;
 mod logging;
 mod reload;
 mod serve;
@@ -54,6 +56,11 @@ enum Command {
     Bench(bench::Args),
     /// Verify a stopped store: log, catalog, every partition. Changes nothing
     Check(check::Args),
+    /// Backups of tables, through the DynamoDB API
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
+    /// Fill a table from DynamoDB's export to S3
+    Import(import::Args),
     /// Say what a configuration comes to
     #[command(subcommand)]
     Config(config::command::ConfigCommand),
@@ -101,6 +108,10 @@ enum Failure {
     Advise(#[from] advise::CommandError),
     #[error(transparent)]
     Bench(#[from] bench::BenchError),
+    #[error("backup: {0}")]
+    Backup(#[from] client::ClientError),
+    #[error("import: {0}")]
+    Import(#[from] import::ImportError),
     #[error(transparent)]
     Admin(#[from] admin::AdminError),
     #[error(transparent)]
@@ -139,6 +150,8 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             Command::Advise(args) => advise::run(&args)?,
             Command::Bench(args) => bench::run(args).await?,
             Command::Check(args) => return Ok(check::run(args).await),
+            Command::Backup(command) => backup::run(command).await?,
+            Command::Import(args) => import::run(args).await?,
             Command::Config(command) => config::command::run(&command)?,
             Command::Table(command) => admin::table(command).await?,
             Command::Partition(command) => admin::partition(command).await?,

@@ -190,7 +190,8 @@ impl Args {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut settings = PlaySettings { burst_s: self.burst_seconds, ..PlaySettings::default() };
         if let Some(path) = &self.costs {
-            settings.action = MeasuredCosts::read(path)?.action();
+            let costs = MeasuredCosts::read(path)?;
+            (settings.action, settings.upkeep) = (costs.action(), costs.upkeep());
         }
         if let Some(seconds) = self.action_seconds {
             settings.action = settings.action.lasting((seconds * 1000.0) as i64);

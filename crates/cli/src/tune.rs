@@ -7,7 +7,7 @@ use planner::tuning::{Pins, Prices, Thresholds};
 use serde_json::json;
 use simulator::evaluate::Source;
 use simulator::minutes::PlaySettings;
-use simulator::tuning::{Days, TrainSettings, compare, frugal, table, train};
+use simulator::tuning::{Days, TrainSettings, compare_kept, frugal, table, train};
 use simulator::{MeasuredCosts, SimulatorError};
 use std::path::PathBuf;
 
@@ -45,6 +45,9 @@ pub(crate) struct Args {
     /// What actions cost, as `foreshard bench costs` writes it [default: measured on our machine]
     #[arg(long, value_name = "FILE")]
     costs: Option<PathBuf>,
+    /// Keep what is compared in this directory, and do not play again what is there already
+    #[arg(long, value_name = "DIR", requires = "compare")]
+    resume: Option<PathBuf>,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -88,9 +91,10 @@ pub(crate) fn run(args: &Args) -> Result<(), TuneError> {
             .try_for_each(|(source, seed)| learn(&source, seed, &play, &training, args.json));
     }
     let mut compared = Vec::new();
+    let (days, keep) = (args.days as usize, args.resume.as_deref());
     for (source, seed) in cases {
-        let case = source.case(seed)?;
-        compared.push(compare(&case, &play, &training, args.days as usize, &|| ())?);
+        let which = (&source, seed);
+        compared.push(compare_kept(which, &play, &training, days, keep, &|| ())?);
     }
     if args.json {
         println!("{}", serde_json::to_string(&json!({ "cases": compared }))?);

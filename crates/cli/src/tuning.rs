@@ -95,11 +95,35 @@ fn text(reply: &Value) -> String {
         }
         lines.push(line);
     }
+    let canary = &reply["canary"];
+    if canary.is_object() {
+        let (days, of) = (&canary["days"], &canary["days_min"]);
+        lines.push(match canary["share"].as_f64() {
+            Some(share) => format!(
+                "a canary: {:.0} % of the load goes by {}, on {days} of {of} day(s) so far",
+                share * 100.0,
+                other(&canary["thresholds"], &reply["in_force"])
+            ),
+            None => "a canary waits until the table has a boundary to end it at".to_string(),
+        });
+    }
+    if let Some(day) = reply["paused_until_day"].as_i64() {
+        lines.push(format!("nothing goes live before day {day}, after a revert"));
+    }
     for record in reply["records"].as_array().map(Vec::as_slice).unwrap_or_default() {
         let (day, kind) = (&record["day"], plain(&record["kind"]));
         lines.push(format!("day {day}: {kind}: {}", plain(&record["reason"])));
     }
     lines.join("\n") + "\n"
+}
+
+/// What of some thresholds is other than in force.
+fn other(these: &Value, in_force: &Value) -> String {
+    let nothing = Map::new();
+    let these = these.as_object().unwrap_or(&nothing).iter();
+    let differs = these.filter(|(name, value)| in_force[name.as_str()] != **value);
+    let named: Vec<String> = differs.map(|(name, value)| format!("{name} {value}")).collect();
+    if named.is_empty() { "the same thresholds".into() } else { named.join(", ") }
 }
 
 #[cfg(test)]
@@ -114,11 +138,17 @@ mod tests {
             "own": { "lead_ms": 600_000, "quantile": "0.9" },
             "pins": { "lead_ms": 600_000, "quantile": null },
             "proposed": { "lead_ms": 600_000, "quantile": "0.5" },
+            "canary": {
+                "thresholds": { "lead_ms": 600_000, "quantile": "0.5" },
+                "end": "40", "share": 0.25, "days": 1, "days_min": 2
+            },
+            "paused_until_day": null,
             "records": [{ "day": 20_001, "kind": "proposed", "reason": "tuning is in the shadow" }],
         });
         let expected = "tuning is shadow\n\
             lead_ms: 600000 (pinned)\n\
             quantile: 0.9 (proposed: 0.5)\n\
+            a canary: 25 % of the load goes by quantile \"0.5\", on 1 of 2 day(s) so far\n\
             day 20001: proposed: tuning is in the shadow\n";
         assert_eq!(text(&reply), expected);
     }

@@ -71,7 +71,7 @@ pub use workflow::{
     Compensation, Happening, Passed, RULES, Rule, Step, TRANSITIONS, Timeout, Workflow,
 };
 
-pub use tuning::{TuningDocument, TuningSettings};
+pub use tuning::{CanaryDocument, TuningDocument, TuningSettings};
 pub use workflows::{WishDocument, WorkflowDocument, WorkflowsDocument};
 
 use parking_lot::Mutex;

@@ -9,13 +9,14 @@
 //! core. Then the tuner is told how the day went and what was learnt; what it says is put in force and
 //! written down. **Nothing waits for it and nothing depends on it:** an error or a panic in the learner
 //! is logged, the table goes on with what it has, and the day is tried again later, three times. A record
-//! that cannot be read is dropped with a warning, and the operator's own settings hold.
+//! that cannot be read is dropped with a warning, and the operator's own settings hold. A canary that waits
+//! for a boundary gets it at the first look at which the table has one.
 
 mod day;
 mod documents;
 mod history;
 
-pub use documents::TuningDocument;
+pub use documents::{CanaryDocument, TuningDocument};
 
 use crate::error::ManagerError;
 use crate::shared::Shared;
@@ -23,9 +24,9 @@ use crate::tables::TableState;
 use bytes::Bytes;
 use day::Closing;
 use planner::controller::ControllerSettings;
-use planner::policy::{Policy, Predictive};
+use planner::policy::{Policy, Predictive, Zoned};
 use planner::settings::ScoreSettings;
-use planner::tuning::{Thresholds, Tuner, TunerSettings, Tuning};
+use planner::tuning::{Thresholds, Tuner, TunerSettings, Tuning, border};
 use serde::{Deserialize, Serialize};
 use simulator::tuning::Pace;
 use std::collections::HashMap;
@@ -38,8 +39,6 @@ use types::TableId;
 
 const DIRECTORY: &str = "tuning";
 const DAY_MS: i64 = 24 * 3_600_000;
-/// How often it is looked whether a day is over, in real time.
-const LOOK_INTERVAL: Duration = Duration::from_secs(60);
 /// How often a day is tried that could not be closed.
 const ATTEMPTS_MAX: u32 = 3;
 
@@ -53,11 +52,18 @@ pub struct TuningSettings {
     pub days: usize,
     /// The share of one core that training may use.
     pub cpu_share_max: f64,
+    /// How often it is looked whether a day is over.
+    pub look_interval_real_ms: u64,
 }
 
 impl Default for TuningSettings {
     fn default() -> Self {
-        Self { tuner: TunerSettings::default(), days: 10, cpu_share_max: 0.1 }
+        Self {
+            tuner: TunerSettings::default(),
+            days: 10,
+            cpu_share_max: 0.1,
+            look_interval_real_ms: 60_000,
+        }
     }
 }
 
@@ -104,13 +110,48 @@ impl Shared {
         let stored = self.tuning_stored.lock().remove(&name(table));
         let mut tuners = self.tuners.lock();
         let fresh = || stored.map_or_else(|| Tuner::new(base), |t| t.resume(base, self.mode()));
-        let in_force = tuners.known.entry(table).or_insert_with(fresh).in_force();
-        if in_force == base {
-            return (policy, controller);
+        let tuner = tuners.known.entry(table).or_insert_with(fresh);
+        let in_force = tuner.in_force();
+        let canary = tuner.canary().and_then(|canary| {
+            let border = canary.border.as_ref()?.key.clone();
+            Some((border, canary.proposal.thresholds.applied_to(settings)))
+        });
+        // The operator's own are taken as they are, in the bounds or not.
+        let (tuned, controller) = match in_force == base {
+            true if canary.is_none() => return (policy, controller),
+            true => (settings.clone(), controller),
+            false => {
+                let tuned = in_force.applied_to(settings);
+                let score = tuned.score.clone();
+                (tuned, ControllerSettings { score, ..controller })
+            }
+        };
+        let policy: Box<dyn Policy> = match canary {
+            Some((border, canary)) => Box::new(Zoned::new(border, canary, tuned)),
+            None => Box::new(Predictive::new(tuned)),
+        };
+        (policy, controller)
+    }
+
+    /// Begins a canary that waits for it, if the table has a boundary for it now; says whether it did.
+    fn begin_canary(&self, table: TableId) -> bool {
+        let settings = &self.settings.tuning.tuner;
+        let waits =
+            |tuner: &mut Tuner| tuner.canary().is_some_and(|canary| canary.border.is_none());
+        if !self.with_tuner(table, waits).unwrap_or(false) {
+            return false;
         }
-        let tuned = in_force.applied_to(settings);
-        let score = tuned.score.clone();
-        (Box::new(Predictive::new(tuned)), ControllerSettings { score, ..controller })
+        let found = {
+            let tables = self.tables.lock();
+            tables
+                .get(&table)
+                .and_then(|state| border(state.controller.view(), settings.canary_share))
+        };
+        let Some(border) = found else { return false };
+        let day = self.components.clock.now_ms().div_euclid(DAY_MS);
+        self.with_tuner(table, |tuner| tuner.begin_canary(border, day, settings.records_max));
+        self.retune(table);
+        true
     }
 
     fn mode(&self) -> Tuning {
@@ -169,6 +210,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     if shared.mode() == Tuning::Off {
         return;
     }
+    let look_interval = Duration::from_millis(shared.settings.tuning.look_interval_real_ms.max(1));
     loop {
         let tables: Vec<TableId> = shared.tables.lock().keys().copied().collect();
         for table in tables {
@@ -183,10 +225,16 @@ pub(crate) async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
                     }
                 }
             }
+            if shared.begin_canary(table) {
+                tracing::info!(%table, "thresholds are tried on a canary");
+                if let Err(error) = shared.save_tuner(table).await {
+                    tracing::warn!(%table, %error, "a canary could not be written down");
+                }
+            }
         }
         tokio::select! {
             _ = stop.changed() => return,
-            () = tokio::time::sleep(LOOK_INTERVAL) => {}
+            () = tokio::time::sleep(look_interval) => {}
         }
     }
 }
@@ -221,14 +269,16 @@ async fn close(
     let learn = move |pace: &Pace| closing.learn(&settings, pace);
     let Some(day) = supervise(learn, share, stop).await? else { return Ok(false) };
     let tuner = &shared.settings.tuning.tuner;
-    let changed = shared.with_tuner(table, |mine| {
-        let changed = mine.close(tuner, day);
-        (changed, mine.records().next_back().map(|record| record.reason.clone()))
+    let closed = shared.with_tuner(table, |mine| {
+        let live = |tuner: &Tuner| (tuner.in_force(), tuner.canary().cloned());
+        let before = live(mine);
+        mine.close(tuner, day);
+        let reason = mine.records().next_back().map(|record| record.reason.clone());
+        (live(mine) != before, reason.unwrap_or_default())
     });
-    if let Some((changed, reason)) = changed {
-        let reason = reason.unwrap_or_default();
-        tracing::info!(%table, day = number, live = changed.is_some(), %reason, "a day was learnt from");
-        if changed.is_some() {
+    if let Some((changed, reason)) = closed {
+        tracing::info!(%table, day = number, changed, %reason, "a day was learnt from");
+        if changed {
             shared.retune(table);
         }
         shared.save_tuner(table).await?;

@@ -29,7 +29,7 @@ use crate::decision::LoadSeries;
 use crate::error::PlannerError;
 use crate::plan::Plan;
 use crate::policy::Policy;
-use crate::score::{Score, scores};
+use crate::score::{Score, score};
 use crate::settings::ScoreSettings;
 use crate::view::{Limits, NodeView, TableView};
 use cells::CellShares;
@@ -172,7 +172,8 @@ impl<P: Policy> Controller<P> {
             self.weigh_keys(collector);
         }
         if self.view.due || changed {
-            self.scores = scores(&self.view, &self.settings.score);
+            let partitions = self.view.partitions.iter();
+            self.scores = partitions.map(|p| score(p, self.score_of(&p.range))).collect();
         }
         let plan = self.policy.decide(&self.view);
         if !plan.is_hold() {
@@ -194,6 +195,11 @@ impl<P: Policy> Controller<P> {
             true => (later, None),
             false => (later, Some(plan.reason)),
         }
+    }
+
+    /// How a partition of this range is scored.
+    fn score_of(&self, range: &KeyRange) -> &ScoreSettings {
+        self.policy.score_of(range).unwrap_or(&self.settings.score)
     }
 
     /// When it is time to score next.

@@ -14,6 +14,7 @@ mod reactive;
 mod split;
 mod threshold;
 mod wording;
+mod zoned;
 
 pub use fixed::Static;
 pub use predictive::Predictive;
@@ -23,10 +24,12 @@ pub use reactive::{
 
 pub(crate) use split::{Basis, Cut, action, even_shift};
 pub use threshold::{Threshold, ThresholdSettings};
+pub use zoned::Zoned;
 
 use crate::plan::Plan;
-use crate::settings::PlannerSettings;
+use crate::settings::{PlannerSettings, ScoreSettings};
 use crate::view::TableView;
+use types::KeyRange;
 
 /// Decides what to do about one table.
 pub trait Policy: Send {
@@ -38,6 +41,11 @@ pub trait Policy: Send {
 
     /// The settings that tuning may change; `None` if it goes by none.
     fn tunable(&self) -> Option<&PlannerSettings> {
+        None
+    }
+
+    /// How a partition of this range is scored, if not as the controller is set to.
+    fn score_of(&self, _range: &KeyRange) -> Option<&ScoreSettings> {
         None
     }
 }
@@ -53,6 +61,10 @@ impl<P: Policy + ?Sized> Policy for Box<P> {
 
     fn tunable(&self) -> Option<&PlannerSettings> {
         (**self).tunable()
+    }
+
+    fn score_of(&self, range: &KeyRange) -> Option<&ScoreSettings> {
+        (**self).score_of(range)
     }
 }
 

@@ -1,15 +1,17 @@
 //! What `foreshard tune --compare` prints, without building the store, and what training costs.
 //!
-//! `cargo run --release -p simulator --example tune -- WORKLOADS|rates:FILE[,FILE …] [SEEDS [DAYS]]`
+//! `cargo run --release -p simulator --example tune -- WORKLOADS|rates:FILE[,FILE …] [SEEDS [DAYS [FIRST]]]`
 //!
 //! With `PRICES` in the environment (JSON, such as `{"throttled_request":0.01}`) other prices hold, with
-//! `JSON=FILE` the results are kept there. The CPU seconds of each case go to stderr.
+//! `RESUME=DIR` results are kept there and what is there is not played again, with `JSON=FILE` all are
+//! written there in the end. The CPU seconds of each case go to stderr.
 
 use simulator::evaluate::Source;
 use simulator::minutes::PlaySettings;
 use simulator::recording::{Recording, Span};
-use simulator::tuning::{TrainSettings, compare, table};
+use simulator::tuning::{TrainSettings, compare_kept, table};
 use simulator::workloads;
+use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -17,28 +19,27 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         arguments.get(at).cloned().unwrap_or_else(|| default.to_string())
     };
     let (seeds, days): (u64, usize) = (given(1, "1").parse()?, given(2, "7").parse()?);
+    let first: u64 = given(3, "1").parse()?;
     let mut training = TrainSettings::default();
     if let Ok(prices) = std::env::var("PRICES") {
         training.prices = serde_json::from_str(&prices)?;
     }
+    let keep: Option<PathBuf> = std::env::var_os("RESUME").map(Into::into);
     let mut compared = Vec::new();
     for source in sources(&given(0, "diurnal")) {
-        for seed in 1..=seeds {
-            let case = source.case(seed)?;
-            let begun = std::cell::Cell::new(cpu_seconds()?);
-            let settings = PlaySettings::default();
-            let mut seconds = Vec::new();
-            let marks = std::sync::Mutex::new(Vec::new());
+        for seed in first..first + seeds {
+            let marks = std::sync::Mutex::new(vec![cpu_seconds()?]);
             let done = || {
-                let now = cpu_seconds().unwrap_or(f64::NAN);
-                if let Ok(mut marks) = marks.lock() {
+                if let (Ok(mut marks), Ok(now)) = (marks.lock(), cpu_seconds()) {
                     marks.push(now);
                 }
             };
-            let result = compare(&case, &settings, &training, days, &done);
-            for mark in marks.into_inner().unwrap_or_default() {
-                seconds.push(format!("{:.1}", mark - begun.replace(mark)));
-            }
+            let settings = PlaySettings::default();
+            let which = (&source, seed);
+            let result = compare_kept(which, &settings, &training, days, keep.as_deref(), &done);
+            let marks = marks.into_inner().unwrap_or_default();
+            let seconds: Vec<String> =
+                marks.windows(2).map(|pair| format!("{:.1}", pair[1] - pair[0])).collect();
             match result {
                 Ok(result) => {
                     eprintln!(

@@ -2,17 +2,18 @@
 //!
 //! `foreshard bench costs` starts stores, measures, and writes one file; the copy in `costs/` says which
 //! machine it is of and is what the players use unless they are given another. docs/evaluation.md
-//! describes the fields. What is not measured (a rekey, a move to another node) is not in here, and no
-//! player pretends to know it.
+//! describes the fields. What is not measured (a move to another node) is not in here, and no player
+//! pretends to know it.
 
 use crate::error::SimulatorError;
 use crate::minutes::ActionCosts;
+use crate::upkeep::UpkeepCosts;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::LazyLock;
 
 /// The version of the file that is read and written.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// New partitions count as cold until they serve reads for at most so many times the warm cost.
 pub const COLD_RATIO: f64 = 1.1;
 
@@ -38,6 +39,8 @@ pub struct MeasuredCosts {
     pub debt: Debt,
     /// What a split does to reads.
     pub cold: Cold,
+    /// Another key order.
+    pub rekey: Rekey,
     /// From asking for a stored partition until it serves, milliseconds.
     pub open_partition_ms: f64,
     /// What each further partition adds to a scan that runs through it, CPU microseconds.
@@ -78,6 +81,18 @@ pub struct Debt {
     pub written_ratio: f64,
     /// CPU seconds for each gigabyte (2^30 bytes) that it had.
     pub cpu_s_per_gb: f64,
+}
+
+/// A change of the key order while nobody writes, as fast as it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rekey {
+    /// Seconds for each gigabyte (2^30 bytes) of keys and values.
+    pub s_per_gb: f64,
+    /// CPU seconds for each.
+    pub cpu_s_per_gb: f64,
+    /// For how long writes were held at its end, milliseconds.
+    pub pause_ms: f64,
 }
 
 /// Reads before and after a split, of keys of which most are asked for again and again.
@@ -130,8 +145,8 @@ impl MeasuredCosts {
     }
 
     /// Every figure with its name and the least that it may be.
-    fn figures(&self) -> [(&'static str, f64, f64); 13] {
-        let Self { split, merge, debt, cold, bucket, .. } = self;
+    fn figures(&self) -> [(&'static str, f64, f64); 16] {
+        let Self { split, merge, debt, cold, rekey, bucket, .. } = self;
         [
             ("split.pause_ms", split.pause_ms, 0.0),
             ("split.total_ms", split.total_ms, split.pause_ms),
@@ -142,11 +157,24 @@ impl MeasuredCosts {
             ("cold.warm_read_us", cold.warm_read_us, f64::MIN_POSITIVE),
             ("cold.cold_read_us", cold.cold_read_us, f64::MIN_POSITIVE),
             ("cold.lasts_ms", cold.lasts_ms, 0.0),
+            ("rekey.s_per_gb", rekey.s_per_gb, f64::MIN_POSITIVE),
+            ("rekey.cpu_s_per_gb", rekey.cpu_s_per_gb, 0.0),
+            ("rekey.pause_ms", rekey.pause_ms, 0.0),
             ("open_partition_ms", self.open_partition_ms, 0.0),
             ("scan_partition_us", self.scan_partition_us, 0.0),
             ("bucket.puts_active_per_month", bucket.puts_active_per_month, 0.0),
             ("bucket.puts_idle_per_month", bucket.puts_idle_per_month, 0.0),
         ]
+    }
+
+    /// What is paid beside partition-hours and throttled requests.
+    pub fn upkeep(&self) -> UpkeepCosts {
+        UpkeepCosts {
+            written_ratio: self.debt.written_ratio,
+            cpu_s_per_gb: self.debt.cpu_s_per_gb,
+            scan_partition_us: self.scan_partition_us,
+            bucket_puts_per_month: self.bucket.puts_active_per_month,
+        }
     }
 
     /// What an action does to a table that is played.
@@ -177,6 +205,7 @@ mod tests {
     fn the_embedded_copy_is_read_and_is_what_is_played() {
         let costs = MeasuredCosts::embedded();
         assert_eq!(costs.action(), ActionCosts::default());
+        assert_eq!(costs.upkeep(), UpkeepCosts::default());
         assert!(!costs.measured.machine.is_empty() && !costs.measured.command.is_empty());
         assert_eq!(MeasuredCosts::parse(&document().to_string()).as_ref(), Ok(costs));
     }

@@ -30,6 +30,7 @@ pub mod scenario;
 pub mod shuffle;
 pub mod simulation;
 pub mod tuning;
+pub mod upkeep;
 pub mod workload;
 pub mod workloads;
 

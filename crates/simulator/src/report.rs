@@ -4,6 +4,7 @@ pub mod document;
 pub mod html;
 pub mod table;
 
+use crate::upkeep::Upkeep;
 use planner::{Decision, Judgement, Outcome, Trigger};
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,9 @@ pub struct Report {
     /// Writes that came while a cutover held them: they were served, but later.
     #[serde(default)]
     pub held_writes: u64,
+    /// What was paid beside.
+    #[serde(default)]
+    pub upkeep: Upkeep,
     /// Actions that were carried out.
     pub actions: Actions,
     /// Actions without which the load would have stayed under capacity.

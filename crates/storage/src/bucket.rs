@@ -65,7 +65,7 @@ impl BucketEstimate {
 }
 
 /// The bucket and prefix that `address` means: `s3://bucket/prefix`, `gs://…` or `az://…`.
-pub(crate) fn open(address: &str) -> Result<Arc<dyn ObjectStore>> {
+pub fn open(address: &str) -> Result<Arc<dyn ObjectStore>> {
     let refuse = |reason: String| StorageError::Refused(format!("store {address}: {reason}"));
     let url = Url::parse(address).map_err(|error| refuse(error.to_string()))?;
     let bucket = url.host_str().filter(|name| !name.is_empty()).ok_or_else(|| {

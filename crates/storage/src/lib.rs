@@ -41,7 +41,7 @@ mod wal;
 
 pub use backup::{Backup, BackupReport, BackupState};
 pub use blobs::Blobs;
-pub use bucket::BucketEstimate;
+pub use bucket::{BucketEstimate, open as open_bucket};
 pub use check::{CheckCounts, CheckReport, Finding, Severity};
 pub use engine::EngineCounter;
 pub use error::{Result, StorageError};

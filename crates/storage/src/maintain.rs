@@ -289,9 +289,11 @@ impl Storage {
         let Some(record) = table.object.record().await? else {
             return Ok(());
         };
+        // One that was replaced and is still read may borrow, too.
+        let all_closed = table.closing.try_write().is_ok();
         let grace = Duration::from_millis(table.shared.settings.scan_grace_ms);
         for id in record.borrows {
-            let is_listed = lenders.listed.contains(&path_of(id));
+            let is_listed = !all_closed || lenders.listed.contains(&path_of(id));
             if !table.unneeded.for_long(id, is_listed, grace) {
                 continue;
             }

@@ -11,9 +11,17 @@ fn tune(arguments: &[&str]) -> Output {
 fn all_are_compared_and_the_same_seed_gives_the_same_bytes() {
     let arguments = ["--workload", "constant", "--compare", "--train-days", "3", "--days", "2"];
     let json = [&arguments[..], &["--json"]].concat();
-    let (once, again) = (tune(&json), tune(&json));
+    let directory = tempfile::tempdir().expect("a directory");
+    let kept = [&json[..], &["--resume", directory.path().to_str().expect("text")]].concat();
+    let (once, again) = (tune(&json), tune(&kept));
     assert!(once.status.success(), "{}", String::from_utf8_lossy(&once.stderr));
     assert_eq!(once.stdout, again.stdout);
+    let files = std::fs::read_dir(directory.path()).expect("it is there").count();
+    assert_eq!(
+        (files, tune(&kept).stdout),
+        (1, once.stdout.clone()),
+        "taken from where it is kept"
+    );
     let document: serde_json::Value = serde_json::from_slice(&once.stdout).expect("one document");
     let rows = document["cases"][0]["rows"].as_array().expect("rows");
     let names: Vec<&str> = rows.iter().filter_map(|row| row["name"].as_str()).collect();

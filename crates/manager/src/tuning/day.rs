@@ -1,13 +1,14 @@
 //! One day of one table: what is needed to close it, and what the learner makes of that.
 
-use super::history::{self, History};
+use super::history::{self, History, Side, within};
 use super::{DAY_MS, TuningSettings, maps, own_settings};
 use crate::error::ManagerError;
 use crate::journal::State;
 use crate::shared::Shared;
+use bytes::Bytes;
 use planner::PlannerSettings;
 use planner::controller::ControllerSettings;
-use planner::tuning::{Day, DayCost, Pins, Thresholds};
+use planner::tuning::{Day, DayCost, Part, Pins, Sides, Thresholds};
 use simulator::case::Case;
 use simulator::minutes::PlaySettings;
 use simulator::tuning::{Days, FORECAST_DAYS_MAX, Pace, TrainSettings, frugal, replay, train};
@@ -25,8 +26,17 @@ pub(super) struct Closing {
     safe: Thresholds,
     proposed: Option<Thresholds>,
     cost: Option<DayCost>,
+    /// The same on both sides of a canary's border, if it was there all day.
+    sides: Option<SidesCost>,
     /// Whether something odd happened on this day.
     odd: Option<String>,
+}
+
+/// What a day cost a canary and the rest.
+struct SidesCost {
+    border: Bytes,
+    canary: Option<DayCost>,
+    rest: Option<DayCost>,
 }
 
 impl Closing {
@@ -39,16 +49,21 @@ impl Closing {
             (state.table.name().to_owned(), maps(state))
         };
         let (from_ms, to_ms) = (number * DAY_MS, (number + 1) * DAY_MS);
-        let hours = partition_hours(&maps, from_ms, to_ms);
+        let border = shared.with_tuner(table, |tuner| {
+            let canary = tuner.canary().filter(|canary| canary.since_day <= number)?;
+            canary.border.as_ref().map(|border| border.key.clone())
+        })?;
         let days = shared.settings.tuning.days as i64 + i64::from(FORECAST_DAYS_MAX) + 1;
-        let history = history::collect(shared, table, maps, to_ms - days * DAY_MS)?;
-        let actions = actions(shared, table, from_ms, to_ms);
-        let cost = hours.map(|partition_hours| DayCost {
-            throttled: history.throttled(from_ms, to_ms),
-            partition_hours,
-            held_writes: 0.0,
-            actions,
+        let from = to_ms - days * DAY_MS;
+        let history = history::collect(shared, table, maps, from, border.as_ref())?;
+        let acted = actions(shared, table, from_ms, to_ms);
+        let cost = |side: Option<(&Bytes, Side)>| cost(&history, &acted, from_ms, to_ms, side);
+        let sides = border.map(|border| SidesCost {
+            canary: cost(Some((&border, Side::Canary))),
+            rest: cost(Some((&border, Side::Rest))),
+            border,
         });
+        let cost = cost(None);
         let odd = anomaly(shared, &name, from_ms, to_ms);
         shared.with_tuner(table, |tuner| Self {
             table,
@@ -61,6 +76,7 @@ impl Closing {
             safe: tuner.safe(),
             proposed: tuner.proposed(),
             cost,
+            sides,
             odd,
         })
     }
@@ -99,16 +115,71 @@ impl Closing {
         let trained = train(&days, &training)?;
         let asked: Vec<Thresholds> =
             [Some(self.safe), self.proposed].into_iter().flatten().collect();
-        let costs = replay(&case, &play, &training.prices, &asked, pace)?;
+        let prices = &training.prices;
+        let costs = replay(&case, &play, prices, &asked, pace)?;
+        let part = |sides: &SidesCost, side: Side| {
+            let cost = if side == Side::Canary { &sides.canary } else { &sides.rest };
+            let alone = self.history.side(&sides.border, side);
+            let case = Case::known(&self.name, &alone, end_ms)?;
+            let reference = replay(&case, &play, prices, &[self.safe], pace)?;
+            let cost = cost.as_ref().map(|cost| prices.cost(cost, case.capacity));
+            Ok::<_, ManagerError>(Part { cost, reference: reference.first().copied() })
+        };
+        let both = |sides: &SidesCost| {
+            let canary = part(sides, Side::Canary)?;
+            Ok::<_, ManagerError>(Sides { canary, rest: part(sides, Side::Rest)? })
+        };
         Ok(Day {
             number: self.number,
-            cost: self.cost.map(|cost| training.prices.cost(&cost, case.capacity)),
+            cost: self.cost.map(|cost| prices.cost(&cost, case.capacity)),
+            sides: self.sides.as_ref().map(both).transpose()?,
             reference: costs.first().copied(),
             shadow: costs.get(1).copied(),
             frozen: None,
             proposal: Some(trained.proposal(context)),
         })
     }
+}
+
+/// What a day cost on a table or one side of it; `None` if that is not known.
+fn cost(
+    history: &History,
+    acted: &[Bytes],
+    from_ms: i64,
+    to_ms: i64,
+    side: Option<(&Bytes, Side)>,
+) -> Option<DayCost> {
+    let maps = &history.matrix.maps;
+    let (partition_hours, actions) = match side {
+        None => (partition_hours(maps, from_ms, to_ms)?, acted.len()),
+        Some((border, side)) => {
+            let here = acted.iter().filter(|start| (*start < border) == (side == Side::Canary));
+            (
+                partition_hours(&one_side(maps, border, side, from_ms)?, from_ms, to_ms)?,
+                here.count(),
+            )
+        }
+    };
+    Some(DayCost {
+        throttled: history.throttled(from_ms, to_ms, side.map(|(_, side)| side)),
+        partition_hours,
+        held_writes: 0.0,
+        actions: actions as f64,
+    })
+}
+
+/// The maps of one side; `None` if the border has not been a boundary ever since.
+fn one_side(
+    maps: &[(i64, Vec<Bytes>)],
+    border: &Bytes,
+    side: Side,
+    since_ms: i64,
+) -> Option<Vec<(i64, Vec<Bytes>)>> {
+    let first = maps.iter().rposition(|(at_ms, _)| *at_ms <= since_ms)?;
+    let there = |(at_ms, boundaries): &(i64, Vec<Bytes>)| {
+        boundaries.contains(border).then(|| (*at_ms, within(boundaries, border, side)))
+    };
+    maps[first..].iter().map(there).collect()
 }
 
 /// Partitions integrated over a day; `None` if it is not known what there was when it began.
@@ -122,7 +193,8 @@ fn partition_hours(maps: &[(i64, Vec<bytes::Bytes>)], from_ms: i64, to_ms: i64) 
     Some(maps[first..].iter().zip(ends).map(stretch).sum())
 }
 
-fn actions(shared: &Shared, table: TableId, from_ms: i64, to_ms: i64) -> f64 {
+/// Where the actions of a day began on the key axis.
+fn actions(shared: &Shared, table: TableId, from_ms: i64, to_ms: i64) -> Vec<Bytes> {
     let journal = shared.journal.lock();
     let mine = journal.entries().filter(|entry| {
         let decision = &entry.decision;
@@ -130,10 +202,10 @@ fn actions(shared: &Shared, table: TableId, from_ms: i64, to_ms: i64) -> f64 {
             && entry.state == State::Done
             && (from_ms..to_ms).contains(&decision.at_ms)
     });
-    mine.count() as f64
+    mine.map(|entry| entry.decision.action.range.start.clone()).collect()
 }
 
-/// The first anomaly of a table on a day, its own or reported.
+/// The first anomaly of a table on a day, as it was seen here: nothing is decided by what others report.
 fn anomaly(shared: &Shared, table: &str, from_ms: i64, to_ms: i64) -> Option<String> {
     let log = shared.anomalies.lock();
     let odd = log.entries().find(|entry| {
@@ -146,7 +218,6 @@ fn anomaly(shared: &Shared, table: &str, from_ms: i64, to_ms: i64) -> Option<Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
 
     #[test]
     fn partition_hours_follow_the_maps() {
@@ -155,5 +226,22 @@ mod tests {
         assert_eq!(partition_hours(&maps, 0, DAY_MS), Some(12.0 + 2.0 * 12.0));
         assert_eq!(partition_hours(&maps, DAY_MS, 2 * DAY_MS), Some(48.0));
         assert_eq!(partition_hours(&maps[1..], 0, DAY_MS), None, "how it began is not known");
+    }
+
+    #[test]
+    fn a_side_is_known_as_long_as_its_border_stays() {
+        let cuts = |cuts: &[&'static str]| cuts.iter().map(|cut| Bytes::from(*cut)).collect();
+        let mut maps: Vec<(i64, Vec<Bytes>)> = vec![
+            (-DAY_MS, cuts(&[])),
+            (-10, cuts(&["k", "p"])),
+            (DAY_MS / 2, cuts(&["c", "e", "k"])),
+        ];
+        let hours = |maps: &[(i64, Vec<Bytes>)], side| {
+            partition_hours(&one_side(maps, &Bytes::from("k"), side, 0)?, 0, DAY_MS)
+        };
+        assert_eq!(hours(&maps, Side::Canary), Some(12.0 + 36.0));
+        assert_eq!(hours(&maps, Side::Rest), Some(24.0 + 12.0));
+        maps.push((DAY_MS / 2 + 1, cuts(&["c"])));
+        assert_eq!(hours(&maps, Side::Canary), None);
     }
 }

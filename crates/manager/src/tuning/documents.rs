@@ -2,7 +2,8 @@
 
 use crate::Manager;
 use crate::error::ManagerError;
-use planner::tuning::{Pins, Prices, Record, Thresholds, Tuning};
+use crate::heatmap::hex;
+use planner::tuning::{Bounds, Canary, Pins, Prices, Record, Thresholds, Tuner, Tuning};
 use serde::Serialize;
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -22,10 +23,45 @@ pub struct TuningDocument {
     pub own: Thresholds,
     /// What is pinned; the rest is `null`.
     pub pins: Pins,
+    /// What nothing leaves.
+    pub bounds: Bounds,
+    /// What is tried on a share of the partitions, if something is.
+    pub canary: Option<CanaryDocument>,
+    /// The day before which nothing goes live after a revert, if it is to come.
+    pub paused_until_day: Option<i64>,
     /// What the learner last proposed.
     pub proposed: Option<Thresholds>,
     /// The journal, the newest first.
     pub records: Vec<Record>,
+}
+
+/// A change that is tried on a share of the partitions.
+#[derive(Debug, Serialize)]
+pub struct CanaryDocument {
+    /// What is tried.
+    pub thresholds: Thresholds,
+    /// It is live on the partitions up to this key, in hexadecimal; `null` as long as the table has no
+    /// boundary for it.
+    pub end: Option<String>,
+    /// What share of the load they had when it began.
+    pub share: Option<f64>,
+    /// On how many days it has stood ...
+    pub days: u32,
+    /// ... and on how many it must, before it is live on all.
+    pub days_min: u32,
+}
+
+impl CanaryDocument {
+    fn new(canary: &Canary, days_min: u32) -> Self {
+        let border = canary.border.as_ref();
+        Self {
+            thresholds: canary.proposal.thresholds,
+            end: border.map(|border| hex(&border.key)),
+            share: border.map(|border| border.share),
+            days: canary.days,
+            days_min,
+        }
+    }
 }
 
 impl Manager {
@@ -36,17 +72,23 @@ impl Manager {
     pub fn tuning_document(&self, name: &str) -> Result<TuningDocument, ManagerError> {
         let table = self.shared.table(name)?;
         let settings = &self.shared.settings.tuning.tuner;
-        let document = self.shared.with_tuner(table.id(), |tuner| TuningDocument {
+        let today = self.shared.components.clock.now_ms().div_euclid(DAY_MS);
+        let of = |tuner: &mut Tuner| TuningDocument {
             table: name.to_owned(),
             mode: settings.mode,
             prices: settings.prices,
             in_force: tuner.in_force(),
             own: tuner.safe(),
             pins: *tuner.pins(),
+            bounds: Bounds::default(),
+            canary: tuner
+                .canary()
+                .map(|canary| CanaryDocument::new(canary, settings.canary_days_min)),
+            paused_until_day: Some(tuner.paused_until_day()).filter(|day| *day > today),
             proposed: tuner.proposed(),
             records: tuner.records().rev().cloned().collect(),
-        });
-        document.ok_or_else(|| no_thresholds(name))
+        };
+        self.shared.with_tuner(table.id(), of).ok_or_else(|| no_thresholds(name))
     }
 
     /// Fixes thresholds of a table, in the place of what was fixed before.

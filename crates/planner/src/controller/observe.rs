@@ -97,7 +97,7 @@ impl<P: Policy> Controller<P> {
         let tracked = &self.tracked[index];
         let now_ms = self.view.now_ms;
         let beside = tracked.beside(self.settings.forecast.horizon_steps);
-        let quantile = self.settings.score.quantile;
+        let quantile = self.score_of(&facts.range).quantile;
         PartitionView {
             id: facts.id,
             range: facts.range.clone(),
@@ -138,7 +138,7 @@ impl<P: Policy> Controller<P> {
         recent: &[Units],
         now: &[Units],
     ) -> Vec<CellView> {
-        let quantile = self.settings.score.quantile;
+        let quantile = self.score_of(&partition.range).quantile;
         let steps: Vec<Vec<Units>> = (0..partition.steps())
             .map(|step| {
                 self.cells.spread(step, partition.forecast_at(step, quantile), within.clone())

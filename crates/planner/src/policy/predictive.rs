@@ -296,7 +296,7 @@ impl Predictive {
     }
 
     /// Keeps the caps: the most actions per plan, the most partitions per table.
-    fn cap(&self, mut plan: Plan, view: &TableView) -> Plan {
+    pub(super) fn cap(&self, mut plan: Plan, view: &TableView) -> Plan {
         let mut room = self.settings.action.partitions_max.saturating_sub(view.partitions.len());
         let mut kept = Vec::new();
         for action in std::mem::take(&mut plan.actions) {

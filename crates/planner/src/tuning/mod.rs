@@ -6,20 +6,24 @@
 //! partition-hours and actions; [`context`] is what is known of a table when a day begins; [`bandit`]
 //! learns which thresholds pay in which context (a bandit is reinforcement learning of one step);
 //! [`doubly_robust`] says what a choice would have been worth on days on which another was made;
-//! [`tuner`] decides whether anything is changed: it proposes, waits, applies, reverts, and writes down
-//! why. All of it is pure: `simulator` trains, `manager` stores and applies. docs/tuning.md has the
+//! [`tuner`] decides whether anything is changed: it proposes, waits, applies, first to a [`canary`],
+//! reverts, and writes down why ([`record`]). All of it is pure: `simulator` trains, `manager` stores and applies. docs/tuning.md has the
 //! method, its sources and what it is worth.
 
 pub mod bandit;
+pub mod canary;
 pub mod context;
 pub mod doubly_robust;
 pub mod prices;
+pub mod record;
 mod stored;
 pub mod thresholds;
 pub mod tuner;
 
 pub use bandit::LinUcb;
+pub use canary::{Border, Canary, border};
 pub use context::Context;
 pub use prices::{DayCost, Prices};
-pub use thresholds::{Pins, Thresholds};
-pub use tuner::{Day, Proposal, Record, RecordKind, Tuner, TunerSettings, Tuning};
+pub use record::{Day, Part, Proposal, Record, RecordKind, Sides};
+pub use thresholds::{Bounds, Pins, Thresholds};
+pub use tuner::{Tuner, TunerSettings, Tuning};

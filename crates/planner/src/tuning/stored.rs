@@ -4,13 +4,15 @@
 //! |---|---|
 //! | `version` | [`VERSION`](super::tuner::VERSION) |
 //! | `base`, `in_force`, `proposed` | thresholds; the last may be `null` |
+//! | `canary` | the proposal that is tried, where, since when and for how many days; may be `null` |
 //! | `pins` | what the operator fixed, the rest `null` |
 //! | `last_day`, `paused_until_day` | days since 1970 |
 //! | `ratios`, `shadow` | the days that are remembered, as [`Tuner`] uses them |
 //! | `records` | the journal, oldest first |
 //!
-//! Thresholds that are out of bounds are as damaged as what is no JSON.
+//! Version 1 had no `canary`. Thresholds that are out of bounds are as damaged as what is no JSON.
 
+use super::canary::Canary;
 use super::thresholds::Thresholds;
 use super::tuner::{Tuner, VERSION};
 use crate::error::PlannerError;
@@ -30,17 +32,21 @@ impl Tuner {
     /// If it is damaged or of another version.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PlannerError> {
         let refuse = |why: String| Err(PlannerError::Stored(why));
-        let tuner: Self = match serde_json::from_slice(bytes) {
+        let mut tuner: Self = match serde_json::from_slice(bytes) {
             Ok(tuner) => tuner,
             Err(error) => return refuse(error.to_string()),
         };
-        if tuner.version != VERSION {
-            return refuse(format!("version {} is not {VERSION}", tuner.version));
+        if !(1..=VERSION).contains(&tuner.version) {
+            return refuse(format!("version {} is not 1 to {VERSION}", tuner.version));
         }
+        tuner.version = VERSION;
         let proposed = tuner.proposed().is_none_or(Thresholds::is_within_bounds);
         // What the operator has set is the operator's affair.
         let in_force = tuner.in_force();
-        let within = (in_force.is_within_bounds() || in_force == tuner.base()) && proposed;
+        let tried = |canary: &Canary| canary.proposal.thresholds.is_within_bounds();
+        let canary = tuner.canary().is_none_or(tried);
+        let within =
+            (in_force.is_within_bounds() || in_force == tuner.base()) && proposed && canary;
         if !within || tuner.pins().validate().is_err() {
             return refuse("a threshold is out of its bounds".into());
         }
@@ -51,12 +57,16 @@ impl Tuner {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tuning::{Day, Pins, TunerSettings};
+    use crate::tuning::doubly_robust::Estimate;
+    use crate::tuning::{Border, Context, Day, Pins, Proposal, TunerSettings, Tuning};
+    use bytes::Bytes;
     use forecast::Quantile;
     use proptest::prelude::*;
 
     /// As the first version was written. It is never changed.
     const VERSION_1: &str = include_str!("../../fixtures/tuner-1.json");
+    /// The second, with a canary.
+    const VERSION_2: &str = include_str!("../../fixtures/tuner-2.json");
 
     fn tuner() -> Tuner {
         let base = Thresholds {
@@ -74,29 +84,48 @@ mod tests {
         tuner
     }
 
+    /// The same with a canary that is live.
+    fn trying() -> Tuner {
+        let mut tuner = tuner();
+        let thresholds = Thresholds { target_utilisation: 0.85, ..tuner.in_force() };
+        let saving = Estimate { mean: 0.125, standard_error: 0.0, days: 8 };
+        let context = Context::default();
+        let proposal = Proposal { thresholds, context, days_played: 180, saving };
+        let day = Day { number: 20_002, proposal: Some(proposal), ..Day::default() };
+        let on = TunerSettings { mode: Tuning::On, shadow_days_min: 0, ..TunerSettings::default() };
+        tuner.close(&on, day);
+        tuner.begin_canary(Border { key: Bytes::from_static(b"k"), share: 0.25 }, 20_003, 10);
+        tuner
+    }
+
     #[test]
-    fn the_first_version_still_opens() {
+    fn every_version_still_opens() {
         let opened = Tuner::from_bytes(VERSION_1.as_bytes()).unwrap();
         assert_eq!(opened, tuner());
         assert_eq!(opened.records().count(), 2);
+        let opened = Tuner::from_bytes(VERSION_2.as_bytes()).unwrap();
+        assert_eq!(opened, trying());
+        assert!(opened.canary().is_some_and(|canary| canary.since_day == 20_004));
     }
 
     #[test]
     fn what_is_damaged_is_refused() {
         for (from, to) in [
-            ("\"version\":1", "\"version\":2"),
+            ("\"version\":2", "\"version\":3"),
+            ("\"version\":2", "\"version\":0"),
             ("\"in_force\":{", "\"in_force\":{\"other\":1,"),
             (
                 "\"in_force\":{\"quantile\":\"0.9\",\"lead_ms\":600000",
                 "\"in_force\":{\"quantile\":\"0.9\",\"lead_ms\":6",
             ),
+            ("\"target_utilisation\":0.85", "\"target_utilisation\":0.99"),
         ] {
-            assert!(VERSION_1.contains(from), "{from}");
-            let damaged = VERSION_1.replace(from, to);
+            assert!(VERSION_2.contains(from), "{from}");
+            let damaged = VERSION_2.replace(from, to);
             assert!(Tuner::from_bytes(damaged.as_bytes()).is_err(), "{to}");
         }
-        for end in 0..VERSION_1.trim_end().len() {
-            assert!(Tuner::from_bytes(&VERSION_1.as_bytes()[..end]).is_err());
+        for end in 0..VERSION_2.trim_end().len() {
+            assert!(Tuner::from_bytes(&VERSION_2.as_bytes()[..end]).is_err());
         }
     }
 
@@ -113,6 +142,7 @@ mod tests {
                     cost: Some(f64::from(cost)),
                     reference: Some(64.0),
                     shadow: Some(f64::from(shadow)),
+                    sides: None,
                     frozen: (number % 5 == 0).then(|| "odd".into()),
                     proposal: None,
                 };

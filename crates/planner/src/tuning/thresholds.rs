@@ -34,6 +34,36 @@ const TARGETS: [f64; 4] = [0.6, 0.75, 0.85, 0.95];
 const COOLDOWNS_MS: [i64; 3] = [120_000, 600_000, 1_800_000];
 const SCORES: [f64; 2] = [5.0, 9.0];
 
+/// What nothing leaves, for those who show it: each first and last.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Bounds {
+    /// See [`Thresholds`], as all of these.
+    pub quantile: [Quantile; 2],
+    /// [`LEAD_MS`].
+    pub lead_ms: [i64; 2],
+    /// [`TARGET_UTILISATION`].
+    pub target_utilisation: [f64; 2],
+    /// [`COOLDOWN_MS`].
+    pub cooldown_ms: [i64; 2],
+    /// [`SCORE_THRESHOLD`].
+    pub score_threshold: [f64; 2],
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        fn ends<T: Copy>(range: &RangeInclusive<T>) -> [T; 2] {
+            [*range.start(), *range.end()]
+        }
+        Self {
+            quantile: [Quantile::Q50, Quantile::Q99],
+            lead_ms: ends(&LEAD_MS),
+            target_utilisation: ends(&TARGET_UTILISATION),
+            cooldown_ms: ends(&COOLDOWN_MS),
+            score_threshold: ends(&SCORE_THRESHOLD),
+        }
+    }
+}
+
 /// The numbers that are tuned.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

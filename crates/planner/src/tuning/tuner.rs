@@ -7,6 +7,8 @@
 //! - at most one change a day of data, a revert included;
 //! - nothing goes live that has not been proposed with a saving that is likely above zero, and whose
 //!   forerunners would not have saved for [`TunerSettings::shadow_days_min`] days in a row in the shadow;
+//! - first it goes live on a share of the partitions, and on all after [`TunerSettings::canary_days_min`] days
+//!   on which that share was neither dearer than days were before nor than the rest of the table;
 //! - what is live and makes days dearer than they were is reverted at the end of that day, and nothing
 //!   goes live for [`TunerSettings::pause_days`];
 //! - on days with an anomaly, or without a forecast, nothing changes and nothing is concluded.
@@ -15,20 +17,19 @@
 //! thresholds would have cost on that day's load in the simulator, and that ratio is compared with what
 //! it was before anything was changed, so that it does not matter by how much the simulator is off.
 //!
-//! **Revert** goes to the operator's own thresholds, not to the ones before. **No canaries:** a table's
-//! settings apply to all its partitions, as a cut takes in neighbours; the first tables that are switched
-//! to `on` are the canaries.
+//! **Revert** goes to the operator's own thresholds, not to the ones before; a canary that is dearer goes
+//! alone.
 
-use super::context::Context;
-use super::doubly_robust::Estimate;
+use super::canary::{Border, Canary};
 use super::prices::Prices;
+use super::record::{Day, Part, Proposal, Record, RecordKind};
 use super::thresholds::{Pins, Thresholds};
 use crate::error::PlannerError;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// The version of the stored form.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Days that are remembered for the comparison before a change.
 const RATIOS_MAX: usize = 7;
 /// Shadow days that are remembered.
@@ -61,6 +62,11 @@ pub struct TunerSettings {
     pub drop_max: f64,
     /// For how many days nothing goes live after a revert.
     pub pause_days: i64,
+    /// What share of a table's load the first partitions have on which a change goes live; 0 for all at
+    /// once.
+    pub canary_share: f64,
+    /// How many days of a canary a change must have stood before it goes live on all.
+    pub canary_days_min: u32,
     /// Records kept; the oldest go first.
     pub records_max: usize,
 }
@@ -73,6 +79,8 @@ impl Default for TunerSettings {
             shadow_days_min: 3,
             drop_max: 0.05,
             pause_days: 7,
+            canary_share: 0.25,
+            canary_days_min: 2,
             records_max: 100,
         }
     }
@@ -90,86 +98,12 @@ impl TunerSettings {
             let (name, value) = ("tuning.shadow_days_min", self.shadow_days_min.to_string());
             return Err(PlannerError::Setting { name, value, expected: "at most 14" });
         }
+        if !(0.0..=0.5).contains(&self.canary_share) {
+            let (name, value) = ("tuning.canary_share", self.canary_share.to_string());
+            return Err(PlannerError::Setting { name, value, expected: "0 to 0.5" });
+        }
         Ok(())
     }
-}
-
-/// What the learner wants for the next day, and why.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Proposal {
-    /// The thresholds.
-    pub thresholds: Thresholds,
-    /// The context they are for.
-    pub context: Context,
-    /// How many days were played in the simulator to find them.
-    pub days_played: u32,
-    /// What the learner's choices save against the operator's thresholds, as a share of their cost, by
-    /// the doubly robust estimate.
-    pub saving: Estimate,
-}
-
-impl Proposal {
-    /// Whether all its figures are numbers: others could be neither weighed nor stored.
-    fn is_sound(&self) -> bool {
-        let Estimate { mean, standard_error, .. } = self.saving;
-        let Context { accuracy, seasonality, skew, trend, hour } = self.context;
-        let figures = [mean, standard_error, accuracy, seasonality, skew, trend, hour];
-        figures.iter().all(|figure| figure.is_finite())
-    }
-}
-
-/// A day of data that is over.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Day {
-    /// Days since 1970.
-    pub number: i64,
-    /// What it cost; `None` if that is not known.
-    pub cost: Option<f64>,
-    /// What the operator's thresholds would have cost, in the simulator.
-    pub reference: Option<f64>,
-    /// What the last proposal would have cost, in the simulator.
-    pub shadow: Option<f64>,
-    /// Why nothing can be concluded from this day, and nothing changed after it.
-    pub frozen: Option<String>,
-    /// What the learner proposes.
-    pub proposal: Option<Proposal>,
-}
-
-/// What was done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RecordKind {
-    /// The learner proposed, and nothing was changed.
-    Proposed,
-    /// The proposal went live.
-    Changed,
-    /// What was live went back to the operator's own.
-    Reverted,
-    /// Nothing was concluded and nothing changed.
-    Frozen,
-    /// An operator pinned or let go.
-    Pinned,
-}
-
-/// One line of the journal, with its evidence.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Record {
-    /// Days since 1970.
-    pub day: i64,
-    /// What was done.
-    pub kind: RecordKind,
-    /// In force before.
-    pub from: Thresholds,
-    /// In force after.
-    pub to: Thresholds,
-    /// In words.
-    pub reason: String,
-    /// The proposal, with what the simulator said.
-    pub proposal: Option<Proposal>,
-    /// What the proposal for the day that is over would have saved, as a share.
-    pub shadow_saving: Option<f64>,
-    /// The day's cost over the reference.
-    pub cost_ratio: Option<f64>,
 }
 
 /// One table's tuning.
@@ -181,6 +115,8 @@ pub struct Tuner {
     in_force: Thresholds,
     pins: Pins,
     proposed: Option<Thresholds>,
+    #[serde(default)]
+    canary: Option<Canary>,
     last_day: Option<i64>,
     paused_until_day: i64,
     ratios: VecDeque<f64>,
@@ -197,6 +133,7 @@ impl Tuner {
             in_force: base,
             pins: Pins::default(),
             proposed: None,
+            canary: None,
             last_day: None,
             paused_until_day: i64::MIN,
             ratios: VecDeque::new(),
@@ -211,6 +148,7 @@ impl Tuner {
         if base != self.base || mode != Tuning::On {
             self.base = base;
             self.in_force = self.safe();
+            self.canary = None;
             self.ratios.clear();
         }
         self
@@ -219,6 +157,11 @@ impl Tuner {
     /// What the planner goes by.
     pub fn in_force(&self) -> Thresholds {
         self.in_force
+    }
+
+    /// What goes live, or is live, on a share of the partitions.
+    pub fn canary(&self) -> Option<&Canary> {
+        self.canary.as_ref()
     }
 
     /// What the operator has set, pins included: where a revert goes.
@@ -246,6 +189,11 @@ impl Tuner {
         self.last_day
     }
 
+    /// Nothing goes live before this day; of no meaning if it is over.
+    pub fn paused_until_day(&self) -> i64 {
+        self.paused_until_day
+    }
+
     /// The journal, oldest first.
     pub fn records(&self) -> impl DoubleEndedIterator<Item = &Record> {
         self.records.iter()
@@ -262,6 +210,7 @@ impl Tuner {
         self.pins = pins;
         self.in_force = self.safe();
         self.proposed = None;
+        self.canary = None;
         self.ratios.clear();
         self.shadow.clear();
         let reason = format!("by the operator: {}", self.in_force.difference(from));
@@ -288,15 +237,38 @@ impl Tuner {
         (self.in_force != before).then_some(self.in_force)
     }
 
+    /// A canary that waits for it gets its border: its thresholds are live there from now on. `day` is
+    /// the one that is under way; it is not judged, as it was another's when it began.
+    pub fn begin_canary(&mut self, border: Border, day: i64, records_max: usize) {
+        let Some(canary) = self.canary.as_mut().filter(|canary| canary.border.is_none()) else {
+            return;
+        };
+        let (wanted, share) = (canary.proposal.thresholds, border.share * 100.0);
+        canary.border = Some(border);
+        canary.since_day = day.saturating_add(1);
+        let proposal = Some(canary.proposal.clone());
+        let what = wanted.difference(self.in_force);
+        let reason = format!("{what}; first on the partitions with {share:.0} % of the load");
+        let record = self.record(RecordKind::Canary, self.in_force, reason);
+        self.write(Record { day, to: wanted, proposal, ..record }, records_max);
+    }
+
     /// Judges the day, and decides about the next.
     fn conclude(&mut self, settings: &TunerSettings, day: &Day) -> Record {
         let before = self.in_force;
-        let shadow_saving = ratio(day.shadow, day.reference).map(|ratio| 1.0 - ratio);
+        let whole = Part { cost: day.cost, reference: day.reference };
+        let shadow = Part { cost: day.shadow, reference: day.reference };
+        let shadow_saving = shadow.ratio().map(|ratio| 1.0 - ratio);
         if let Some(saving) = shadow_saving {
             push(&mut self.shadow, saving, SHADOW_DAYS_MAX);
         }
-        let cost_ratio = ratio(day.cost, day.reference);
-        let judged = |record| Record { shadow_saving, cost_ratio, ..record };
+        // One that still waits is proposed anew or not at all.
+        self.canary = self.canary.take().filter(|canary| canary.border.is_some());
+        let tried = self.canary.as_ref().is_some_and(|canary| day.number >= canary.since_day);
+        let sides = day.sides.unwrap_or_default();
+        let cost_ratio = if tried { sides.rest.ratio() } else { whole.ratio() };
+        let canary_ratio = sides.canary.ratio().filter(|_| tried);
+        let judged = |record| Record { shadow_saving, cost_ratio, canary_ratio, ..record };
         if before != self.safe() {
             let why = match cost_ratio {
                 None => Some("what the day cost is not known".to_string()),
@@ -304,15 +276,58 @@ impl Tuner {
             };
             if let Some(why) = why {
                 self.in_force = self.safe();
-                self.paused_until_day = day.number.saturating_add(settings.pause_days);
-                self.proposed = None;
-                self.shadow.clear();
+                self.let_go(settings, day.number);
                 return judged(self.record(RecordKind::Reverted, before, why));
             }
-        } else if let Some(ratio) = cost_ratio {
+        } else if let Some(ratio) = cost_ratio.filter(|_| self.canary.is_none()) {
             push(&mut self.ratios, ratio, RATIOS_MAX);
         }
-        judged(self.propose(settings, day))
+        let record = tried.then(|| self.judge_canary(settings, day, canary_ratio, cost_ratio));
+        judged(record.flatten().unwrap_or_else(|| self.propose(settings, day)))
+    }
+
+    /// What a canary's day means for it; `None` if it goes on.
+    fn judge_canary(
+        &mut self,
+        settings: &TunerSettings,
+        day: &Day,
+        now: Option<f64>,
+        rest: Option<f64>,
+    ) -> Option<Record> {
+        let drop_max = settings.drop_max;
+        let why = match (now, rest) {
+            (None, _) => Some("what the canary cost is not known".to_string()),
+            (Some(now), Some(rest)) if now > rest * (1.0 + drop_max) => Some(format!(
+                "the canary cost {now:.3} of the reference, the rest of the table {rest:.3}"
+            )),
+            (Some(now), _) => self.dearer(now, drop_max),
+        };
+        let in_force = self.in_force;
+        let canary = self.canary.as_mut()?;
+        let wanted = canary.proposal.thresholds;
+        if let Some(why) = why {
+            let proposal = Some(canary.proposal.clone());
+            self.let_go(settings, day.number);
+            let record = self.record(RecordKind::Reverted, wanted, why);
+            return Some(Record { proposal, ..record });
+        }
+        canary.days += 1;
+        if canary.days < settings.canary_days_min {
+            return None;
+        }
+        let what = wanted.difference(in_force);
+        let reason = format!("{what}; the canary stood {} day(s)", canary.days);
+        let proposal = self.canary.take().map(|canary| canary.proposal);
+        self.in_force = wanted;
+        Some(Record { proposal, ..self.record(RecordKind::Changed, in_force, reason) })
+    }
+
+    /// Nothing that was learnt counts for a while.
+    fn let_go(&mut self, settings: &TunerSettings, day: i64) {
+        self.paused_until_day = day.saturating_add(settings.pause_days);
+        self.canary = None;
+        self.proposed = None;
+        self.shadow.clear();
     }
 
     /// What becomes of the learner's proposal.
@@ -330,15 +345,21 @@ impl Tuner {
         let wanted = self.pins.applied_to(proposal.thresholds.bounded());
         self.proposed = Some(wanted);
         let held = self.held_back(settings, day.number, proposal);
+        let proposal = Proposal { thresholds: wanted, ..proposal.clone() };
+        let what = wanted.difference(before);
         let (kind, reason) = match held {
             _ if wanted == before => (RecordKind::Proposed, "no change is wanted".into()),
-            Some(why) => (RecordKind::Proposed, format!("{}; {why}", wanted.difference(before))),
+            Some(why) => (RecordKind::Proposed, format!("{what}; {why}")),
+            None if settings.canary_share > 0.0 => {
+                self.canary = Some(Canary::waiting(proposal.clone()));
+                let why = "a canary begins as soon as the table has a boundary to end it at";
+                (RecordKind::Proposed, format!("{what}; {why}"))
+            }
             None => {
                 self.in_force = wanted;
-                (RecordKind::Changed, wanted.difference(before))
+                (RecordKind::Changed, what)
             }
         };
-        let proposal = Proposal { thresholds: wanted, ..proposal.clone() };
         Record { proposal: Some(proposal), ..self.record(kind, before, reason) }
     }
 
@@ -349,6 +370,10 @@ impl Tuner {
         }
         if day < self.paused_until_day {
             return Some(format!("paused until day {} after a revert", self.paused_until_day));
+        }
+        if let Some(canary) = &self.canary {
+            let (days, needed) = (canary.days, settings.canary_days_min);
+            return Some(format!("a canary has stood {days} of {needed} day(s)"));
         }
         if proposal.saving.lower() <= 0.0 {
             return Some("the simulator does not find it likely to save".into());
@@ -379,19 +404,13 @@ impl Tuner {
             proposal: None,
             shadow_saving: None,
             cost_ratio: None,
+            canary_ratio: None,
         }
     }
 
     fn write(&mut self, record: Record, records_max: usize) {
         push(&mut self.records, record, records_max.max(1));
     }
-}
-
-/// One cost over another, if both are known and are costs.
-fn ratio(cost: Option<f64>, reference: Option<f64>) -> Option<f64> {
-    let (cost, reference) = (cost?, reference?);
-    let ratio = cost / reference;
-    (reference > 0.0 && cost >= 0.0 && ratio.is_finite()).then_some(ratio)
 }
 
 fn push<T>(queue: &mut VecDeque<T>, item: T, most: usize) {

@@ -136,6 +136,9 @@ const TUNING_FIELDS: &[(&str, &str)] = &[
     ("in_force", "object"),
     ("own", "object"),
     ("pins", "object"),
+    ("bounds", "object"),
+    ("canary", "object?"),
+    ("paused_until_day", "integer?"),
     ("proposed", "object?"),
     ("records", "array"),
 ];

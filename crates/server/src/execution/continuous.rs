@@ -28,9 +28,43 @@ const RETRY_MS: i64 = 30_000;
 /// How many tables get a point at once.
 const AT_ONCE: usize = 4;
 
-/// Tables whose last point failed, and when it is tried again.
+/// At least this often, points are thinned and what has expired is deleted.
+const TIDY_MS: i64 = 60_000;
+
+/// What the keeping of points remembers from one look to the next, so that a look costs little.
 #[derive(Debug, Default)]
-pub(super) struct Retries(Mutex<HashMap<TableId, i64>>);
+pub(super) struct Keeper(Mutex<Remembered>);
+
+#[derive(Debug, Default)]
+struct Remembered {
+    /// The newest point of each table whose past is kept.
+    newest: HashMap<TableId, Newest>,
+    /// Tables whose last point failed, and when it is tried again.
+    retries: HashMap<TableId, i64>,
+    /// How it was when old points were deleted last; nothing if that has to be done.
+    tidied: Option<Tidied>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Newest {
+    backup: BackupId,
+    taken_ms: i64,
+}
+
+#[derive(Debug, PartialEq)]
+struct Tidied {
+    at_ms: i64,
+    kept: HashMap<TableId, PointInTime>,
+}
+
+impl Remembered {
+    /// Whether old points are to be looked for.
+    fn is_untidy(&self, kept: &HashMap<TableId, PointInTime>, now_ms: i64) -> bool {
+        self.tidied
+            .as_ref()
+            .is_none_or(|tidied| tidied.kept != *kept || (now_ms - tidied.at_ms).abs() >= TIDY_MS)
+    }
+}
 
 /// The points of a table in the order of their instants.
 struct Points(Vec<BackupView>);
@@ -114,61 +148,78 @@ impl Executor {
         };
         let kept: HashMap<TableId, PointInTime> =
             tables.iter().filter_map(|table| Some((table.id(), kept(table)?))).collect();
+        if self.keeper.0.lock().is_untidy(&kept, now_ms) {
+            self.tidy_points(kept.clone(), now_ms).await;
+        }
         let mut due: Vec<Arc<Table>> = tables;
         due.retain(|table| {
             kept.get(&table.id()).is_some_and(|kept| self.is_due(table, *kept, now_ms))
         });
         let take = |table: Arc<Table>| async move { self.take_point(&table).await };
         futures::stream::iter(due).for_each_concurrent(AT_ONCE, take).await;
-        self.delete_old(&kept, now_ms).await;
     }
 
     fn is_due(&self, table: &Table, kept: PointInTime, now_ms: i64) -> bool {
-        if self.retries.0.lock().get(&table.id()).is_some_and(|again_ms| now_ms < *again_ms) {
+        let remembered = self.keeper.0.lock();
+        if remembered.retries.get(&table.id()).is_some_and(|again_ms| now_ms < *again_ms) {
             return false;
         }
-        let points = self.points_of(table.id());
-        points.0.last().is_none_or(|newest| {
+        remembered.newest.get(&table.id()).is_none_or(|newest| {
             newest.taken_ms < kept.since_ms
                 || now_ms - newest.taken_ms >= self.settings.tables.point_ms
-                    && !self.storage.is_as_in_backup(table, BackupId(newest.number))
+                    && !self.storage.is_as_in_backup(table, newest.backup)
         })
     }
 
     async fn take_point(&self, table: &Arc<Table>) {
         let note = BackupNote { name: String::new(), kind: BackupKind::Point, expires_ms: None };
-        match self.back_up(Arc::clone(table), note).await {
-            Ok(_) => {
-                self.retries.0.lock().remove(&table.id());
+        let taken = self.back_up(Arc::clone(table), note).await;
+        let mut remembered = self.keeper.0.lock();
+        match taken {
+            Ok(point) => {
+                let newest = Newest { backup: BackupId(point.number), taken_ms: point.taken_ms };
+                remembered.newest.insert(table.id(), newest);
+                remembered.retries.remove(&table.id());
+                remembered.tidied = None;
             }
             Err(error) => {
                 tracing::warn!(table = table.name(), %error, "a point in time could not be kept");
-                self.retries.0.lock().insert(table.id(), self.now_ms().saturating_add(RETRY_MS));
+                let again_ms = self.now_ms().saturating_add(RETRY_MS);
+                remembered.retries.insert(table.id(), again_ms);
             }
         }
     }
 
     /// Deletes points of tables that are gone or whose past is not kept any more, points that are superfluous, and
-    /// backups that have expired.
-    async fn delete_old(&self, kept: &HashMap<TableId, PointInTime>, now_ms: i64) {
-        let mut of_tables: HashMap<TableId, Vec<(i64, BackupId)>> = HashMap::new();
+    /// backups that have expired; remembers which points are the newest.
+    async fn tidy_points(&self, kept: HashMap<TableId, PointInTime>, now_ms: i64) {
+        let mut of_tables: HashMap<TableId, Vec<Newest>> = HashMap::new();
         let mut old = Vec::new();
-        for (backup, view) in self.backups_with_tables() {
+        for (table, view) in self.backups_with_tables() {
+            let backup = BackupId(view.number);
             if view.note.kind != BackupKind::Point {
                 let expired = view.note.expires_ms.is_some_and(|expires_ms| expires_ms <= now_ms);
-                old.extend(expired.then_some(BackupId(view.number)));
-            } else if kept.contains_key(&backup) {
-                let point = (view.taken_ms, BackupId(view.number));
-                of_tables.entry(backup).or_default().push(point);
+                old.extend(expired.then_some(backup));
+            } else if kept.contains_key(&table) {
+                let point = Newest { backup, taken_ms: view.taken_ms };
+                of_tables.entry(table).or_default().push(point);
             } else {
-                old.push(BackupId(view.number));
+                old.push(backup);
             }
         }
+        let mut newest = HashMap::new();
         for (table, mut points) in of_tables {
-            points.sort_unstable();
-            let instants: Vec<i64> = points.iter().map(|(taken_ms, _)| *taken_ms).collect();
+            points.sort_by_key(|point| (point.taken_ms, point.backup));
+            newest.extend(points.last().map(|point| (table, *point)));
+            let instants: Vec<i64> = points.iter().map(|point| point.taken_ms).collect();
             let superfluous = superfluous(&instants, kept[&table], now_ms);
-            old.extend(superfluous.into_iter().map(|at| points[at].1));
+            old.extend(superfluous.into_iter().map(|at| points[at].backup));
+        }
+        {
+            let mut remembered = self.keeper.0.lock();
+            remembered.newest = newest;
+            remembered.retries.retain(|table, _| kept.contains_key(table));
+            remembered.tidied = Some(Tidied { at_ms: now_ms, kept });
         }
         for id in old {
             // One that a table is being restored from goes the next time.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use http::{Method, StatusCode};
-use manager::{Manager, ManagerSettings, PolicyFactory};
+use manager::{Manager, ManagerSettings, PolicyFactory, TuningSettings};
 use planner::policy::{Predictive, Static};
 use serde_json::{Value, json};
 use server::metrics::MetricsExport;
@@ -71,7 +71,14 @@ impl Administered {
             policy,
             verdict_after_ms: 3_600_000,
         };
-        let settings = ManagerSettings { tick_ms: 20, ..Default::default() };
+        // Where there is history, thresholds are learnt from three days of it, and without resting.
+        let tuning = TuningSettings {
+            days: 3,
+            cpu_share_max: 1.0,
+            look_interval_real_ms: 200,
+            ..Default::default()
+        };
+        let settings = ManagerSettings { tick_ms: 20, tuning, ..Default::default() };
         let manager = Manager::start(settings, components).await.unwrap();
         let mut settings =
             AdminSettings { listen: ([127, 0, 0, 1], 0).into(), ..Default::default() };

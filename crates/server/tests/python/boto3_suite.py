@@ -326,6 +326,70 @@ def mistakes_are_refused_with_the_right_exception(db):
         made.put_item(Item={"pk": "a", "sk": 1})
 
 
+@check
+def backups_are_made_listed_restored_and_deleted(db):
+    client = db.meta.client
+    with table(db, sort=False) as made:
+        made.put_item(Item={"pk": "a", "v": 1})
+        names = [f"backup-{n}" for n in range(3)]
+        arns = []
+        for name in names:
+            details = client.create_backup(TableName=made.name, BackupName=name)["BackupDetails"]
+            arns.append(details["BackupArn"])
+        made.put_item(Item={"pk": "a", "v": 2})
+        described = client.describe_backup(BackupArn=arns[0])["BackupDescription"]
+        assert described["BackupDetails"]["BackupStatus"] == "AVAILABLE", described
+        assert described["SourceTableDetails"]["TableName"] == made.name, described
+        pages = client.get_paginator("list_backups").paginate(
+            TableName=made.name, PaginationConfig={"PageSize": 1}
+        )
+        listed = [s["BackupName"] for page in pages for s in page["BackupSummaries"]]
+        assert listed == names, listed
+        target = f"{made.name}-restored"
+        client.restore_table_from_backup(TargetTableName=target, BackupArn=arns[0])
+        client.get_waiter("table_exists").wait(TableName=target)
+        restored = db.Table(target)
+        assert restored.get_item(Key={"pk": "a"}, ConsistentRead=True)["Item"]["v"] == 1
+        with raises(db, "TableAlreadyExistsException"):
+            client.restore_table_from_backup(TargetTableName=target, BackupArn=arns[0])
+        restored.delete()
+        for arn in arns:
+            gone = client.delete_backup(BackupArn=arn)["BackupDescription"]["BackupDetails"]
+            assert gone["BackupStatus"] == "DELETED", gone
+        with raises(db, "BackupNotFoundException"):
+            client.describe_backup(BackupArn=arns[0])
+    with raises(db, "TableNotFoundException"):
+        client.create_backup(TableName=made.name, BackupName="none")
+
+
+@check
+def a_table_is_restored_to_a_point_in_time(db):
+    client = db.meta.client
+    with table(db, sort=False) as made:
+        made.put_item(Item={"pk": "a", "v": 1})
+        target = f"{made.name}-restored"
+        with raises(db, "PointInTimeRecoveryUnavailableException"):
+            client.restore_table_to_point_in_time(
+                SourceTableName=made.name, TargetTableName=target, UseLatestRestorableTime=True
+            )
+        client.update_continuous_backups(
+            TableName=made.name,
+            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+        )
+        kept = client.describe_continuous_backups(TableName=made.name)
+        kept = kept["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+        assert kept["PointInTimeRecoveryStatus"] == "ENABLED", kept
+        earliest = kept["EarliestRestorableDateTime"]
+        assert earliest <= kept["LatestRestorableDateTime"], kept
+        made.put_item(Item={"pk": "a", "v": 2})
+        client.restore_table_to_point_in_time(
+            SourceTableName=made.name, TargetTableName=target, RestoreDateTime=earliest
+        )
+        restored = db.Table(target)
+        assert restored.get_item(Key={"pk": "a"}, ConsistentRead=True)["Item"]["v"] == 1
+        restored.delete()
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--endpoint", required=True, help="such as http://127.0.0.1:8000")

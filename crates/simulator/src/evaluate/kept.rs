@@ -47,14 +47,14 @@ impl About {
 }
 
 /// Where the results of one case are.
-pub(super) struct Shelf {
+pub(crate) struct Shelf {
     directory: PathBuf,
     case: Xxh3,
 }
 
 impl Shelf {
     /// The place for a case; the directory is made if it is not there.
-    pub(super) fn open(
+    pub(crate) fn open(
         directory: &Path,
         source: &Source,
         seed: u64,
@@ -113,7 +113,7 @@ impl Shelf {
         self.directory.join(format!("{:032x}", hash.digest128()))
     }
 
-    fn get<T: DeserializeOwned>(&self, what: &str) -> Result<Option<T>, SimulatorError> {
+    pub(crate) fn get<T: DeserializeOwned>(&self, what: &str) -> Result<Option<T>, SimulatorError> {
         let path = self.path(what);
         let found = match std::fs::read(&path) {
             Ok(found) => found,
@@ -127,7 +127,7 @@ impl Shelf {
         }
     }
 
-    fn put<T: Serialize>(&self, what: &str, value: &T) -> Result<(), SimulatorError> {
+    pub(crate) fn put<T: Serialize>(&self, what: &str, value: &T) -> Result<(), SimulatorError> {
         let path = self.path(what);
         // Whoever else works on the same case writes the same; each beside the place of its own.
         let beside = path.with_extension(std::process::id().to_string());

@@ -113,6 +113,11 @@ pub fn actions(case: &CaseResult, report: &Report) -> (f64, f64) {
     (all as f64, case.hours / 24.0)
 }
 
+/// How often a table's data are rewritten per day.
+pub fn rewritten(case: &CaseResult, report: &Report) -> (f64, f64) {
+    (report.upkeep.rewritten_ratio, case.hours / 24.0)
+}
+
 /// Needless actions per month of 30 days.
 pub fn needless(case: &CaseResult, report: &Report) -> (f64, f64) {
     (report.needless_actions as f64, case.hours / 720.0)

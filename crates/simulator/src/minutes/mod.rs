@@ -23,8 +23,9 @@ pub use watch::Sight;
 use crate::case::Case;
 use crate::costs::MeasuredCosts;
 use crate::error::SimulatorError;
-use crate::matrix::MINUTE_MS;
+use crate::matrix::{CELLS, MINUTE_MS, cells_of_range};
 use crate::report::{Report, Run};
+use crate::upkeep::{Upkeep, UpkeepCosts};
 use forecast::Quantile;
 use planner::tuning::DayCost;
 use planner::{Action, ControllerSettings, Decision, PlannerSettings, Policy, decision, load};
@@ -88,6 +89,8 @@ impl ActionCosts {
 pub struct PlaySettings {
     /// What acting costs.
     pub action: ActionCosts,
+    /// What is paid beside, for the report.
+    pub upkeep: UpkeepCosts,
     /// How many seconds of unused capacity are kept.
     pub burst_s: f64,
     /// Attempts per invocation, the first included (3 in the AWS SDKs' standard mode).
@@ -102,6 +105,7 @@ impl Default for PlaySettings {
     fn default() -> Self {
         Self {
             action: ActionCosts::default(),
+            upkeep: UpkeepCosts::default(),
             burst_s: planner::BURST_S,
             attempts_max: 3,
             planner: PlannerSettings::default(),
@@ -361,6 +365,12 @@ impl<'a, P: Policy> Session<'a, P> {
             policy: self.policy.name().into(),
             ..self.tally.report()
         };
+        report.upkeep = Upkeep::new(
+            &self.settings.upkeep,
+            decisions.iter().map(|(decision, _)| share_of_axis(&decision.action)),
+            report.partition_hours,
+            self.case.hours(),
+        );
         report.judge(&decisions);
         Played {
             run: Run { report, decisions },
@@ -368,6 +378,11 @@ impl<'a, P: Policy> Session<'a, P> {
             throttled_hourly: self.tally.throttled_hourly,
         }
     }
+}
+
+/// The share of the key axis that an action divides anew.
+fn share_of_axis(action: &Action) -> f64 {
+    cells_of_range(&action.range).len() as f64 / CELLS as f64
 }
 
 #[cfg(test)]

@@ -37,7 +37,8 @@ pub const METHOD: &str = "\
 throttled: invocations refused at least once, of all. vs tuned: throttled invocations spared against the
 reactive thresholds that throttle least at the same partition-hours, known in hindsight (interpolated;
 '-' where reacting throttles nobody at that cost either). same service: partition-hours over what reactive
-thresholds, known in hindsight, pay to throttle no more. Each figure is a ratio of sums over all cases of
+thresholds, known in hindsight, pay to throttle no more. rewritten: how often actions have the table's data
+rewritten per day. Each figure is a ratio of sums over all cases of
 the group; in brackets 95 % percentile bootstrap intervals over seeds (1,000 resamples), none with one seed.";
 
 /// The tables of all groups.
@@ -94,6 +95,7 @@ fn table(cases: &[&CaseResult], policies: &[PolicyName]) -> String {
         Column { head: "over oracle x", form: Form::Number(2), ratio: &over_oracle },
         Column { head: "over peak x", form: Form::Number(2), ratio: &over_peak },
         Column { head: "actions/d", form: Form::Number(1), ratio: &sums::actions },
+        Column { head: "rewritten x/d", form: Form::Number(2), ratio: &sums::rewritten },
         Column { head: "needless/mo", form: Form::Number(1), ratio: &sums::needless },
         Column { head: "in time %", form: Form::Percent, ratio: &sums::in_time },
         Column { head: "false alarm %", form: Form::Percent, ratio: &sums::false_alarms },

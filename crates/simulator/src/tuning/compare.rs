@@ -9,18 +9,21 @@ use super::train::{Trained, grid, train};
 use super::{TrainSettings, frugal};
 use crate::case::Case;
 use crate::error::SimulatorError;
+use crate::evaluate::{Shelf, Source};
 use crate::minutes::{PlaySettings, Session, Sight};
 use crate::policies::Oracle;
 use crate::random::Random;
+use crate::workloads::Stratum;
 use planner::tuning::{DayCost, Thresholds};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt::Write;
+use std::path::Path;
 
 /// How often days are drawn anew for an interval.
 const RESAMPLES: u64 = 1_000;
 
-/// How one of the four did.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// How one of them did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// `defaults`, `grid`, `learner`, `learner-by-context` or `oracle`.
     pub name: String,
@@ -32,11 +35,13 @@ pub struct Row {
     pub costs: Vec<f64>,
 }
 
-/// All four on one case.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// All of them on one case.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Compared {
     /// The workload.
     pub workload: String,
+    /// Its kind.
+    pub stratum: Stratum,
     /// Its seed.
     pub seed: u64,
     /// Days that were played in training, by the learner and by the grid alike.
@@ -78,6 +83,7 @@ pub fn compare(
     done();
     Ok(Compared {
         workload: case.workload.clone(),
+        stratum: case.stratum,
         seed: case.seed,
         days_played: trained.days_played,
         contextual: trained.contextual,
@@ -86,6 +92,30 @@ pub fn compare(
         forecasters,
         rows,
     })
+}
+
+/// The same of a source and a seed, taken from the directory if it is there already, and put there.
+///
+/// # Errors
+/// If there is too little history, a setting is out of its range, or the directory cannot be used.
+pub fn compare_kept(
+    (source, seed): (&Source, u64),
+    settings: &PlaySettings,
+    training: &TrainSettings,
+    days_max: usize,
+    keep: Option<&Path>,
+    done: &(dyn Fn() + Sync),
+) -> Result<Compared, SimulatorError> {
+    let compare = || compare(&source.case(seed)?, settings, training, days_max, done);
+    let Some(directory) = keep else { return compare() };
+    let shelf = Shelf::open(directory, source, seed, settings)?;
+    let what = format!("tune {}", serde_json::to_string(&(training, days_max))?);
+    if let Some(compared) = shelf.get(&what)? {
+        return Ok(compared);
+    }
+    let compared = compare()?;
+    shelf.put(&what, &compared)?;
+    Ok(compared)
 }
 
 fn rows(
@@ -134,7 +164,8 @@ fn oracle(days: &Days) -> Result<Vec<DayCost>, SimulatorError> {
     Ok(each.collect())
 }
 
-/// One line per workload and policy; cases of a workload are taken together.
+/// One line per workload and policy, then per stratum, if there are several workloads of it; cases are
+/// taken together, each alike.
 pub fn table(compared: &[Compared]) -> String {
     let mut text = String::from(
         "| workload | policy | cost a day | saves against defaults [95 %] | throttled a day | partitions | thresholds of the first case |\n|---|---|---|---|---|---|---|\n",
@@ -145,13 +176,17 @@ pub fn table(compared: &[Compared]) -> String {
             workloads.push(&case.workload);
         }
     }
-    for workload in workloads {
-        let cases: Vec<&Compared> =
-            compared.iter().filter(|case| case.workload == workload).collect();
-        lines(&mut text, workload, &cases);
+    let mut group = |name: &str, of: &dyn Fn(&Compared) -> bool| {
+        lines(&mut text, name, &compared.iter().filter(|case| of(case)).collect::<Vec<_>>());
+    };
+    for workload in &workloads {
+        group(workload, &|case| case.workload == *workload);
     }
-    if compared.len() > 1 {
-        lines(&mut text, "all, each case alike", &compared.iter().collect::<Vec<_>>());
+    if workloads.len() > 1 {
+        for stratum in Stratum::ALL {
+            group(&format!("all {}", stratum.name()), &|case| case.stratum == stratum);
+        }
+        group("all, each case alike", &|_| true);
     }
     text
 }

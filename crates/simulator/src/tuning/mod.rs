@@ -11,7 +11,7 @@ mod compare;
 mod days;
 mod train;
 
-pub use compare::{Compared, Row, compare, table};
+pub use compare::{Compared, Row, compare, compare_kept, table};
 pub use days::{Days, Pace, replay};
 pub use train::{Trained, grid, train};
 
@@ -25,8 +25,8 @@ pub const PASSES: usize = 18;
 /// Forecasts for training read at most this much history: reading is most of the work.
 pub const FORECAST_DAYS_MAX: u32 = 10;
 /// Training stops, and makes do with what it has, when so many forecasters have been built. Each takes
-/// some milliseconds of CPU, which bounds training by a count that is the same on every machine.
-pub const FORECASTERS_MAX: usize = 4_000;
+/// 10 to 30 milliseconds of CPU with all that is played on it, which bounds training by a count that is the same on every machine.
+pub const FORECASTERS_MAX: usize = 2_000;
 /// The fewest days that are learnt from.
 pub const DAYS_MIN: usize = 3;
 

@@ -1,13 +1,14 @@
 //! The learner, and its rival.
 //!
 //! The days are played [`PASSES`] times over. **First** with the operator's own thresholds: what later
-//! passes are compared with, day by day. **Then** one of them at a time is varied (a heuristic start: AWARE,
-//! Qiu et al., USENIX ATC 2023, found that it spares most bad settings). **Then** with what the model
-//! thinks highest of, its doubts counting in favour, one choice per pass, so that a choice is not blamed
-//! for the partitions that another left behind. Every day of every pass is a reward in that day's context.
-//! **Last**, two rivals are left, the constant choice that saved most and what the model chooses by the
-//! day's context, and a seeded draw says which has the day: the doubly robust estimate of both comes
-//! from these days. The contextual one is taken only if it is likely better.
+//! passes are compared with, day by day. **Then** a coarse grid over the two numbers that matter most, as
+//! the rival plays it (a heuristic start: AWARE, Qiu et al., USENIX ATC 2023, found that it spares most bad
+//! settings). **Then** with what the model thinks highest of, its doubts counting in favour, one choice
+//! per pass, so that a choice is not blamed for the partitions that another left behind. Every day of
+//! every pass is a reward in that day's context. **Last**, two rivals are left, the constant choice that
+//! saved most and what the model chooses by the day's context, and a seeded draw says which has the day:
+//! the doubly robust estimate of both comes from these days. The contextual one is taken only if it is
+//! likely better. docs/tuning.md says what else was tried.
 //!
 //! [`grid`] plays as many passes with as many constant settings and takes the best.
 
@@ -15,7 +16,6 @@ use super::days::Days;
 use super::{FORECASTERS_MAX, PASSES, TrainSettings};
 use crate::error::SimulatorError;
 use crate::random::Random;
-use forecast::Quantile;
 use planner::tuning::bandit::{LinUcb, features};
 use planner::tuning::doubly_robust::{Estimate, Logged, values};
 use planner::tuning::{Context, Proposal, Thresholds};
@@ -91,6 +91,8 @@ struct Training<'a> {
     /// The constant choices tried, with what they saved by the day.
     tried: Vec<(Thresholds, Vec<f64>)>,
     passes: usize,
+    /// Forecasters that others had built before.
+    built_before: usize,
 }
 
 /// Learns thresholds for a table from its days.
@@ -116,17 +118,10 @@ pub fn train(days: &Days, settings: &TrainSettings) -> Result<Trained, Simulator
     Ok(training.conclude(choices, constant, &logged))
 }
 
-/// One number varied at a time.
+/// What the rival tries, but for the lead: a coarse grid over quantile and target.
 fn starts(base: Thresholds) -> Vec<Thresholds> {
-    vec![
-        Thresholds { target_utilisation: 0.85, ..base },
-        Thresholds { target_utilisation: 0.6, ..base },
-        Thresholds { quantile: Quantile::Q50, ..base },
-        Thresholds { quantile: Quantile::Q99, ..base },
-        Thresholds { lead_ms: 300_000, ..base },
-        Thresholds { cooldown_ms: 120_000, ..base },
-        Thresholds { score_threshold: 5.0, ..base },
-    ]
+    let lead_ms = base.lead_ms;
+    Thresholds::grid(base).into_iter().map(|choice| Thresholds { lead_ms, ..choice }).collect()
 }
 
 impl<'a> Training<'a> {
@@ -135,15 +130,17 @@ impl<'a> Training<'a> {
         settings: &'a TrainSettings,
         base: Thresholds,
     ) -> Result<Self, SimulatorError> {
+        let built_before = days.bank().forecasters();
         let costs = days.priced(&days.play(|_, _| base)?, &settings.prices);
         let mean = costs.iter().sum::<f64>() / costs.len() as f64;
         let saved = vec![0.0; costs.len()];
         let (model, tried) = (LinUcb::default(), vec![(base, saved)]);
-        Ok(Self { days, settings, base, costs, mean, model, tried, passes: 1 })
+        Ok(Self { days, settings, base, costs, mean, model, tried, passes: 1, built_before })
     }
 
     fn may_go_on(&self, passes: usize) -> bool {
-        self.passes < passes && self.days.bank().forecasters() < FORECASTERS_MAX
+        let built = self.days.bank().forecasters() - self.built_before;
+        self.passes < passes && built < FORECASTERS_MAX
     }
 
     /// What a day saved against the base, as a share of what a day costs.

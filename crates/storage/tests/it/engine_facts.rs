@@ -6,7 +6,8 @@ use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use slatedb::admin::AdminBuilder;
 use slatedb::config::{
-    DurabilityLevel, FlushOptions, FlushType, PutOptions, ReadOptions, Settings, WriteOptions,
+    CheckpointOptions, CheckpointScope, DurabilityLevel, FlushOptions, FlushType, PutOptions,
+    ReadOptions, Settings, WriteOptions,
 };
 use slatedb::{CloneSourceSpec, Db};
 use std::ops::Bound;
@@ -155,4 +156,23 @@ async fn a_clone_onto_a_used_path_succeeds_and_keeps_what_was_there() {
     assert!(child.get("a").await.unwrap().is_some());
     assert!(child.get("b").await.unwrap().is_none(), "the second clone did nothing");
     child.close().await.unwrap();
+}
+
+/// What a backup rests on: the cut is made by the call, not by the storing.
+#[tokio::test]
+async fn a_checkpoint_has_what_was_written_before_it_began_and_nothing_that_came_later() {
+    let store = store();
+    let db = open(&store, "db").await;
+    for _ in 0..3 {
+        let last = put(&db, "a").await;
+        let scope = CheckpointScope::All;
+        let pending = db.begin_checkpoint(scope, &CheckpointOptions::default()).await.unwrap();
+        put(&db, "b").await;
+        flush_all(&db).await;
+        let made = pending.wait().await.unwrap();
+        let admin = AdminBuilder::new("db", store.clone()).build();
+        let kept = admin.read_manifest(Some(made.manifest_id)).await.unwrap().unwrap();
+        assert_eq!(kept.last_l0_seq(), last);
+    }
+    db.close().await.unwrap();
 }

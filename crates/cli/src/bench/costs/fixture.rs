@@ -140,6 +140,7 @@ fn settings(directory: &Path) -> StorageSettings {
         garbage_age_ms: 200,
         prepare_ms_max: 600_000,
         cutover_ms_max: 60_000,
+        rekey_bytes_per_s: 0,
         ..StorageSettings::at(directory)
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! The simulator and everything that decides by it read that file (`simulate --costs FILE`); the copy
 //! that comes with the program is one of these. Each part is measured on a store of its own. What is
-//! not measured (rekey, move) is not in it. docs/evaluation.md describes the fields.
+//! not measured (a move to another node) is not in it. docs/evaluation.md describes the fields.
 
 mod bucket;
 mod fixture;
 mod machine;
+mod rekey;
 mod reslices;
 
 use crate::clock::WallClock;
@@ -86,6 +87,8 @@ async fn measure(args: &Args) -> Result<MeasuredCosts, CostsError> {
     let cold = reslices::cold(parent, bytes).await?;
     step("what a split leaves to be rewritten");
     let debt = reslices::debt(parent, bytes).await?;
+    step("another key order");
+    let rekey = rekey::rekey(parent, bytes).await?;
     step("opening");
     let open_partition_ms = open_ms(parent, bytes).await?;
     step("scans");
@@ -106,6 +109,7 @@ async fn measure(args: &Args) -> Result<MeasuredCosts, CostsError> {
         merge,
         debt,
         cold,
+        rekey,
         open_partition_ms,
         scan_partition_us,
         bucket,

@@ -189,3 +189,33 @@ async fn what_is_in_use_is_not_deleted_and_what_is_made_waits_for_its_turn() {
     assert_eq!(made.backup.partitions, 2);
     storage.close().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_in_the_middle_of_a_rekey_has_the_order_of_before() {
+    let root = tempfile::tempdir().unwrap();
+    let (storage, hook) = open_with(settings(root.path())).await;
+    let orders = table(&storage, "orders", &["m"]).await;
+    for key in ["a", "n"] {
+        put(&orders, key, "1").await;
+    }
+    let release = hold(&hook, FaultPoint::RekeyCopied);
+    let rekeying = {
+        let orders = orders.clone();
+        tokio::spawn(async move { crate::rekey::orders::rekey(&orders, &["0"]).await })
+    };
+    held(&hook).await;
+    // It is captured, and copied later.
+    put(&orders, "z", "2").await;
+    let backup = back_up(&storage, &orders).await.unwrap().backup;
+    release.add_permits(1);
+    rekeying.await.unwrap().unwrap();
+    assert_eq!(orders.order(), 1);
+    let restored = restore(&storage, "again", backup.id).await;
+    let expected = [("a", 1), ("n", 1), ("z", 2)].map(|(key, n)| (key.to_owned(), n));
+    assert_eq!(state(&restored).await, expected.into());
+    // And one after it has the new one.
+    let after = back_up(&storage, &orders).await.unwrap().backup;
+    let restored = restore(&storage, "and-again", after.id).await;
+    assert_eq!(state(&restored).await, state(&orders).await);
+    storage.close().await.unwrap();
+}
