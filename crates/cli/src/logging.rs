@@ -9,6 +9,7 @@ mod format;
 use crate::config::ConfigError;
 use format::{Json, Text};
 use serde::{Deserialize, Serialize};
+use std::io::IsTerminal;
 use std::str::FromStr;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::prelude::*;
@@ -94,6 +95,11 @@ impl LogControl {
     }
 }
 
+/// Whether colours are welcome where they can be seen: see no-color.org.
+pub(crate) fn wants_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
+}
+
 /// Begins to log.
 pub(crate) fn start(settings: &LogSettings) -> Result<LogControl, ConfigError> {
     let told = EnvFilter::try_from_default_env().ok();
@@ -103,7 +109,10 @@ pub(crate) fn start(settings: &LogSettings) -> Result<LogControl, ConfigError> {
         None => filter(&settings.level)?,
     };
     let (filter, handle) = reload::Layer::new(filter);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // A journal or a file has no use for colours.
+    let is_coloured = wants_colour() && std::io::stderr().is_terminal();
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(is_coloured);
     let lines = match settings.format {
         LogFormat::Text => lines.fmt_fields(Text::default()).boxed(),
         LogFormat::Json => lines.event_format(Json).boxed(),

@@ -128,8 +128,15 @@ impl Service {
         self.admin.reload(&config.admin)?;
         self.alerts.send_replace(config.alerts.clone());
         if let Some(planner) = &self.planner {
-            planner.send_replace(config.planner.clone());
-            self.manager.follow_settings();
+            // Only a change voids what tables have learnt.
+            let is_changed = planner.send_if_modified(|now| {
+                let differs = *now != config.planner;
+                now.clone_from(&config.planner);
+                differs
+            });
+            if is_changed {
+                self.manager.follow_settings();
+            }
         }
         Ok(())
     }

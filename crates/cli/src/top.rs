@@ -8,6 +8,7 @@ mod rates;
 mod screen;
 
 use crate::admin::{AdminError, Common, get};
+use crate::logging::wants_colour;
 use frame::Frame;
 use futures::future::join_all;
 use rates::Counters;
@@ -84,7 +85,7 @@ async fn watch(
     let mut interrupt = signal(SignalKind::interrupt()).map_err(TopError::Signal)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(TopError::Signal)?;
     let mut resized = signal(SignalKind::window_change()).map_err(TopError::Signal)?;
-    let is_coloured = std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
+    let is_coloured = wants_colour();
     let mut interval = tokio::time::interval(Duration::from_millis(args.interval_ms));
     let mut screen = Screen::enter(std::io::stdout()).map_err(TopError::Draw)?;
     let mut frame = shown.frame(&first, &mut counters);

@@ -96,6 +96,7 @@ async fn neither_items_nor_secrets_are_logged() {
     for format in ["text", "json"] {
         let directory = tempfile::tempdir().unwrap();
         let log = logged(format, directory.path()).await;
+        assert!(!log.contains('\x1b'), "no colours where nobody sees them");
         // It is the log of all this, with everything it can have.
         for expected in ["UpdateItem", "request_id", "tables/planted/reslice", "slatedb", "DEBUG"] {
             assert!(log.contains(expected), "{format}: no {expected} in\n{log}");
