@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 /// The version of the file that is read and written.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 1;
 /// New partitions count as cold until they serve reads for at most so many times the warm cost.
 pub const COLD_RATIO: f64 = 1.1;
 
@@ -39,8 +39,9 @@ pub struct MeasuredCosts {
     pub debt: Debt,
     /// What a split does to reads.
     pub cold: Cold,
-    /// Another key order.
-    pub rekey: Rekey,
+    /// Another key order; files from before it was measured do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rekey: Option<Rekey>,
     /// From asking for a stored partition until it serves, milliseconds.
     pub open_partition_ms: f64,
     /// What each further partition adds to a scan that runs through it, CPU microseconds.
@@ -145,9 +146,9 @@ impl MeasuredCosts {
     }
 
     /// Every figure with its name and the least that it may be.
-    fn figures(&self) -> [(&'static str, f64, f64); 16] {
+    fn figures(&self) -> Vec<(&'static str, f64, f64)> {
         let Self { split, merge, debt, cold, rekey, bucket, .. } = self;
-        [
+        let mut figures = vec![
             ("split.pause_ms", split.pause_ms, 0.0),
             ("split.total_ms", split.total_ms, split.pause_ms),
             ("merge.pause_ms", merge.pause_ms, 0.0),
@@ -157,14 +158,19 @@ impl MeasuredCosts {
             ("cold.warm_read_us", cold.warm_read_us, f64::MIN_POSITIVE),
             ("cold.cold_read_us", cold.cold_read_us, f64::MIN_POSITIVE),
             ("cold.lasts_ms", cold.lasts_ms, 0.0),
-            ("rekey.s_per_gb", rekey.s_per_gb, f64::MIN_POSITIVE),
-            ("rekey.cpu_s_per_gb", rekey.cpu_s_per_gb, 0.0),
-            ("rekey.pause_ms", rekey.pause_ms, 0.0),
             ("open_partition_ms", self.open_partition_ms, 0.0),
             ("scan_partition_us", self.scan_partition_us, 0.0),
             ("bucket.puts_active_per_month", bucket.puts_active_per_month, 0.0),
             ("bucket.puts_idle_per_month", bucket.puts_idle_per_month, 0.0),
-        ]
+        ];
+        if let Some(rekey) = rekey {
+            figures.extend([
+                ("rekey.s_per_gb", rekey.s_per_gb, f64::MIN_POSITIVE),
+                ("rekey.cpu_s_per_gb", rekey.cpu_s_per_gb, 0.0),
+                ("rekey.pause_ms", rekey.pause_ms, 0.0),
+            ]);
+        }
+        figures
     }
 
     /// What is paid beside partition-hours and throttled requests.

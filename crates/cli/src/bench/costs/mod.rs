@@ -88,7 +88,7 @@ async fn measure(args: &Args) -> Result<MeasuredCosts, CostsError> {
     step("what a split leaves to be rewritten");
     let debt = reslices::debt(parent, bytes).await?;
     step("another key order");
-    let rekey = rekey::rekey(parent, bytes).await?;
+    let rekey = Some(rekey::rekey(parent, bytes).await?);
     step("opening");
     let open_partition_ms = open_ms(parent, bytes).await?;
     step("scans");
