@@ -64,11 +64,15 @@ async fn a_reload_changes_what_it_can_and_a_refused_one_nothing() {
         })
     );
     assert_eq!(status(&service).await, 400, "the key is unknown now");
-    scored(&service, 8.0, "12345").await;
     let line = line_with(&mut log, &["\"answered\"", "UnrecognizedClient"]).await;
     let line: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(line["request_id"].as_str().map(str::len), Some(52), "{line}");
     assert_eq!(line["fields"]["operation"], "ListTables", "{line}");
+    // Every request is logged now, and a service whose log nobody reads stops.
+    tokio::select! {
+        () = scored(&service, 8.0, "12345") => {}
+        line = line_with(&mut log, &["no line has this"]) => panic!("{line}"),
+    }
 
     for (text, why) in [
         ("[server.credentials]\nAKID = \"\"\n", "is empty"),
