@@ -15,28 +15,12 @@ use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
-use storage::{
-    Components, Decision, NewOrder, Rekey, Storage, StorageError, StorageSettings, Table,
-};
-use support::{VALUE_BYTES, cpu_seconds, fill, key, table};
+use storage::{Components, Decision, Rekey, Storage, StorageError, StorageSettings, Table};
+use support::{Backwards, VALUE_BYTES, cpu_seconds, fill, key, table};
 use types::ManualClock;
 
 const PARTITIONS: usize = 4;
 const GB: f64 = 1e9;
-
-/// Keys that are read from the end.
-#[derive(Debug)]
-struct Backwards;
-
-impl NewOrder for Backwards {
-    fn key(&self, old: &[u8]) -> Result<Bytes, String> {
-        Ok(old.iter().rev().copied().collect())
-    }
-
-    fn definition(&self, old: &serde_json::Value) -> serde_json::Value {
-        old.clone()
-    }
-}
 
 #[tokio::main]
 async fn main() {

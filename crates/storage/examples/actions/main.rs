@@ -29,8 +29,8 @@ use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use storage::{Components, NewOrder, Rekey, Reslice, Storage, StorageSettings, Table};
-use support::{FILL_BYTES, FILLERS, fill, table};
+use storage::{Components, Rekey, Reslice, Storage, StorageSettings, Table};
+use support::{Backwards, FILL_BYTES, FILLERS, fill, table};
 use types::ManualClock;
 
 /// How long the machine is looked at before it is loaded with half of what it sustains.
@@ -87,20 +87,6 @@ impl Action {
             Action::Merge | Action::Reunite | Action::Rekey => &[],
         };
         cuts.iter().map(|cut| Bytes::copy_from_slice(cut)).collect()
-    }
-}
-
-/// Keys that are read from the end.
-#[derive(Debug)]
-struct Backwards;
-
-impl NewOrder for Backwards {
-    fn key(&self, old: &[u8]) -> Result<Bytes, String> {
-        Ok(old.iter().rev().copied().collect())
-    }
-
-    fn definition(&self, old: &serde_json::Value) -> serde_json::Value {
-        old.clone()
     }
 }
 

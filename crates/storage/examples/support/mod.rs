@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use storage::{Components, Decision, LogKind, NewTable, Storage, StorageSettings, Table};
+use storage::{Components, Decision, LogKind, NewOrder, NewTable, Storage, StorageSettings, Table};
 use types::ManualClock;
 
 /// The bytes of an item.
@@ -151,4 +151,18 @@ pub(crate) fn cpu_seconds() -> f64 {
     let after_name = &stat[stat.rfind(')').unwrap() + 2..];
     let fields: Vec<&str> = after_name.split(' ').collect();
     (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / TICKS_PER_SECOND
+}
+
+/// Keys that are read from the end.
+#[derive(Debug)]
+pub(crate) struct Backwards;
+
+impl NewOrder for Backwards {
+    fn key(&self, old: &[u8]) -> Result<Bytes, String> {
+        Ok(old.iter().rev().copied().collect())
+    }
+
+    fn definition(&self, old: &serde_json::Value) -> serde_json::Value {
+        old.clone()
+    }
 }
