@@ -14,7 +14,7 @@ use server::{Admin, AdminComponents, AdminHandle, LimitMode, Server, ServerError
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use storage::{Storage, StorageError};
+use storage::{Background, Storage, StorageError};
 use tokio::sync::watch;
 use types::{Clock, Units};
 use workload::{ClientNames, Recorder};
@@ -30,6 +30,8 @@ pub(crate) enum ServiceError {
     Server(#[from] ServerError),
     #[error(transparent)]
     Config(#[from] ConfigError),
+    #[error("could not start threads for flushes and compactions: {0}")]
+    Background(std::io::Error),
 }
 
 /// A running service.
@@ -43,6 +45,8 @@ pub(crate) struct Service {
     alerting: tokio::task::JoinHandle<()>,
     /// What tables are planned by, if that can change.
     planner: Option<watch::Sender<PlannerSettings>>,
+    /// What the store does beside requests ends with it, so it goes last.
+    _background: Background,
 }
 
 impl Service {
@@ -66,8 +70,12 @@ impl Service {
     ) -> Result<Self, ServiceError> {
         config.check()?;
         let seed = seed();
-        let faults = storage::Components::new(clock.clone(), seed);
-        let storage = Storage::open(config.storage.clone(), faults).await?;
+        let background = Background::start().map_err(ServiceError::Background)?;
+        let components = storage::Components {
+            background: background.handle(),
+            ..storage::Components::new(clock.clone(), seed)
+        };
+        let storage = Storage::open(config.storage.clone(), components).await?;
         let recorder = Arc::new(Recorder::new(&config.workload.recorder));
         let clients = Arc::new(ClientNames::new(config.workload.client_names_max));
         let manager = Manager::start(
@@ -118,7 +126,9 @@ impl Service {
             AdminComponents { manager: manager.clone(), metrics, storage: storage.clone() };
         let admin = Admin::start(config.admin.clone(), components).await?;
         admin.set_ready(true);
-        Ok(Self { storage, manager, server, admin, alerts, alerting, planner: None })
+        let planner = None;
+        let _background = background;
+        Ok(Self { storage, manager, server, admin, alerts, alerting, planner, _background })
     }
 
     /// Takes over what of `config` can change while it runs, see `reload`. The certificates come first:

@@ -29,6 +29,8 @@ use std::collections::HashMap;
 use std::ops::Bound;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
 use types::{KeyRange, PartitionId, TableId};
 use uuid::Uuid;
 
@@ -92,6 +94,8 @@ pub(crate) struct Engine {
     open: Mutex<HashMap<Path, Weak<Db>>>,
     bucket: bool,
     counters: Arc<EngineCounters>,
+    /// Where flushes, compactions and collections run, if not where databases are opened.
+    background: Option<Handle>,
 }
 
 /// A database to clone from, as it was at a checkpoint.
@@ -167,6 +171,7 @@ impl Engine {
             open: Mutex::default(),
             bucket: settings.store.is_some(),
             counters: Arc::default(),
+            background: components.background.clone(),
         }
     }
 
@@ -193,7 +198,10 @@ impl Engine {
 
     /// Opens a database for writing and makes it if it does not exist.
     pub(crate) async fn open(&self, path: &Path) -> Result<Arc<Db>> {
+        let requests = Handle::current();
+        let background = self.background.as_ref().unwrap_or(&requests);
         let compactor = CompactorBuilder::new(path.clone(), self.store.clone())
+            .with_runtime(background.clone())
             .with_options(self.compactor.clone())
             .with_scheduler_supplier(self.compactions.of_database(path));
         let mut builder = Db::builder(path.clone(), self.store.clone())
@@ -201,7 +209,8 @@ impl Engine {
             .with_compactor_builder(compactor)
             .with_system_clock(self.clock.clone())
             .with_db_cache(self.cache.clone(), CACHE_SCOPE)
-            .with_metrics_recorder(self.counters.clone());
+            .with_metrics_recorder(self.counters.clone())
+            .with_write_runtime(requests.clone());
         if let Some(seed) = self.seed() {
             builder = builder.with_seed(seed);
         }
@@ -209,7 +218,17 @@ impl Engine {
             self.refuse_own_log(path).await?;
             builder = builder.with_wal_writer(wal.writer(path, self.clock.clone())?);
         }
-        let opened = builder.build().await;
+        // A database's tasks run where it is built.
+        let opened = match &self.background {
+            None => builder.build().await,
+            Some(background) => {
+                // Ends with this call, as it would if it were built here.
+                let mut building = JoinSet::new();
+                building.spawn_on(builder.build(), background);
+                let built = building.join_next().await.unwrap_or_else(|| unreachable!());
+                built.map_err(|stopped| StorageError::Interrupted(stopped.to_string()))?
+            }
+        };
         let db = Arc::new(opened.map_err(StorageError::engine(format!("opening {path}")))?);
         let mut open = self.open.lock();
         open.retain(|_, db| db.strong_count() > 0);

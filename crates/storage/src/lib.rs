@@ -9,6 +9,7 @@
 //! such as "there is no such key"), and nothing that was acknowledged is lost by a reslice,
 //! wherever the process dies. How, is told from top to bottom in docs/storage.md.
 
+mod background;
 mod backup;
 mod blobs;
 mod blocking;
@@ -39,6 +40,7 @@ mod uncancelled;
 mod versioned;
 mod wal;
 
+pub use background::Background;
 pub use backup::{Backup, BackupReport, BackupState};
 pub use blobs::Blobs;
 pub use bucket::{BucketEstimate, open as open_bucket};

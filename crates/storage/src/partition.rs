@@ -17,7 +17,7 @@ use crate::engine::{FlushLimits, flush_memtable};
 use crate::error::{Result, StorageError};
 use crate::latch::{Latch, Latches};
 use crate::map::PartitionInfo;
-use crate::rows::Rows;
+use crate::rows::{Rows, RowsNumber};
 use crate::size::KnownSizes;
 use crate::table::Shared;
 use crate::uncancelled::uncancelled;
@@ -114,7 +114,13 @@ pub(crate) struct KeyWriter {
 }
 
 impl Partition {
-    pub(crate) fn new(info: PartitionInfo, path: Path, db: Arc<Db>, shared: &Shared) -> Arc<Self> {
+    pub(crate) fn new(
+        info: PartitionInfo,
+        path: Path,
+        db: Arc<Db>,
+        rows: RowsNumber,
+        shared: &Shared,
+    ) -> Arc<Self> {
         let (wal, settings) = (shared.engine.wal().cloned(), &shared.settings);
         let committer =
             wal.is_none().then(|| Committer::start((*db).clone(), settings.flush_pause()));
@@ -136,7 +142,7 @@ impl Partition {
             handed_bytes: AtomicU64::new(0),
             sizes: KnownSizes::default(),
             read_ms_max: settings.read_ms_max,
-            rows: shared.rows.of_partition(),
+            rows: shared.rows.of_partition(rows),
             capture: ArcSwapOption::empty(),
             tee: ArcSwapOption::empty(),
         })
@@ -184,6 +190,13 @@ impl Partition {
     /// Whether readers should look for the partition's successor.
     pub(crate) fn is_retired(&self) -> bool {
         self.retired.load(Ordering::SeqCst)
+    }
+
+    /// Leaves what is known of hot rows to partitions that take the place of others. The gates of these are
+    /// closed for good, and those have their content but no clients yet.
+    pub(crate) fn hand_down_rows(from: &[Arc<Self>], to: &[Arc<Self>]) {
+        let (from, to) = (from.iter().map(|one| &one.rows), to.iter().map(|one| &one.rows));
+        Rows::hand_down(from, to);
     }
 
     /// The right to use the database; `None` if the partition was replaced.

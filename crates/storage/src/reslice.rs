@@ -250,6 +250,8 @@ impl Attempt {
         let at = partitions.iter().position(|partition| partition.id() == first);
         let at = at.expect("only this workflow changes the routes");
         table.watch_over(&cutover.children);
+        // Before anybody can write to the children.
+        Partition::hand_down_rows(&sources, &cutover.children);
         partitions.splice(at..at + sources.len(), cutover.children);
         table.set_routes(Routes::new(table.id(), epoch, routes.order, partitions));
         for source in &sources {

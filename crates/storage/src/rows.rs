@@ -11,7 +11,10 @@
 //! 3. It [keeps](Rows::keep) what it has read only if the stripe is still as it was noted.
 //!
 //! So between 2 and 3 no write of the key was handed over, and what was read is its newest version.
-//! Stripes are per open partition, entries too: a partition that is replaced takes its own along.
+//! Stripes are per open partition. Entries bear a number that partitions share which were opened
+//! together: their keys are apart. So a reslice can [hand down](Rows::hand_down) what its parents have,
+//! without touching it, and hot keys stay hot; a database that is opened again begins anew, because
+//! writes may have come to be durable that nobody was told of.
 //! Which keys stay is the map's business (moka: TinyLFU, by bytes).
 
 use bytes::Bytes;
@@ -26,21 +29,25 @@ const STRIPES: usize = 256;
 /// What an entry costs beside its key and value, about.
 const ENTRY_BYTES: usize = 100;
 
-/// Which partition, by a number that is new each time one is opened, and which key.
+/// The number of a partition's rows, and which key.
 type RowKey = (u64, Bytes);
 
 /// The cache of a process.
 #[derive(Clone, Debug)]
 pub(crate) struct RowCache {
     rows: Option<Cache<RowKey, Option<Bytes>, Xxh3DefaultBuilder>>,
-    opened: Arc<AtomicU64>,
+    numbers: Arc<AtomicU64>,
 }
+
+/// Under which number partitions keep rows that are opened together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RowsNumber(u64);
 
 /// A partition's part of it.
 #[derive(Debug)]
 pub(crate) struct Rows {
     cache: RowCache,
-    partition: u64,
+    number: AtomicU64,
     stripes: Box<[Mutex<Stripe>]>,
 }
 
@@ -51,6 +58,8 @@ struct Stripe {
     writing: u32,
     /// The sequence number of the last one that was.
     last: u64,
+    /// Others answer for its keys from now on: nothing is kept any more.
+    handed_down: bool,
 }
 
 /// A stripe at which nobody was writing, and how it was.
@@ -73,14 +82,18 @@ impl RowCache {
         };
         let builder = || Cache::builder().max_capacity(bytes).weigher(weigh);
         let rows = (bytes > 0).then(|| builder().build_with_hasher(Xxh3DefaultBuilder::new()));
-        Self { rows, opened: Arc::default() }
+        Self { rows, numbers: Arc::default() }
     }
 
-    /// For a partition that has been opened.
-    pub(crate) fn of_partition(&self) -> Rows {
+    /// For partitions that are opened together, none of whose keys is another's.
+    pub(crate) fn number(&self) -> RowsNumber {
+        RowsNumber(self.numbers.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// For one of them.
+    pub(crate) fn of_partition(&self, RowsNumber(number): RowsNumber) -> Rows {
         let stripes = (0..STRIPES).map(|_| Mutex::default()).collect();
-        let partition = self.opened.fetch_add(1, Ordering::Relaxed);
-        Rows { cache: self.clone(), partition, stripes }
+        Rows { cache: self.clone(), number: number.into(), stripes }
     }
 }
 
@@ -88,13 +101,13 @@ impl Rows {
     /// The newest durable version of a key, if it is known: also that there is none.
     pub(crate) fn get(&self, key: &[u8]) -> Option<Option<Bytes>> {
         let rows = self.cache.rows.as_ref()?;
-        rows.get(&(self.partition, Bytes::copy_from_slice(key)))
+        rows.get(&self.row(Bytes::copy_from_slice(key)))
     }
 
     /// Forgets a key, as an entry of a database that is closed.
     pub(crate) fn lose(&self, key: &[u8]) {
         if let Some(rows) = &self.cache.rows {
-            rows.invalidate(&(self.partition, Bytes::copy_from_slice(key)));
+            rows.invalidate(&self.row(Bytes::copy_from_slice(key)));
         }
     }
 
@@ -115,9 +128,33 @@ impl Rows {
         // A value may be a part of a much larger block.
         let value = value.map(|value| Bytes::copy_from_slice(value));
         let stripe = self.stripe(&key).lock();
-        if stripe.writing == 0 && stripe.last == note.last {
-            rows.insert((self.partition, key), value);
+        if stripe.writing == 0 && stripe.last == note.last && !stripe.handed_down {
+            rows.insert(self.row(key), value);
         }
+    }
+
+    /// Leaves what is known to partitions that nobody writes to or reads from yet, and that have all the
+    /// predecessors have; to these nobody writes any more. Nothing is left if it stands under several numbers.
+    pub(crate) fn hand_down<'a>(
+        from: impl Iterator<Item = &'a Self>,
+        to: impl Iterator<Item = &'a Self>,
+    ) {
+        let mut numbers = Vec::new();
+        for rows in from {
+            // Reads of a predecessor that are under way would keep what is old by then.
+            for stripe in &rows.stripes {
+                stripe.lock().handed_down = true;
+            }
+            numbers.push(rows.number.load(Ordering::SeqCst));
+        }
+        numbers.dedup();
+        if let [number] = numbers[..] {
+            to.for_each(|rows| rows.number.store(number, Ordering::SeqCst));
+        }
+    }
+
+    fn row(&self, key: Bytes) -> RowKey {
+        (self.number.load(Ordering::Relaxed), key)
     }
 
     /// To be held while a change is handed to the engine.
@@ -125,7 +162,7 @@ impl Rows {
         let stripe = self.stripe(key);
         stripe.lock().writing += 1;
         if let Some(rows) = &self.cache.rows {
-            rows.invalidate(&(self.partition, key.clone()));
+            rows.invalidate(&self.row(key.clone()));
         }
         Writing { stripe }
     }
@@ -154,7 +191,8 @@ mod tests {
     use super::*;
 
     fn rows(bytes: u64) -> Rows {
-        RowCache::new(bytes).of_partition()
+        let cache = RowCache::new(bytes);
+        cache.of_partition(cache.number())
     }
 
     fn value(text: &'static str) -> Option<Bytes> {
@@ -198,9 +236,36 @@ mod tests {
     #[test]
     fn partitions_do_not_see_each_others_rows() {
         let cache = RowCache::new(1 << 20);
-        let (one, two) = (cache.of_partition(), cache.of_partition());
+        let [one, two] = [cache.number(), cache.number()].map(|number| cache.of_partition(number));
         one.keep(b"a", value("1").as_ref(), note(&one).unwrap());
         assert_eq!(two.get(b"a"), None);
+    }
+
+    #[test]
+    fn what_is_handed_down_is_the_successors_alone() {
+        let cache = RowCache::new(1 << 20);
+        let (parents, children) = (cache.number(), cache.number());
+        let from = [parents, parents].map(|number| cache.of_partition(number));
+        let to = [children, children].map(|number| cache.of_partition(number));
+        from[0].keep(b"a", value("1").as_ref(), note(&from[0]).unwrap());
+        let under_way = note(&from[1]).unwrap();
+        Rows::hand_down(from.iter(), to.iter());
+        assert_eq!(to[0].get(b"a"), Some(value("1")));
+        to[1].writing(&Bytes::from_static(b"b")).handed_over(9);
+        from[1].keep(b"b", value("old").as_ref(), under_way);
+        assert_eq!(to[1].get(b"b"), None, "a predecessor does not know of the write");
+        to[1].keep(b"c", value("2").as_ref(), to[1].note(b"c", |_| true).unwrap());
+        assert_eq!(to[1].get(b"c"), Some(value("2")));
+    }
+
+    #[test]
+    fn several_numbers_are_not_handed_down() {
+        let cache = RowCache::new(1 << 20);
+        let from = [cache.number(), cache.number()].map(|number| cache.of_partition(number));
+        let to = cache.of_partition(cache.number());
+        from[0].keep(b"a", value("1").as_ref(), note(&from[0]).unwrap());
+        Rows::hand_down(from.iter(), std::iter::once(&to));
+        assert_eq!(to.get(b"a"), None);
     }
 
     #[test]

@@ -254,12 +254,22 @@ pub struct Components {
     /// The time of the start by the wall clock, milliseconds since 1970, in the place of the machine's:
     /// files are stamped with it, and with what has passed since.
     pub started_ms: Option<i64>,
+    /// Where databases do what no request waits for; `None`: where they are opened.
+    pub background: Option<tokio::runtime::Handle>,
 }
 
 impl Components {
     /// A clock and a seed, and no faults.
     pub fn new(clock: Arc<dyn Clock>, seed: u64) -> Self {
-        Self { clock, faults: Arc::new(NoFaults), seed, layer: None, disk: None, started_ms: None }
+        Self {
+            clock,
+            faults: Arc::new(NoFaults),
+            seed,
+            layer: None,
+            disk: None,
+            started_ms: None,
+            background: None,
+        }
     }
 }
 

@@ -5,11 +5,14 @@
 
 use std::sync::LazyLock;
 
+use dynamodb::sigv4::{Signature, SigningKey};
 use dynamodb::{
-    BatchGetItem, BatchWriteItem, Body, Change, CreateTable, Creation, DeleteItem, GetItem,
-    ListTables, ListTags, Operation, PagePlan, PutItem, Query, Read, Scan, TableDefinition,
-    TableRequest, TagResource, UntagResource, UpdateItem, UpdateTable, Write,
+    BackupRequest, BatchGetItem, BatchWriteItem, Body, Change, CreateBackup, CreateTable, Creation,
+    DeleteItem, GetItem, ListBackups, ListTables, ListTags, Operation, PagePlan, PutItem, Query,
+    Read, RestoreFromBackup, RestoreToPoint, Scan, TableDefinition, TableRequest, TagResource,
+    UntagResource, UpdateContinuousBackups, UpdateItem, UpdateTable, Write,
 };
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use serde_json::{Value as Json, json};
 use types::{Item, Number, Strategy, storage_key};
 
@@ -17,11 +20,12 @@ use types::{Item, Number, Strategy, storage_key};
 pub(crate) type Target = fn(&[u8]);
 
 /// All targets by name; corpora are directories of these names.
-pub(crate) const TARGETS: [(&str, Target); 4] = [
+pub(crate) const TARGETS: [(&str, Target); 5] = [
     ("expressions", expressions),
     ("numbers", numbers),
     ("values", values),
     ("requests", requests),
+    ("signatures", signatures),
 ];
 
 fn table() -> TableDefinition {
@@ -244,6 +248,12 @@ fn request_of(operation: Operation, body: Body) {
         Operation::ListTables => {
             drop(ListTables::parse(body).map(|list| list.respond(["a"].into_iter())))
         }
+        Operation::CreateBackup => drop(CreateBackup::parse(body)),
+        Operation::DescribeBackup | Operation::DeleteBackup => drop(BackupRequest::parse(body)),
+        Operation::ListBackups => drop(ListBackups::parse(body)),
+        Operation::UpdateContinuousBackups => drop(UpdateContinuousBackups::parse(body)),
+        Operation::RestoreTableFromBackup => drop(RestoreFromBackup::parse(body)),
+        Operation::RestoreTableToPointInTime => drop(RestoreToPoint::parse(body)),
         _ => drop(TableRequest::parse(body)),
     }
 }
@@ -261,4 +271,30 @@ fn item_key(table: &TableDefinition) -> bytes::Bytes {
 
 fn answered(reply: Vec<u8>) {
     serde_json::from_slice::<Json>(&reply).expect("replies are JSON");
+}
+
+/// A request as it is on the wire, but for its first line, which has the target alone. Nobody knows the
+/// secret, so no signature of it is good.
+pub(crate) fn signatures(data: &[u8]) {
+    const NOW_MS: i64 = 1_714_521_600_000;
+    let head = data.windows(2).position(|two| two == b"\n\n").unwrap_or(data.len());
+    let (head, body) = data.split_at(head);
+    let mut lines = head.split(|byte| *byte == b'\n');
+    let Some(Ok(uri)) = lines.next().map(Uri::try_from) else { return };
+    let mut headers = HeaderMap::new();
+    for line in lines {
+        let Some(colon) = line.iter().position(|byte| *byte == b':') else { return };
+        let (name, value) = (&line[..colon], &line[colon + 1..]);
+        let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
+        else {
+            return;
+        };
+        headers.append(name, value);
+    }
+    let Ok(signature) = Signature::read(&uri, &headers) else { return };
+    let scope = signature.check_scope(&headers, NOW_MS);
+    let key = SigningKey::derive("nobody knows it", signature.date(), signature.region());
+    // Also where the scope is wrong, which a server does not get to.
+    let verified = signature.verify(&Method::POST, &uri, &headers, body, &key);
+    assert!(verified.is_err(), "{scope:?}");
 }

@@ -12,21 +12,29 @@ use std::time::{Duration, Instant};
 use storage::{Decision, StorageError, Table};
 use tokio::task::JoinHandle;
 
-/// Tasks that ask as fast as they are answered, when it is looked how much the machine sustains.
-const CLOSED_LOOPS: usize = 64;
 /// How often requests that are due are sent.
 const TICK: Duration = Duration::from_millis(1);
 
-/// The keys that there are.
+/// What is asked for.
 #[derive(Clone, Copy)]
-pub(crate) struct Keys {
+pub(crate) struct Mix {
+    /// The keys that there are.
     pub(crate) fillers: usize,
     pub(crate) of_each: u64,
+    /// How many requests in a hundred write.
+    pub(crate) writes_percent: u32,
+    /// How many in a hundred are for the first sixteenth of the key axis, beside those that are by chance.
+    pub(crate) hot_percent: u32,
 }
 
-impl Keys {
-    fn any(self, random: &mut StdRng) -> [u8; 16] {
-        key(random.random_range(0..self.fillers), random.random_range(0..self.of_each))
+impl Mix {
+    fn any(self, random: &mut StdRng) -> ([u8; 16], bool) {
+        let mut key =
+            key(random.random_range(0..self.fillers), random.random_range(0..self.of_each));
+        if random.random_ratio(self.hot_percent, 100) {
+            key[0] >>= 4;
+        }
+        (key, random.random_ratio(self.writes_percent, 100))
     }
 }
 
@@ -47,8 +55,8 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// So many requests a second, half of them reads.
-    pub(crate) fn start(table: &Arc<Table>, keys: Keys, per_second: f64) -> Self {
+    /// So many requests a second.
+    pub(crate) fn start(table: &Arc<Table>, mix: Mix, per_second: f64) -> Self {
         let (began, stop) = (Instant::now(), Arc::new(AtomicBool::new(false)));
         let (samples, under_way): (Arc<Mutex<Vec<Sample>>>, Arc<AtomicU64>) = Default::default();
         let pacer = tokio::spawn({
@@ -64,11 +72,11 @@ impl Load {
                     if stop.load(Ordering::Relaxed) {
                         return;
                     }
-                    let (table, key) = (table.clone(), keys.any(&mut random));
+                    let (table, (key, writes)) = (table.clone(), mix.any(&mut random));
                     let (samples, under_way) = (samples.clone(), under_way.clone());
                     under_way.fetch_add(1, Ordering::SeqCst);
                     tokio::spawn(async move {
-                        ask(&table, key, n).await;
+                        ask(&table, key, writes.then_some(n)).await;
                         samples.lock().push(Sample { due, took: began.elapsed() - due });
                         under_way.fetch_sub(1, Ordering::SeqCst);
                     });
@@ -108,10 +116,15 @@ impl Load {
     }
 }
 
-/// How many requests a second the table answers to callers that ask again at once.
-pub(crate) async fn saturation(table: &Arc<Table>, keys: Keys, during: Duration) -> f64 {
+/// How many requests a second the table answers to so many callers that ask again at once.
+pub(crate) async fn saturation(
+    table: &Arc<Table>,
+    mix: Mix,
+    callers: usize,
+    during: Duration,
+) -> f64 {
     let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let asking: Vec<_> = (0..CLOSED_LOOPS)
+    let asking: Vec<_> = (0..callers)
         .map(|client| {
             let (table, stop, done) = (table.clone(), stop.clone(), done.clone());
             tokio::spawn(async move {
@@ -120,7 +133,8 @@ pub(crate) async fn saturation(table: &Arc<Table>, keys: Keys, during: Duration)
                     if stop.load(Ordering::Relaxed) {
                         return;
                     }
-                    ask(&table, keys.any(&mut random), n).await;
+                    let (key, writes) = mix.any(&mut random);
+                    ask(&table, key, writes.then_some(n)).await;
                     done.fetch_add(1, Ordering::Relaxed);
                 }
             })
@@ -135,8 +149,8 @@ pub(crate) async fn saturation(table: &Arc<Table>, keys: Keys, during: Duration)
     answered as f64 / during.as_secs_f64()
 }
 
-/// Reads an item or writes it, under the key that it has by then.
-async fn ask(table: &Arc<Table>, key: [u8; 16], n: u64) {
+/// Reads an item, or writes one with some number, under the key that it has by then.
+async fn ask(table: &Arc<Table>, key: [u8; 16], written: Option<u64>) {
     loop {
         let order = table.order();
         let mut key = key;
@@ -144,9 +158,9 @@ async fn ask(table: &Arc<Table>, key: [u8; 16], n: u64) {
             key.reverse();
         }
         let table = table.in_order(order);
-        let answer = match n % 2 {
-            0 => table.get(&key).await.map(drop),
-            _ => {
+        let answer = match written {
+            None => table.get(&key).await.map(drop),
+            Some(n) => {
                 let value = Bytes::from(vec![n as u8; VALUE_BYTES]);
                 table.read_modify_write(&key, |_| Decision::Put(value, ())).await
             }

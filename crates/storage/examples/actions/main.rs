@@ -13,6 +13,9 @@
 //! percentile of all requests that were due during the action, over that of the seconds just before it: a pair
 //! of windows for each time. The same for the time from its end until nothing is borrowed.
 //!
+//! With `SHARED_THREADS` in the environment flushes and compactions run on the threads that answer requests,
+//! to see what threads of their own are worth.
+//!
 //! Housekeeping is hurried (polls and graces of fractions of a second), so that a run takes minutes.
 
 #![allow(clippy::unwrap_used, reason = "a measurement ends with the first error")]
@@ -24,17 +27,19 @@ mod support;
 mod load;
 
 use bytes::Bytes;
-use load::{Keys, Load, quantile, saturation};
+use load::{Load, Mix, quantile, saturation};
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use storage::{Components, Rekey, Reslice, Storage, StorageSettings, Table};
+use storage::{Background, Components, Rekey, Reslice, Storage, StorageSettings, Table};
 use support::{Backwards, FILL_BYTES, FILLERS, fill, table};
 use types::ManualClock;
 
 /// How long the machine is looked at before it is loaded with half of what it sustains.
 const SATURATION: Duration = Duration::from_secs(4);
+/// Who ask meanwhile, each as fast as it is answered.
+const CALLERS: usize = 64;
 /// The window before an action.
 const BEFORE: Duration = Duration::from_secs(2);
 /// How often it is looked whether something is still borrowed.
@@ -107,16 +112,20 @@ async fn main() {
     let megabytes: usize = given(1).map_or(100, |given| given.parse().unwrap());
     let windows: usize = given(2).map_or(10, |given| given.parse().unwrap());
     let root = tempfile::tempdir_in(".").unwrap();
-    let components = Components::new(Arc::new(ManualClock::new(0)), 1);
+    let background = Background::start().unwrap();
+    let components = Components {
+        background: std::env::var_os("SHARED_THREADS").map_or(background.handle(), |_| None),
+        ..Components::new(Arc::new(ManualClock::new(0)), 1)
+    };
     let storage = Storage::open(hurried(root.path()), components).await.unwrap();
     let table = table(&storage, 1).await;
     fill(&table, megabytes).await;
     tidy(&storage).await;
     let of_each = ((megabytes << 20) / FILL_BYTES / FILLERS) as u64;
-    let keys = Keys { fillers: FILLERS, of_each };
-    let most = saturation(&table, keys, SATURATION).await;
+    let mix = Mix { fillers: FILLERS, of_each, writes_percent: 50, hot_percent: 0 };
+    let most = saturation(&table, mix, CALLERS, SATURATION).await;
     tidy(&storage).await;
-    let load = Load::start(&table, keys, most / 2.0);
+    let load = Load::start(&table, mix, most / 2.0);
     println!("{megabytes} MB; {:.0} of {most:.0} requests/s, half of them writes", most / 2.0);
     let mut all: Vec<(Action, Vec<Once>)> = Vec::new();
     for window in 1..=windows {

@@ -9,6 +9,7 @@ use crate::map::PartitionInfo;
 use crate::partition::Partition;
 use crate::record::table::{PartitionRecord, TableRecord};
 use crate::rekey::Rekeying;
+use crate::rows::RowsNumber;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use futures::StreamExt;
 use std::sync::Arc;
@@ -79,8 +80,9 @@ pub(crate) async fn open_partitions(
     records: &[PartitionRecord],
     expect: Expect,
 ) -> Result<Vec<Arc<Partition>>> {
+    let rows = shared.rows.number();
     let opened: Vec<Result<Arc<Partition>>> = futures::stream::iter(records.to_vec())
-        .map(|record| open_partition(shared, table, record, expect))
+        .map(|record| open_partition(shared, table, record, rows, expect))
         .buffered(OPEN_CONCURRENCY)
         .collect()
         .await;
@@ -98,6 +100,7 @@ async fn open_partition(
     shared: &Shared,
     table: TableId,
     record: PartitionRecord,
+    rows: RowsNumber,
     expect: Expect,
 ) -> Result<Arc<Partition>> {
     let path = Engine::path(table, record.id);
@@ -114,5 +117,5 @@ async fn open_partition(
     let db = shared.engine.open(&path).await?;
     let info =
         PartitionInfo { id: record.id, range: record.range(), created_ms: record.created_ms };
-    Ok(Partition::new(info, path, db, shared))
+    Ok(Partition::new(info, path, db, rows, shared))
 }

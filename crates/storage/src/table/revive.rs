@@ -49,7 +49,8 @@ impl Table {
         }
         old.abandon().await;
         let db = self.shared.engine.open(old.path()).await?;
-        let new = Partition::new(old.info().clone(), old.path().clone(), db, &self.shared);
+        let rows = self.shared.rows.number();
+        let new = Partition::new(old.info().clone(), old.path().clone(), db, rows, &self.shared);
         if old.captures() {
             // A rekey that waits to be gone on with must miss no write.
             new.capture_from_here().await?;
