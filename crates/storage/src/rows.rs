@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn the_bytes_are_bounded_and_none_means_none() {
         let cache = RowCache::new(100_000);
-        let rows = cache.of_partition();
+        let rows = cache.of_partition(cache.number());
         for n in 0..10_000u32 {
             let key = n.to_be_bytes();
             let note = rows.note(&key, |_| true).unwrap();

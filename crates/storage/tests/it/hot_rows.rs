@@ -94,7 +94,7 @@ async fn no_read_is_older_than_what_was_known_when_it_began() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_was_read_needs_no_file_any_more() {
-    use crate::support::wire::Wire;
+    use crate::support::wire::{Fate, Request, Wire};
     let (root, wire) = (tempfile::tempdir().unwrap(), Wire::new());
     let uncached = StorageSettings { cache_bytes: 0, ..settings(root.path()) };
     let wired = || storage::Components { layer: Some(Arc::new(wire.clone())), ..components() };
@@ -114,5 +114,16 @@ async fn a_row_that_was_read_needs_no_file_any_more() {
     assert!(before[0] > 0);
     assert_eq!(before[1], before[0]);
     assert_eq!(before[2], before[0]);
+    // Nor at those who take the partition's place.
+    for boundaries in [&["b"][..], &[]] {
+        reslice(&orders, &load::ids(&orders), boundaries).await.unwrap();
+        wire.rule(|request, path| match request == Request::Get && path.ends_with(".sst") {
+            true => Fate::Failed,
+            false => Fate::Done,
+        });
+        assert_eq!(crate::support::get(&orders, "a").await.as_deref(), Some("1"));
+        assert_eq!(crate::support::get(&orders, "b").await, None);
+        wire.mend();
+    }
     storage.close().await.unwrap();
 }
