@@ -15,6 +15,7 @@
 //! It repairs nothing. What items mean is not known here: values are read, not understood.
 
 use crate::directory::lock_stopped;
+use crate::engine::cache::FileCache;
 use crate::error::{Result, StorageError};
 use crate::storage::Storage;
 use object_store::ObjectStore;
@@ -23,7 +24,6 @@ use object_store::path::Path;
 use read_only::ReadOnly;
 use slatedb::db_cache::DbCache;
 use slatedb::db_cache::SplitCache;
-use slatedb::db_cache::moka::{MokaCache, MokaCacheOptions};
 use std::collections::HashSet;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
@@ -80,12 +80,7 @@ impl Check {
     fn new(root: &FilePath) -> Result<Self> {
         let files = LocalFileSystem::new_with_prefix(root);
         let files = files.map_err(StorageError::store(root.display().to_string()))?;
-        let options = MokaCacheOptions {
-            max_capacity: INDEX_CACHE_BYTES,
-            time_to_live: None,
-            time_to_idle: None,
-        };
-        let indexes = Arc::new(MokaCache::new_with_opts(options));
+        let indexes = Arc::new(FileCache::new(INDEX_CACHE_BYTES));
         let indexes = SplitCache::new().with_meta_cache(Some(indexes)).build();
         Ok(Self {
             root: root.to_owned(),

@@ -22,8 +22,7 @@ use slatedb::config::{
     GarbageCollectorDirectoryOptions, GarbageCollectorOptions, GarbageCollectorScheduleOptions,
     Settings,
 };
-use slatedb::db_cache::moka::{MokaCache, MokaCacheOptions};
-use slatedb::db_cache::{DbCache, SplitCache};
+use slatedb::db_cache::DbCache;
 use slatedb::{CloneSourceSpec, Db, VersionedManifest};
 use std::collections::HashMap;
 use std::ops::Bound;
@@ -34,6 +33,7 @@ use tokio::task::JoinSet;
 use types::{KeyRange, PartitionId, TableId};
 use uuid::Uuid;
 
+pub(crate) mod cache;
 mod checkpoints;
 mod clock;
 mod compactions;
@@ -47,6 +47,7 @@ pub(crate) use checkpoints::PendingCheckpoint;
 pub(crate) use clock::EngineClock;
 pub use counters::EngineCounter;
 
+use cache::FileCache;
 use compactions::Compactions;
 use counters::EngineCounters;
 use flushed_wal::FlushedWal;
@@ -60,8 +61,8 @@ pub(crate) const MANIFESTS: &str = "manifest";
 /// All databases share one scope of the cache: its keys are file numbers that are unique in the
 /// world, and a child finds the blocks warm that its parent has read.
 const CACHE_SCOPE: u64 = 1;
-/// One part in this many of the cache is for indexes and filters, the rest for blocks.
-const CACHE_META_PART: u64 = 8;
+/// The largest file that a compaction writes. Its index is read at once, and has to be small enough for that.
+const FILE_BYTES_MAX: usize = 64 << 20;
 /// SlateDB wants a memtable flush after this many log files at the latest; its smallest value.
 const WAL_FLUSHES_MAX: u64 = 4096;
 /// Metadata is collected this many times less often than log files, which are many.
@@ -146,15 +147,9 @@ impl Engine {
         components: &Components,
         wal: Option<NodeWal>,
     ) -> Self {
-        let meta_bytes = settings.cache_bytes / CACHE_META_PART;
-        let cache = SplitCache::new()
-            .with_block_cache(Some(moka(settings.cache_bytes - meta_bytes)))
-            .with_meta_cache(Some(moka(meta_bytes)))
-            .build();
-        let cache = Arc::new(cache);
         Self {
             store,
-            cache,
+            cache: Arc::new(FileCache::new(settings.cache_bytes)),
             settings: engine_settings(settings, wal.is_some()),
             compactor: compactor_options(settings),
             compactions: Compactions::new(
@@ -436,14 +431,6 @@ fn bounds(range: &KeyRange) -> (Bound<Bytes>, Bound<Bytes>) {
     (start, Bound::Excluded(end))
 }
 
-fn moka(max_capacity: u64) -> Arc<dyn DbCache> {
-    Arc::new(MokaCache::new_with_opts(MokaCacheOptions {
-        max_capacity,
-        time_to_live: None,
-        time_to_idle: None,
-    }))
-}
-
 /// Ours in SlateDB's terms. Log flushes have no timer: the partition asks for them
 /// ([`commit`](crate::partition)), so that an idle one does nothing.
 fn engine_settings(ours: &StorageSettings, node_log: bool) -> Settings {
@@ -475,6 +462,9 @@ fn compactor_options(ours: &StorageSettings) -> CompactorOptions {
             max_concurrent_compactions: ours.compactions_max,
             compactions_poll_interval: poll,
             heartbeat_interval: HEARTBEAT,
+            max_sst_size: FILE_BYTES_MAX,
+            // How much is computed at once is said by how many compactions there are.
+            max_subcompactions: 1,
             ..CompactionWorkerOptions::default()
         }),
         ..CompactorOptions::default()

@@ -127,3 +127,74 @@ async fn a_row_that_was_read_needs_no_file_any_more() {
     }
     storage.close().await.unwrap();
 }
+
+/// A table with so many items of 4,000 bytes, in files.
+async fn large(storage: &Storage, name: &str, items: usize) {
+    let table = table(storage, name, &[]).await;
+    let puts = (0..items).map(|n| {
+        let (table, value) = (table.clone(), Bytes::from(vec![b'v'; 4_000]));
+        async move {
+            let key = format!("{n:05}");
+            let put = table.read_modify_write(key.as_bytes(), |_| Decision::Put(value, ()));
+            put.await.unwrap();
+        }
+    });
+    futures::future::join_all(puts).await;
+}
+
+/// Nothing is known of rows, and little of files: about one index.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_read_now_is_kept_whatever_was_read_often_before() {
+    use crate::support::wire::Wire;
+    const ITEMS: usize = 500;
+    let (root, wire) = (tempfile::tempdir().unwrap(), Wire::new());
+    let small = StorageSettings {
+        cache_bytes: 60 << 10,
+        row_cache_bytes: 0,
+        memtable_bytes: 8 << 20,
+        ..settings(root.path())
+    };
+    let wired = || storage::Components { layer: Some(Arc::new(wire.clone())), ..components() };
+    let storage = Storage::open(small.clone(), wired()).await.unwrap();
+    for name in ["old", "new"] {
+        large(&storage, name, ITEMS).await;
+    }
+    storage.close().await.unwrap();
+    let storage = Storage::open(small, wired()).await.unwrap();
+    let (old, new) = (storage.table("old").unwrap(), storage.table("new").unwrap());
+    for _ in 0..1_000 {
+        old.get(b"00007").await.unwrap().unwrap();
+    }
+    let reads = wire.count_reads_of_files();
+    let mut after = Vec::new();
+    for _ in 0..10 {
+        new.get(b"00007").await.unwrap().unwrap();
+        after.push(reads.load(Ordering::SeqCst));
+    }
+    assert!(after[0] > 0);
+    assert_eq!(after[9], after[2], "every read reads the file again: {after:?}");
+    storage.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_many_want_at_once_is_read_once() {
+    use crate::support::wire::Wire;
+    const MANY: usize = 100;
+    let (root, wire) = (tempfile::tempdir().unwrap(), Wire::new());
+    let unknown = StorageSettings { row_cache_bytes: 0, ..settings(root.path()) };
+    let wired = || storage::Components { layer: Some(Arc::new(wire.clone())), ..components() };
+    let storage = Storage::open(unknown.clone(), wired()).await.unwrap();
+    let orders = table(&storage, "orders", &[]).await;
+    crate::support::put(&orders, "a", "1").await;
+    storage.close().await.unwrap();
+    let storage = Storage::open(unknown, wired()).await.unwrap();
+    let orders = storage.table("orders").unwrap();
+    let reads = wire.count_reads_of_files();
+    wire.slow_down(std::time::Duration::from_millis(20));
+    let all = futures::future::join_all((0..MANY).map(|_| orders.get(b"a"))).await;
+    assert!(all.into_iter().all(|got| got.unwrap().as_deref() == Some(b"1")));
+    // The end of the file, its index, its filter, a block.
+    let reads = reads.load(Ordering::SeqCst);
+    assert!((1..=8).contains(&reads), "{reads} reads");
+    storage.close().await.unwrap();
+}
