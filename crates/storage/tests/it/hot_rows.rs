@@ -149,7 +149,7 @@ async fn what_is_read_now_is_kept_whatever_was_read_often_before() {
     const ITEMS: usize = 500;
     let (root, wire) = (tempfile::tempdir().unwrap(), Wire::new());
     let small = StorageSettings {
-        cache_bytes: 60 << 10,
+        cache_bytes: 40 << 10,
         row_cache_bytes: 0,
         memtable_bytes: 8 << 20,
         ..settings(root.path())
