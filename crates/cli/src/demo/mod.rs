@@ -271,7 +271,11 @@ async fn feed(scenario: &Scenario, clock: &ScaledClock, clients: &[Clients; 2], 
             op: match event.request {
                 RequestType::Store | RequestType::Modify => Op::Put,
                 RequestType::Delete => Op::Delete,
-                RequestType::Retrieve | RequestType::Query => Op::Get,
+                RequestType::Retrieve
+                | RequestType::Query
+                | RequestType::Range
+                | RequestType::Scan
+                | RequestType::Segment => Op::Get,
             },
             key: workload.key(event.key).name.clone(),
             client: workload.client(event.client).name.clone(),

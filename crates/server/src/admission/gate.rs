@@ -10,9 +10,6 @@ use super::hot_keys::{HotKey, HotKeys};
 /// Weight of the latest request in the moving average of costs: about the last 30 count.
 const LATEST_WEIGHT: f64 = 1.0 / 16.0;
 
-/// How many request types there are; their numbers index the averages.
-const REQUEST_TYPES: usize = 5;
-
 /// What others ask for in so many seconds is kept from hot keys, up to a second of capacity.
 const RESERVED_S: f64 = 2.0;
 
@@ -29,7 +26,7 @@ struct State {
     /// `None` without limits.
     buckets: Option<Buckets>,
     /// Moving average of what a served request cost, by request type; zero before the first.
-    mean: [Units; REQUEST_TYPES],
+    mean: [Units; RequestType::COUNT],
     hot: HotKeys,
     /// What was served since somebody asked.
     served: Units,
@@ -64,7 +61,7 @@ impl Gate {
     pub(crate) fn new(partition: PartitionId, range: KeyRange, buckets: Option<Buckets>) -> Self {
         let state = State {
             buckets,
-            mean: [Units::ZERO; REQUEST_TYPES],
+            mean: [Units::ZERO; RequestType::COUNT],
             hot: HotKeys::default(),
             served: Units::ZERO,
         };

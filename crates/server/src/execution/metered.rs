@@ -58,6 +58,8 @@ pub(super) struct Metered<'a> {
     vector: Vector,
     attempt: Attempt,
     real_ms: i64,
+    /// The bytes that the request was after, if it had to read more for them.
+    wanted_bytes: Option<usize>,
     recorded: bool,
 }
 
@@ -140,6 +142,7 @@ impl<'a> Metered<'a> {
                 vector,
                 attempt,
                 real_ms: call.real_ms,
+                wanted_bytes: None,
                 recorded: false,
             }),
             Err((refused, throttled)) => {
@@ -155,7 +158,8 @@ impl<'a> Metered<'a> {
     /// The request was served: pays what it cost beyond the least, and leaves its vector.
     pub(super) fn served(mut self, cost: Units, bytes: usize) {
         set_units(&mut self.vector, cost);
-        self.vector.data_bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let wanted_bytes = self.wanted_bytes.unwrap_or(bytes);
+        self.vector.data_bytes = u32::try_from(wanted_bytes).unwrap_or(u32::MAX);
         self.pay(cost, bytes);
         self.served.admission.provisioned.settle(cost, self.least);
         self.executor.tables().measured().settle(cost, self.least);
@@ -182,6 +186,12 @@ impl<'a> Metered<'a> {
     /// The partition key of the first item of a page that does not begin at one.
     pub(super) fn set_key_hash(&mut self, key_hash: u64) {
         self.vector.key_hash = key_hash;
+    }
+
+    /// Of all that is read, the request is after so many bytes: what its vector says, while its units say
+    /// what it took.
+    pub(super) fn is_after(&mut self, bytes: usize) {
+        self.wanted_bytes = Some(bytes);
     }
 
     /// Divides the cost among the partitions by the bytes read from them.
