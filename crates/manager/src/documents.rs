@@ -295,9 +295,12 @@ impl Manager {
             let copies = auto::copies(shared);
             strategy::compare(&snapshot.view, &shared.collector.lock(), clients, copies, settings)
         });
-        let change = self.shared.tables.lock().get(&table.id()).map(|state| {
-            state.strategy_watch.document(&self.shared.settings.strategy)
-        });
+        let change = self
+            .shared
+            .tables
+            .lock()
+            .get(&table.id())
+            .map(|state| state.strategy_watch.document(&self.shared.settings.strategy));
         Ok(PlanDocument {
             table: name.to_owned(),
             due_ms,

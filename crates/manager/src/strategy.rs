@@ -87,9 +87,10 @@ impl StrategyWatch {
             let days = settings.lasting_ms as f64 / 86_400_000.0;
             format!("it has to be the best for {days:.1} days first")
         };
-        let held = self.held.clone().or_else(|| {
-            (since_ms.is_some() && self.standing.is_none()).then(young)
-        });
+        let held = self
+            .held
+            .clone()
+            .or_else(|| (since_ms.is_some() && self.standing.is_none()).then(young));
         ChangeDocument { mode: settings.mode, since_ms, held }
     }
 }

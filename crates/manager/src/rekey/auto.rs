@@ -77,7 +77,7 @@ pub(crate) fn consider(
             saved_units_per_s: None,
         },
     };
-    state.strategy_watch.drop_standing(None);
+    state.strategy_watch.drop_standing(Some("it is about to begin".into()));
     // Nothing else begins before this one has.
     shared.rekeys.lock().set_starting(Some(chosen.table.name().to_owned()));
     Some(chosen)
@@ -135,14 +135,14 @@ pub(crate) fn start(shared: &Arc<Shared>, chosen: Chosen) {
         let reason = grounds.choice.reason.clone();
         let begun = begin(&shared, &table, to, ChosenBy::Service, Some(grounds)).await;
         shared.rekeys.lock().set_starting(None);
-        match begun {
+        match &begun {
             Ok(id) => tracing::info!(table = table.name(), id, reason, "a strategy is changed"),
             Err(error) => {
                 tracing::warn!(table = table.name(), %error, "a strategy could not be changed");
-                if let Some(state) = shared.tables.lock().get_mut(&table.id()) {
-                    state.strategy_watch.drop_standing(Some(error.to_string()));
-                }
             }
+        }
+        if let Some(state) = shared.tables.lock().get_mut(&table.id()) {
+            state.strategy_watch.drop_standing(begun.err().map(|error| error.to_string()));
         }
     });
 }

@@ -140,7 +140,8 @@ impl Manager {
     /// If there is none with this number.
     pub fn rekey_document(&self, id: u64) -> Result<RekeyDocument, ManagerError> {
         let known = self.shared.rekeys.lock().get(id).cloned();
-        let known = known.ok_or_else(|| ManagerError::Refused(format!("there is no rekey {id}")))?;
+        let known =
+            known.ok_or_else(|| ManagerError::Refused(format!("there is no rekey {id}")))?;
         Ok(self.rekey_now(&known))
     }
 
@@ -195,7 +196,10 @@ mod tests {
     fn a_decision_shows_the_estimate_and_afterwards_what_was_measured_beside_it() {
         let mut rekey = chosen();
         let begun = rekey.decision(true);
-        assert_eq!((begun.action, begun.trigger, begun.state), ("rekey", Trigger::Forecast, State::Running));
+        assert_eq!(
+            (begun.action, begun.trigger, begun.state),
+            ("rekey", Trigger::Forecast, State::Running)
+        );
         assert!(begun.reason.contains("rekey to range: estimated gain"), "{}", begun.reason);
         assert_eq!((begun.result, begun.outcome, begun.rekey), (None, None, None));
         rekey.end(RekeyState::Done, None, 2);

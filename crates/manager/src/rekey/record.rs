@@ -38,7 +38,7 @@ pub enum RekeyState {
 /// A change of strategy, under way or ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RekeyRecord {
-    version: u32,
+    pub(super) version: u32,
     pub(crate) id: u64,
     pub(crate) table: TableId,
     pub(crate) table_name: String,
@@ -170,6 +170,7 @@ mod tests {
     use super::*;
     use planner::strategy::{Mix, StrategySettings, choose};
     use proptest::prelude::{Strategy as Draw, *};
+    use types::Strategy;
 
     fn grounds() -> Grounds {
         let mix = Mix {
@@ -198,7 +199,8 @@ mod tests {
             RekeyState::Failed,
             RekeyState::Cancelled,
         ]);
-        let orders = prop::sample::select(vec![Strategy::Hash, Strategy::Composite, Strategy::Range]);
+        let orders =
+            prop::sample::select(vec![Strategy::Hash, Strategy::Composite, Strategy::Range]);
         (0..u64::MAX, orders, states, any::<bool>(), ".*", any::<i64>(), any::<bool>()).prop_map(
             |(id, from, state, by_service, text, ms, judged)| {
                 let wanted = Wanted {

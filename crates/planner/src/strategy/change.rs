@@ -70,7 +70,9 @@ pub fn held_by(
         && now.now_ms < until_ms
     {
         let days = (until_ms - now.now_ms) as f64 / 86_400_000.0;
-        return Some(format!("its strategy was changed lately; it is left alone for {days:.1} days"));
+        return Some(format!(
+            "its strategy was changed lately; it is left alone for {days:.1} days"
+        ));
     }
     let lasting_ms = doubled(settings.lasting_ms, now.changed_ms.len());
     if now.now_ms.saturating_sub(now.since_ms) < lasting_ms {

@@ -54,7 +54,10 @@ mod tests {
         assert_eq!(saved_units_per_s(&before, &after), Some(800.0));
         assert_eq!(saved_units_per_s(&after, &before), Some(-400.0));
         // One in ten was refused, which counts ten times: each took twice as much.
-        assert_eq!(saved_units_per_s(&counted(10.0, 100.0, 1.0), &counted(10.0, 100.0, 0.0)), Some(100.0));
+        assert_eq!(
+            saved_units_per_s(&counted(10.0, 100.0, 1.0), &counted(10.0, 100.0, 0.0)),
+            Some(100.0)
+        );
         assert_eq!(saved_units_per_s(&before, &counted(0.0, 0.0, 0.0)), None);
     }
 }

@@ -48,7 +48,10 @@ fn nothing_but_a_reason_holds_it_up() {
     let later = Placement::Later { until_ms: None, reason: "80 % full now".into() };
     let recently = calm().now_ms - 6 * DAY_MS;
     for (circumstances, because) in [
-        (Circumstances { is_owners_choice: true, ..calm() }, "hash was chosen by the table's owner"),
+        (
+            Circumstances { is_owners_choice: true, ..calm() },
+            "hash was chosen by the table's owner",
+        ),
         (Circumstances { changed_ms: vec![recently], ..calm() }, "left alone for 1.0 days"),
         (Circumstances { is_paused: true, ..calm() }, "paused"),
         (Circumstances { rekeying: Some("b".into()), ..calm() }, "table b is being changed"),
