@@ -84,11 +84,12 @@ async fn rekey(http: &Http, id: &Value) -> Option<Value> {
     (status == 200).then_some(document)
 }
 
-async fn split_first(http: &Http) -> Value {
-    let partitions = http.admin("tables/things/partitions").await;
-    let id = partitions["partitions"][0]["id"].clone();
-    let split = json!({"action": "split", "partition": id, "into": 2});
-    let (status, reply) = http.reslice("things", split).await.unwrap();
+/// Carries out an action on all partitions; answers with the number of its decision.
+async fn act(http: &Http, action: impl Fn(Vec<Value>) -> Value) -> Value {
+    let document = http.admin("tables/things/partitions").await;
+    let partitions = document["partitions"].as_array().unwrap();
+    let ids = partitions.iter().map(|partition| partition["id"].clone()).collect();
+    let (status, reply) = http.reslice("things", action(ids)).await.unwrap();
     assert_eq!(status, 200, "{reply}");
     reply["decision"].clone()
 }
@@ -124,7 +125,7 @@ async fn holds(service: Service, directory: &Path, id: &Value, items: &BTreeMap<
 async fn only_the_new_order_is_judged(directory: &Path, id: &Value) {
     let service = judging(directory).await;
     let http = &service.http;
-    let after = split_first(http).await;
+    let after = act(http, |ids| json!({"action": "merge", "partitions": ids})).await;
     until("it is judged", async || {
         let document = http.admin(&format!("decisions/{after}")).await;
         document["entry"]["outcome"].is_object().then_some(())
@@ -148,7 +149,8 @@ async fn begun(
     let service = start(directory, rekey_bytes_per_s).await;
     create_table(&service, "things").await;
     let items = fill(&service.http).await;
-    split_first(&service.http).await;
+    let split = |ids: Vec<Value>| json!({"action": "split", "partition": ids[0], "into": 2});
+    assert_eq!(act(&service.http, split).await, 1);
     let wish = json!({"strategy": "range"});
     let (status, reply) = service.http.post("tables/things/rekey", &wish).await.unwrap();
     assert_eq!(status, 200, "{reply}");
