@@ -202,6 +202,7 @@ fn config(scenario: &Scenario, args: &Args, directory: &Path, rival: Option<Riva
     config.storage.directory = directory.to_owned();
     config.server.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port(8000, rival)));
     config.admin.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port(8001, rival)));
+    config.server.limits.mode = server::LimitMode::Dynamodb;
     config.server.limits.read_units_per_s = scenario.capacity.read;
     config.server.limits.write_units_per_s = scenario.capacity.write;
     config.server.tables.partitions_initial = scenario.parameters.partitions as _;

@@ -13,7 +13,7 @@ use crate::strategy::counted;
 use crate::tables::TableState;
 use dynamodb::ChosenBy;
 use planner::strategy::change::{Circumstances, busier_than, held_by, unforeseen};
-use planner::trough::{Placement, place};
+use planner::trough::{Placement, Waiting, place};
 use std::sync::Arc;
 use storage::Table;
 use types::{KeyRange, Strategy, TableId};
@@ -107,7 +107,7 @@ fn circumstances(
         anomalies_open,
         unforeseen: unforeseen(view),
         // A table has a trough every day: what has waited for long does not begin at its peak.
-        placement: Some(place(view, view.now_ms, &shared.settings.trough)),
+        placement: Some(place(view, &Waiting::just_come(view.now_ms), &shared.settings.trough)),
         busier_than: busier_than(&last_day(collector, state.table.id()), RECENT_MINUTES),
     })
 }

@@ -15,7 +15,7 @@ use workload::{Attempt, Outcome, RangeKeyPrefix, RequestType, StorageKeyPrefix, 
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Call, Executor};
-use crate::admission::{Asking, Gate};
+use crate::admission::{Admitted, Asking, Gate};
 use crate::tables::ServedTable;
 
 /// What a data request asks for, and where on the key axis.
@@ -55,6 +55,7 @@ pub(super) struct Metered<'a> {
     passed: Vec<(Arc<Gate>, usize)>,
     least: Units,
     asking: Asking,
+    how: Admitted,
     vector: Vector,
     attempt: Attempt,
     real_ms: i64,
@@ -120,18 +121,20 @@ impl<'a> Metered<'a> {
         let node = executor.tables().measured();
         let admitted = if !provisioned.admit(least, call.now_ms) {
             Err((gate.refused(request, least), Throttled::Table))
-        } else if !node.admit(least, call.now_ms) {
-            provisioned.settle(Units::ZERO, least);
-            Err((gate.refused(request, least), Throttled::Partition))
         } else {
-            gate.admit(&asking, call.now_ms).map_err(|refused| {
+            let room = || node.admit(least, call.now_ms);
+            gate.admit(&asking, call.now_ms, room).map_err(|refused| {
                 provisioned.settle(Units::ZERO, least);
-                node.settle(Units::ZERO, least);
                 (refused, Throttled::Partition)
             })
         };
+        if admitted == Ok(Admitted::Granted) {
+            // The node is not asked, and does it all the same.
+            node.settle(least, Units::ZERO);
+        }
         match admitted {
-            Ok(()) => Ok(Self {
+            Ok(how) => Ok(Self {
+                how,
                 executor,
                 served,
                 gate,
@@ -198,7 +201,7 @@ impl<'a> Metered<'a> {
     fn pay(&self, cost: Units, bytes: usize) {
         let asking = &self.asking;
         if self.passed.is_empty() {
-            return self.gate.settle(asking, cost, self.least);
+            return self.gate.settle(asking, self.how, cost, self.least);
         }
         let part = |of: usize| {
             let share = of as f64 / bytes.max(1) as f64;
@@ -206,10 +209,10 @@ impl<'a> Metered<'a> {
         };
         let mut taken = self.least;
         for (gate, read) in &self.passed {
-            gate.settle(asking, part(*read), std::mem::take(&mut taken));
+            gate.settle(asking, self.how, part(*read), std::mem::take(&mut taken));
         }
         let rest = part(bytes.saturating_sub(self.bytes_before));
-        self.gate.settle(asking, rest, taken);
+        self.gate.settle(asking, self.how, rest, taken);
     }
 
     fn record(&mut self) {
