@@ -62,7 +62,7 @@ pub fn with_strategy(stored: &Json, strategy: Strategy, by: ChosenBy) -> Json {
     if by == ChosenBy::Owner && !changed["tags"].is_array() {
         changed["tags"] = json!([]);
     }
-    if let Some(tags) = changed["tags"].as_array_mut() {
+    if let Some(tags) = changed.get_mut("tags").and_then(Json::as_array_mut) {
         match tags.iter_mut().find(|tag| tag["Key"] == STRATEGY_TAG) {
             Some(tag) => tag["Value"] = json!(strategy.as_str()),
             None if by == ChosenBy::Service => {}
