@@ -283,6 +283,9 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<(), AdminError> {
         println!("{}: {}", text(&action["kind"]), text(&action["reason"]));
     }
     println!("strategy: {}", text(&reply["strategy"]["reason"]));
+    if let Some(held) = reply["change"]["held"].as_str() {
+        println!("strategy: held up: {held}");
+    }
     Ok(())
 }
 

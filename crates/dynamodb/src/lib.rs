@@ -57,7 +57,8 @@ pub use requests::update_item::UpdateItem;
 pub use requests::update_table::UpdateTable;
 pub use requests::write::{Change, Write, WriteOutcome};
 pub use table::{
-    Billing, BillingMode, Changes, FAN_OUT, PointInTime, RANGE_QUERIES_TAG, RECOVERY_DAYS_MAX,
-    RangeQueries, Restored, STRATEGY_TAG, TableClass, TableDefinition, TableSize, TableStatus, Tag,
-    UnreadableDefinition, WarmThroughput, with_strategy,
+    Billing, BillingMode, Changes, ChosenBy, FAN_OUT, PointInTime, RANGE_QUERIES_TAG,
+    RECOVERY_DAYS_MAX, RangeQueries, Restored, STRATEGY_TAG, TableClass, TableDefinition,
+    TableSize, TableStatus, Tag, UnreadableDefinition, WarmThroughput, allows_fan_out,
+    has_chosen_strategy, with_strategy,
 };

@@ -9,7 +9,9 @@ use serde_json::{Value as Json, json};
 use types::{KeyAttribute, KeySchema, Strategy};
 
 pub use recovery::{PointInTime, RECOVERY_DAYS_MAX, Restored};
-pub use stored::{UnreadableDefinition, with_strategy};
+pub use stored::{
+    ChosenBy, UnreadableDefinition, allows_fan_out, has_chosen_strategy, with_strategy,
+};
 
 /// The tag that chooses the strategy.
 pub const STRATEGY_TAG: &str = "foreshard:strategy";

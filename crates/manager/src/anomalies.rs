@@ -108,6 +108,11 @@ impl AnomalyLog {
         self.kept.iter()
     }
 
+    /// How many of a table go on.
+    pub(crate) fn open(&self, table: &str) -> usize {
+        self.kept.iter().filter(|e| e.table == table && e.anomaly.end_ms.is_none()).count()
+    }
+
     /// How many have begun since the start, of every class.
     pub(crate) fn counts(&self) -> Vec<(&'static str, &'static str, u64)> {
         let classes = SUBJECTS.into_iter().flat_map(|subject| KINDS.map(|kind| (subject, kind)));

@@ -4,6 +4,7 @@ use crate::Manager;
 use crate::by_hand;
 use crate::error::ManagerError;
 use crate::journal::{Entry, State};
+use crate::rekey::RekeyDocument;
 use planner::decision::Judgement;
 use planner::plan::{Kind, Trigger};
 use serde::Serialize;
@@ -35,7 +36,7 @@ pub struct DecisionDocument {
     pub at_ms: i64,
     /// The table's name.
     pub table: String,
-    /// `split`, `merge`, `shift` or `reslice`.
+    /// `split`, `merge`, `shift`, `isolate`, `reslice` or `rekey`.
     pub action: &'static str,
     /// The mission's word for it.
     pub kind: Kind,
@@ -56,19 +57,29 @@ pub struct DecisionDocument {
     /// Everything: inputs, forecast, scores, alternatives, timing, outcome.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entry: Option<Entry>,
+    /// The same of a change of strategy: what was estimated, and what was measured afterwards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rekey: Option<Box<RekeyDocument>>,
 }
 
 impl Manager {
     /// What was decided, about one table or all.
     pub fn decisions_document(&self, request: &DecisionsRequest<'_>) -> DecisionsDocument {
-        let journal = self.shared.journal.lock();
-        let wanted =
-            |entry: &&Entry| request.table.is_none_or(|name| entry.decision.table_name == name);
-        let one = |entry| decision_document(entry, request.brief);
-        let decisions = match request.limit {
-            Some(limit) => journal.entries().rev().filter(wanted).take(limit).map(one).collect(),
-            None => journal.entries().filter(wanted).map(one).collect(),
+        let about = |name: &str| request.table.is_none_or(|wanted| wanted == name);
+        let most = request.limit.unwrap_or(usize::MAX);
+        let mut decisions: Vec<DecisionDocument> = {
+            let journal = self.shared.journal.lock();
+            let mine = journal.entries().rev().filter(|entry| about(&entry.decision.table_name));
+            mine.take(most).map(|entry| decision_document(entry, request.brief)).collect()
         };
+        let rekeys = self.shared.rekeys.lock();
+        let mine = rekeys.all().rev().filter(|rekey| about(&rekey.table_name));
+        decisions.extend(mine.take(most).map(|rekey| rekey.decision(request.brief)));
+        decisions.sort_by_key(|decision| std::cmp::Reverse(decision.id));
+        decisions.truncate(most);
+        if request.limit.is_none() {
+            decisions.reverse();
+        }
         DecisionsDocument { decisions }
     }
 
@@ -77,6 +88,9 @@ impl Manager {
     /// # Errors
     /// If there is none of this number.
     pub fn decision_document(&self, id: u64) -> Result<DecisionDocument, ManagerError> {
+        if let Some(rekey) = self.shared.rekeys.lock().get(id) {
+            return Ok(rekey.decision(false));
+        }
         let journal = self.shared.journal.lock();
         let entry = journal.entries().find(|entry| entry.decision.id == id);
         entry.map(|entry| decision_document(entry, false)).ok_or(ManagerError::NoSuchWorkflow(id))
@@ -100,6 +114,7 @@ fn decision_document(entry: &Entry, brief: bool) -> DecisionDocument {
         in_time: judgement == Some(Judgement::InTime),
         needless: judgement == Some(Judgement::Needless),
         entry: (!brief).then(|| entry.clone()),
+        rekey: None,
     }
 }
 

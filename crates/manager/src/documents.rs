@@ -9,8 +9,9 @@ use crate::error::ManagerError;
 use crate::heatmap::{Axis, hex};
 use crate::hot_keys::{self, HotKeyDocument};
 use crate::overview::DryRun;
+use crate::rekey::auto;
 use crate::reported::{self, ReportDocument, ReportedAnomaly};
-use crate::strategy;
+use crate::strategy::{self, ChangeDocument};
 use crate::tables::{Snapshot, strategy_of};
 use forecast::Outlook;
 use planner::hot::{HotRange, hot_ranges};
@@ -144,6 +145,8 @@ pub struct PlanDocument {
     pub reason: String,
     /// What the table's requests would cost under each key order, and whether a change would pay.
     pub strategy: Option<Choice>,
+    /// What becomes of such a change.
+    pub change: Option<ChangeDocument>,
 }
 
 /// `GET tables/{t}/vectors`.
@@ -289,8 +292,15 @@ impl Manager {
         let strategy = snapshot.map(|snapshot| {
             let shared = &self.shared;
             let (clients, settings) = (&shared.components.clients, &shared.settings.strategy);
-            strategy::compare(&snapshot.view, &shared.collector.lock(), clients, settings)
+            let copies = auto::copies(shared);
+            strategy::compare(&snapshot.view, &shared.collector.lock(), clients, copies, settings)
         });
+        let change = self
+            .shared
+            .tables
+            .lock()
+            .get(&table.id())
+            .map(|state| state.strategy_watch.document(&self.shared.settings.strategy));
         Ok(PlanDocument {
             table: name.to_owned(),
             due_ms,
@@ -299,6 +309,7 @@ impl Manager {
             alternatives: plan.alternatives,
             reason: plan.reason,
             strategy,
+            change,
         })
     }
 

@@ -8,7 +8,7 @@
 use crate::error::ManagerError;
 use crate::shared::Shared;
 use planner::gradual::Admission;
-use planner::trough::place;
+use planner::trough::{Waiting, place};
 use std::collections::HashMap;
 use storage::MaintainReport;
 use types::{PartitionId, TableId};
@@ -27,6 +27,8 @@ pub(crate) struct Housekeeping {
 struct Chore {
     /// Since when it has been wanted, on the service's clock.
     since_ms: i64,
+    /// How much it would write anew.
+    bytes: u64,
     /// When it was paid for, in real time.
     paid_real_ms: Option<i64>,
     /// When storage asked last, in real time.
@@ -47,20 +49,54 @@ pub(crate) async fn tidy(shared: &Shared) -> Result<MaintainReport, ManagerError
 
 fn may_rewrite(shared: &Shared, table: TableId, partition: PartitionId, bytes: u64) -> bool {
     let (now_ms, real_ms) = (shared.components.clock.now_ms(), shared.real_ms());
-    let fresh = Chore { since_ms: now_ms, paid_real_ms: None, asked_real_ms: real_ms };
+    let fresh = Chore { since_ms: now_ms, bytes, paid_real_ms: None, asked_real_ms: real_ms };
     let mut housekeeping = shared.housekeeping.lock();
     let chore = housekeeping.partitions.entry((table, partition)).or_insert(fresh);
-    chore.asked_real_ms = real_ms;
+    (chore.asked_real_ms, chore.bytes) = (real_ms, bytes);
     if chore.paid_real_ms.is_some_and(|paid_ms| real_ms - paid_ms < PAID_FOR_REAL_MS) {
         return true;
     }
+    let waiting = housekeeping.waiting(table, partition);
     let snapshots = shared.snapshots.load();
     let placed = snapshots
         .get(&table)
-        .is_none_or(|s| place(&s.view, chore.since_ms, &shared.settings.trough).is_now());
+        .is_none_or(|s| place(&s.view, &waiting, &shared.settings.trough).is_now());
     let paid = placed && shared.ledger.lock().move_bytes(table, bytes, real_ms) == Admission::Go;
     if paid {
-        *chore = Chore { since_ms: now_ms, paid_real_ms: Some(real_ms), asked_real_ms: real_ms };
+        let paid = Chore { paid_real_ms: Some(real_ms), ..fresh };
+        housekeeping.partitions.insert((table, partition), paid);
     }
     paid
+}
+
+impl Housekeeping {
+    /// What waits, seen from one partition that does.
+    fn waiting(&self, table: TableId, partition: PartitionId) -> Waiting {
+        let unpaid = || self.partitions.iter().filter(|(_, chore)| chore.paid_real_ms.is_none());
+        Waiting {
+            since_ms: self.partitions.get(&(table, partition)).map_or(i64::MAX, |c| c.since_ms),
+            node_bytes: unpaid().map(|(_, chore)| chore.bytes).sum(),
+            table_partitions: unpaid().filter(|((of, _), _)| *of == table).count(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_is_added_up_and_what_was_paid_for_does_not_wait() {
+        let chore =
+            |bytes, paid_real_ms| Chore { since_ms: 5, bytes, paid_real_ms, asked_real_ms: 0 };
+        let id = |table, partition| (TableId(table), PartitionId(partition));
+        let partitions = HashMap::from([
+            (id(1, 1), chore(10, None)),
+            (id(1, 2), chore(20, None)),
+            (id(1, 3), chore(40, Some(1))),
+            (id(2, 1), chore(80, None)),
+        ]);
+        let waiting = Housekeeping { partitions }.waiting(TableId(1), PartitionId(1));
+        assert_eq!(waiting, Waiting { since_ms: 5, node_bytes: 110, table_partitions: 2 });
+    }
 }

@@ -230,6 +230,11 @@ impl Journal {
         id
     }
 
+    /// From here on ids are above `id`.
+    pub(crate) fn go_beyond(&mut self, id: u64) {
+        self.next_id = self.next_id.max(id.saturating_add(1));
+    }
+
     /// Takes an entry in, new or changed. Older ones make room for it; the next that is written down
     /// deletes them from disk.
     pub(crate) fn insert(&mut self, entry: Entry) {

@@ -5,6 +5,7 @@
 
 use crate::event::Event;
 use crate::journal::{Effect, Entry, State};
+use crate::rekey::auto;
 use crate::shared::Shared;
 use crate::workflow;
 use planner::controller;
@@ -15,6 +16,7 @@ use types::Units;
 
 /// Judges what can be judged by now. Failing to write a verdict down is logged and tried again.
 pub(crate) async fn look_back(shared: &Shared) {
+    auto::look_back(shared).await;
     for entry in ripe(shared) {
         let Some(judged) = judge(shared, &entry) else { continue };
         if judged.outcome == entry.outcome {

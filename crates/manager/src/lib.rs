@@ -62,11 +62,11 @@ pub use journal::{Effect, Entry, State, Timing};
 pub use matrix::{BoundariesDocument, MatrixDocument};
 pub use overview::{Hottest, NextAction, OverviewDocument, Peak, TableOverview};
 pub use partition_page::{HeavyHitter, LoadHistory, PartitionPage};
-pub use rekey::{RekeyDocument, RekeyState, RekeyWish};
+pub use rekey::{Grounds, RekeyDocument, RekeyState, RekeyWish};
 pub use reported::{ReportDocument, ReportedAnomaly};
 pub use settings::{ManagerSettings, TrainingSettings, WorkflowSettings};
 pub use shared::{Components, CreditSource, MeasuredSource, PolicyFactory};
-pub use strategy::ProposalDocument;
+pub use strategy::{ChangeDocument, ProposalDocument};
 pub use workflow::{
     Compensation, Happening, Passed, RULES, Rule, Step, TRANSITIONS, Timeout, Workflow,
 };
@@ -101,7 +101,7 @@ impl Manager {
         components: Components,
     ) -> Result<Arc<Self>, ManagerError> {
         let shared = Arc::new(Shared::restore(settings, components).await?);
-        rekey::resume(&shared);
+        rekey::resume(&shared).await;
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(observe::run(shared.clone(), stopped.clone()));
         let training = tokio::spawn(training::run(shared.clone(), stopped.clone()));

@@ -10,6 +10,7 @@ use crate::housekeeping;
 use crate::journal::Entry;
 use crate::judge;
 use crate::persist;
+use crate::rekey::auto::{self, Chosen};
 use crate::shared::Shared;
 use crate::strategy;
 use crate::tables::{Snapshot, Snapshots};
@@ -33,15 +34,18 @@ pub(crate) async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
             _ = ticks.tick() => {}
         }
         shared.follow_catalog().await;
-        let decided = match tick(shared.clone()).await {
+        let Decided { plans, change } = match tick(shared.clone()).await {
             Ok(decided) => decided,
             Err(error) => {
                 tracing::error!(%error, "a tick of the manager failed");
                 continue;
             }
         };
-        for (table, entries) in decided {
+        for (table, entries) in plans {
             workflow::start(&shared, table, entries);
+        }
+        if let Some(chosen) = change {
+            auto::start(&shared, chosen);
         }
         chores.run(&shared).await;
     }
@@ -53,12 +57,21 @@ fn period(shared: &Shared) -> Duration {
     Duration::from_secs_f64(real_ms.max(settings.tick_real_ms_min as f64).max(1.0) / 1e3)
 }
 
+/// What one look at all tables has come to.
+#[derive(Debug, Default)]
+struct Decided {
+    /// The actions of plans.
+    plans: Vec<(TableId, Vec<Entry>)>,
+    /// The change of a strategy, one at a time.
+    change: Option<Chosen>,
+}
+
 /// Looks at every table once; returns what was decided.
-async fn tick(shared: Arc<Shared>) -> Result<Vec<(TableId, Vec<Entry>)>, ManagerError> {
+async fn tick(shared: Arc<Shared>) -> Result<Decided, ManagerError> {
     Ok(tokio::task::spawn_blocking(move || look(&shared)).await?)
 }
 
-fn look(shared: &Shared) -> Vec<(TableId, Vec<Entry>)> {
+fn look(shared: &Shared) -> Decided {
     let now_ms = shared.components.clock.now_ms();
     let credit = shared.credit.read().clone();
     let mut tables = shared.tables.lock();
@@ -68,7 +81,8 @@ fn look(shared: &Shared) -> Vec<(TableId, Vec<Entry>)> {
     let network = shared.network.load_full();
     let measured = shared.measured.read().clone();
     let node = measured.as_ref().and_then(|measured| (measured.node)());
-    let mut decided = Vec::new();
+    let copies = auto::copies(shared);
+    let mut decided = Decided::default();
     let mut snapshots: Snapshots = HashMap::with_capacity(tables.len());
     for (id, state) in tables.iter_mut() {
         let capacity = |partition| {
@@ -97,7 +111,7 @@ fn look(shared: &Shared) -> Vec<(TableId, Vec<Entry>)> {
             for entry in &entries {
                 journal.insert(entry.clone());
             }
-            decided.push((*id, entries));
+            decided.plans.push((*id, entries));
         }
         let (clients, mut log) = (&shared.components.clients, shared.anomalies.lock());
         state.foretold.follow(tick.view);
@@ -110,8 +124,12 @@ fn look(shared: &Shared) -> Vec<(TableId, Vec<Entry>)> {
         let snapshot = Snapshot { view: tick.view.clone(), scores: tick.scores.to_vec() };
         snapshots.insert(*id, Arc::new(snapshot));
         let settings = &shared.settings.strategy;
-        if let Some(proposal) = strategy::follow(state, &collector, clients, settings) {
+        if let Some(proposal) = strategy::follow(state, &collector, clients, copies, settings) {
             shared.tell(Event::Proposed(Box::new(proposal)));
+        }
+        let is_planned = decided.plans.iter().any(|(planned, _)| planned == id);
+        if decided.change.is_none() && !is_planned {
+            decided.change = auto::consider(shared, state, &collector);
         }
     }
     shared.snapshots.store(Arc::new(snapshots));

@@ -148,7 +148,7 @@ impl Manager {
             next,
             next_reason,
             running: self.running_of(table),
-            anomalies_open: self.open_anomalies(table.name()),
+            anomalies_open: self.shared.anomalies.lock().open(table.name()),
         }
     }
 
@@ -201,11 +201,6 @@ impl Manager {
             .filter(|entry| entry.decision.table == table.id())
             .map(workflows::document)
             .collect()
-    }
-
-    fn open_anomalies(&self, table: &str) -> usize {
-        let log = self.shared.anomalies.lock();
-        log.entries().filter(|e| e.table == table && e.anomaly.end_ms.is_none()).count()
     }
 
     /// A dry run: what would be done if it were time to decide. Changes nothing.

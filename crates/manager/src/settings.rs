@@ -44,7 +44,7 @@ pub struct ManagerSettings {
     pub gradual: GradualSettings,
     /// When housekeeping is done.
     pub trough: TroughSettings,
-    /// When another key order is proposed.
+    /// When another strategy is proposed, and carried out.
     pub strategy: StrategySettings,
     /// A decision's outcome is first judged this long after it was made ...
     pub outcome_after_ms: i64,

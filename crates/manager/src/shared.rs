@@ -114,7 +114,7 @@ pub(crate) struct Shared {
     /// The recurrent network that all series share, once there is one.
     pub(crate) network: ArcSwapOption<Network>,
     pub(crate) events: broadcast::Sender<Event>,
-    /// Changes of key orders, in this process.
+    /// Changes of strategies, under way and ended.
     pub(crate) rekeys: Mutex<Rekeys>,
     /// Who works on which keys.
     pub(crate) claims: Arc<Claims>,
@@ -140,7 +140,9 @@ impl Shared {
         components: Components,
     ) -> Result<Self, ManagerError> {
         let blobs = components.storage.blobs();
-        let journal = Journal::restore(blobs, settings.decisions_max).await?;
+        let mut journal = Journal::restore(blobs, settings.decisions_max).await?;
+        let rekeys = Rekeys::restore(blobs).await?;
+        journal.go_beyond(rekeys.last_id());
         let collector = Collector::new(&components.collector);
         let (events, _) = broadcast::channel(settings.events_max.max(1));
         let shared = Self {
@@ -161,7 +163,7 @@ impl Shared {
             snapshots: ArcSwap::default(),
             network: ArcSwapOption::from(training::restore(blobs).await?),
             events,
-            rekeys: Mutex::default(),
+            rekeys: Mutex::new(rekeys),
             claims: Arc::default(),
             housekeeping: Mutex::default(),
             ledger: Mutex::new(Ledger::new(&settings.gradual, 0)),

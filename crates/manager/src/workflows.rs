@@ -17,7 +17,7 @@ use types::PartitionId;
 pub struct WorkflowsDocument {
     /// Oldest first.
     pub workflows: Vec<WorkflowDocument>,
-    /// Changes of key orders, under way or ended in this process, oldest first.
+    /// Changes of strategies, under way or ended, oldest first.
     pub rekeys: Vec<RekeyDocument>,
 }
 

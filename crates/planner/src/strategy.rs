@@ -11,13 +11,19 @@
 //! | a collection with more load than a partition serves | what is beyond is refused | divided | divided |
 //! | a collection larger than a partition should be | slows down with its size | divided | divided |
 //! | inserts in the order of keys | spread | spread | all at one end: what a partition cannot take is refused |
+//! | scans in segments at once | each reads its part | the same | the first segment has everything, and who asks for the others waits |
 //!
-//! Point reads and writes cost the same everywhere and are left out. A refused unit counts
-//! [`REFUSED_WEIGHT`] times. Between `hash` and `composite` nothing moves; to or from `range` every item
-//! is read and written once, which the change has to earn back ([`StrategySettings`]). A
-//! [`Watch`] lets a proposal through when it has been the same for long enough.
+//! Point reads and writes cost the same everywhere and are left out. A refused unit, or one that is waited
+//! for, counts [`REFUSED_WEIGHT`] times. Between `hash` and `composite` nothing moves; to or from `range`
+//! every item is read and written once (more often, if that is what the last changes came to), which the
+//! change has to earn back ([`StrategySettings`]). A [`Watch`] lets a proposal through when it has been
+//! the same for long enough.
 //!
-//! What comes out is a proposal with its estimates, never an action.
+//! What comes out is a proposal with its estimates, never an action. [`change`] says whether it may be
+//! carried out, and [`result`] what came of it.
+
+pub mod change;
+pub mod result;
 
 use crate::load::{excess, scale, utilisation};
 use serde::{Deserialize, Serialize};
@@ -39,6 +45,8 @@ pub struct Mix {
     pub collection_queries_per_s: f64,
     /// Queries over a range of partition keys, per second; scans are none.
     pub range_queries_per_s: f64,
+    /// What scans in several segments at once take, in units per second.
+    pub segment_scan_units_per_s: f64,
     /// Which share of the table one of these is after.
     pub range_query_width: f64,
     /// Which share of the written units goes to keys above all that were there before.
@@ -55,12 +63,31 @@ pub struct Mix {
     pub capacity: Units,
     /// Whether items have a sort key; without one a collection is one item.
     pub has_sort_key: bool,
+    /// How often a change of the key order copies what there is, as the last ones did: more than once, where
+    /// much is written meanwhile. Less than 1 is taken for 1.
+    pub copies: f64,
 }
 
-/// When a change is proposed.
+/// What becomes of a proposal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StrategyMode {
+    /// None is made.
+    Off,
+    /// It is told, for an operator to carry out.
+    Propose,
+    /// It is carried out, if the table's owner has not chosen a strategy.
+    #[default]
+    Auto,
+}
+
+/// When a change is proposed, and when it is carried out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StrategySettings {
+    /// Whether another key order is proposed ("propose"), carried out, too, where the table's owner has
+    /// chosen none ("auto"), or neither ("off").
+    pub mode: StrategyMode,
     /// It must save at least this share of what the table costs now, all load included.
     pub gain_share_min: f64,
     /// Moving the items must be earned back within this time, in seconds.
@@ -69,21 +96,33 @@ pub struct StrategySettings {
     pub lasting_ms: i64,
     /// A collection should not grow beyond this many bytes.
     pub collection_bytes_max: f64,
+    /// After a table's strategy was changed by itself, it is left alone for this long; twice as long after
+    /// each further change.
+    pub cooldown_ms: i64,
+    /// It begins when at most this share of the last day had less load: what takes hours should not begin
+    /// before the peak, which the forecast of the coming hour alone does not show.
+    pub quiet_share_max: f64,
+    /// The load before a change and after it is compared this long after it has ended.
+    pub result_after_ms: i64,
 }
 
 impl Default for StrategySettings {
     fn default() -> Self {
         Self {
+            mode: StrategyMode::default(),
             gain_share_min: 0.3,
             payback_s_max: 7.0 * 86_400.0,
             lasting_ms: 86_400_000,
             collection_bytes_max: (10_u64 << 30) as f64,
+            cooldown_ms: 7 * 86_400_000,
+            quiet_share_max: 0.25,
+            result_after_ms: 86_400_000,
         }
     }
 }
 
 /// What a strategy costs, in units per second.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// Which.
     pub strategy: Strategy,
@@ -97,12 +136,14 @@ pub struct Estimate {
     pub large_collection: f64,
     /// Inserts at one end that its partition cannot take.
     pub monotonic_inserts: f64,
+    /// Scans in segments that have to wait for the first one.
+    pub segment_scans: f64,
     /// All of it.
     pub total: f64,
 }
 
 /// A change that would pay.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Proposal {
     /// To this strategy.
     pub to: Strategy,
@@ -121,10 +162,12 @@ pub struct Proposal {
 }
 
 /// What was found.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
     /// What the table has.
     pub current: Strategy,
+    /// What it was made on.
+    pub mix: Mix,
     /// Per strategy, the cheapest first.
     pub estimates: Vec<Estimate>,
     /// What would pay, if anything.
@@ -149,7 +192,7 @@ pub fn choose(mix: &Mix, current: Strategy, settings: &StrategySettings) -> Choi
         Ok(proposal) => (Some(proposal.clone()), proposal.reason),
         Err(reason) => (None, reason),
     };
-    Choice { current, estimates, proposal, reason }
+    Choice { current, mix: *mix, estimates, proposal, reason }
 }
 
 fn estimate(mix: &Mix, strategy: Strategy, settings: &StrategySettings) -> Estimate {
@@ -178,9 +221,13 @@ fn estimate(mix: &Mix, strategy: Strategy, settings: &StrategySettings) -> Estim
         Strategy::Range => excess(at_the_end, mix.capacity) * REFUSED_WEIGHT,
         Strategy::Hash | Strategy::Composite => 0.0,
     };
+    let segment_scans = match strategy {
+        Strategy::Range => mix.segment_scan_units_per_s * REFUSED_WEIGHT,
+        Strategy::Hash | Strategy::Composite => 0.0,
+    };
     let (hot_collection, large_collection) = if divides { (0.0, 0.0) } else { (beyond, large) };
-    let total =
-        range_queries + collection_queries + hot_collection + large_collection + monotonic_inserts;
+    let collections = collection_queries + hot_collection + large_collection;
+    let total = range_queries + collections + monotonic_inserts + segment_scans;
     Estimate {
         strategy,
         range_queries,
@@ -188,6 +235,7 @@ fn estimate(mix: &Mix, strategy: Strategy, settings: &StrategySettings) -> Estim
         hot_collection,
         large_collection,
         monotonic_inserts,
+        segment_scans,
         total,
     }
 }
@@ -213,7 +261,7 @@ fn propose(
     }
     let rekey = now.strategy.is_hash_order() != best.strategy.is_hash_order();
     let moving = mix.data_bytes / READ_UNIT_BYTES as f64 + mix.data_bytes / WRITE_UNIT_BYTES as f64;
-    let moving_units = if rekey { moving } else { 0.0 };
+    let moving_units = if rekey { moving * mix.copies.max(1.0) } else { 0.0 };
     let payback_s = moving_units / saves;
     if payback_s > settings.payback_s_max {
         return Err(format!(
@@ -241,12 +289,17 @@ fn propose(
 }
 
 /// Since when a table's best strategy has been another one than it has.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Watch {
     since: Option<(Strategy, i64)>,
 }
 
 impl Watch {
+    /// Since when what is proposed has been the best.
+    pub fn since_ms(&self) -> Option<i64> {
+        self.since.map(|(_, since_ms)| since_ms)
+    }
+
     /// Takes in a choice made at `now_ms`; what it proposes if that has lasted.
     pub fn note(
         &mut self,

@@ -2,7 +2,8 @@
 //!
 //! Compactions that detach children from their parents, and whatever else tidies up, cost disk and
 //! cores that requests would like to have. They are put where the load is expected to be lowest, and
-//! done anyway when they have waited long enough: what is never tidied up fills the disk.
+//! done anyway when they have waited long enough, or when too much waits: what is never tidied up fills
+//! the disk, and a table of which too much is borrowed cannot be divided further.
 
 use crate::load::utilisation;
 use crate::view::TableView;
@@ -21,6 +22,10 @@ pub struct TroughSettings {
     pub unknown_utilisation_max: f64,
     /// After this long it is done anyway.
     pub wait_ms_max: i64,
+    /// When so many bytes wait on this node, what waits is done anyway ...
+    pub waiting_bytes_max: u64,
+    /// ... and when so many partitions of a table do.
+    pub waiting_partitions_max: usize,
 }
 
 impl Default for TroughSettings {
@@ -30,6 +35,8 @@ impl Default for TroughSettings {
             quiet_utilisation: 0.1,
             unknown_utilisation_max: 0.5,
             wait_ms_max: 6 * 3_600_000,
+            waiting_bytes_max: 16 << 30,
+            waiting_partitions_max: 64,
         }
     }
 }
@@ -59,11 +66,41 @@ impl Placement {
     }
 }
 
-/// Whether now is the time for what has been waiting since `since_ms`.
-pub fn place(view: &TableView, since_ms: i64, settings: &TroughSettings) -> Placement {
-    let waited_ms = view.now_ms - since_ms;
-    if waited_ms >= settings.wait_ms_max {
-        return now(format!("it has waited for {} min", waited_ms / 60_000));
+/// What has been put off, and with how much else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Since when.
+    pub since_ms: i64,
+    /// The bytes that wait on this node, with its own.
+    pub node_bytes: u64,
+    /// The partitions of its table that wait, with itself.
+    pub table_partitions: usize,
+}
+
+impl Waiting {
+    /// One that has just come, and is alone.
+    pub fn just_come(now_ms: i64) -> Self {
+        Self { since_ms: now_ms, ..Self::default() }
+    }
+
+    /// Why it is not put off any longer, if it is not.
+    fn is_enough(&self, now_ms: i64, settings: &TroughSettings) -> Option<String> {
+        let waited_ms = now_ms - self.since_ms;
+        if waited_ms >= settings.wait_ms_max {
+            return Some(format!("it has waited for {} min", waited_ms / 60_000));
+        }
+        if self.node_bytes >= settings.waiting_bytes_max {
+            return Some(format!("{} MB wait on this node", self.node_bytes >> 20));
+        }
+        (self.table_partitions >= settings.waiting_partitions_max)
+            .then(|| format!("{} partitions of this table wait", self.table_partitions))
+    }
+}
+
+/// Whether now is the time for what has been waiting.
+pub fn place(view: &TableView, waiting: &Waiting, settings: &TroughSettings) -> Placement {
+    if let Some(reason) = waiting.is_enough(view.now_ms, settings) {
+        return now(reason);
     }
     let level = fullest(view, |partition| Some(partition.load_recent));
     let level = level.unwrap_or(0.0);
@@ -127,7 +164,7 @@ mod tests {
     }
 
     fn at(view: &TableView) -> Placement {
-        place(view, view.now_ms, &TroughSettings::default())
+        place(view, &Waiting::just_come(view.now_ms), &TroughSettings::default())
     }
 
     #[test]
@@ -150,8 +187,23 @@ mod tests {
     fn it_does_not_wait_for_ever() {
         let busy = view(80.0, &[10.0]);
         let settings = TroughSettings::default();
-        assert!(!place(&busy, busy.now_ms - settings.wait_ms_max + 1, &settings).is_now());
-        assert!(place(&busy, busy.now_ms - settings.wait_ms_max, &settings).is_now());
+        let since = |since_ms| place(&busy, &Waiting::just_come(since_ms), &settings);
+        assert!(!since(busy.now_ms - settings.wait_ms_max + 1).is_now());
+        assert!(since(busy.now_ms - settings.wait_ms_max).is_now());
+    }
+
+    #[test]
+    fn it_does_not_wait_until_the_disk_is_full_or_the_table_cannot_be_divided() {
+        let busy = view(80.0, &[10.0]);
+        let settings = TroughSettings::default();
+        let (bytes, partitions) = (settings.waiting_bytes_max, settings.waiting_partitions_max);
+        let alone = Waiting::just_come(busy.now_ms);
+        for (node_bytes, table_partitions, now) in
+            [(bytes - 1, partitions - 1, false), (bytes, 1, true), (1, partitions, true)]
+        {
+            let waiting = Waiting { node_bytes, table_partitions, ..alone };
+            assert_eq!(place(&busy, &waiting, &settings).is_now(), now, "{waiting:?}");
+        }
     }
 
     #[test]

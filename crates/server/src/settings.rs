@@ -150,9 +150,10 @@ impl Default for HttpSettings {
 #[serde(rename_all = "lowercase")]
 pub enum LimitMode {
     /// Token buckets per partition, as DynamoDB has them.
-    #[default]
     Dynamodb,
-    /// What partitions and the node are seen to sustain; nobody is refused before a limit was met.
+    /// What DynamoDB would serve is served, and beyond it what partitions and the node are seen to sustain;
+    /// nobody is refused before a limit was met.
+    #[default]
     Measured,
     /// No throttling.
     Off,
@@ -164,11 +165,12 @@ pub enum LimitMode {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitSettings {
-    /// Whether partitions throttle at all.
+    /// What partitions refuse.
     pub mode: LimitMode,
-    /// Read units per second and partition.
+    /// Read units per second and partition that are served in any case, and planned with until more has
+    /// been served or a limit was met.
     pub read_units_per_s: f64,
-    /// Write units per second and partition.
+    /// The same of write units.
     pub write_units_per_s: f64,
     /// Unused capacity is kept for this many seconds.
     pub burst_s: f64,
@@ -179,7 +181,7 @@ pub struct LimitSettings {
 impl Default for LimitSettings {
     fn default() -> Self {
         Self {
-            mode: LimitMode::Dynamodb,
+            mode: LimitMode::default(),
             read_units_per_s: 3000.0,
             write_units_per_s: 1000.0,
             burst_s: 300.0,

@@ -66,7 +66,7 @@ pub use timeline::Timeline;
 pub use trace::{TraceEvent, TraceOp, TraceReader};
 pub(crate) use vector::KeyHex;
 pub use vector::{
-    KeyPrefix, Outcome, RANGE_KEY_PREFIX_BYTES, RangeKeyPrefix, RequestType,
+    KeyPrefix, Outcome, RANGE_KEY_PREFIX_BYTES, RangeKeyPrefix, Reach, RequestType,
     STORAGE_KEY_PREFIX_BYTES, StorageKeyPrefix, Vector,
 };
 pub use view::{CellView, HotKeyView, KeyQuantileView, VectorView, ViewSize, WindowView};

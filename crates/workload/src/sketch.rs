@@ -51,7 +51,10 @@ impl Sketch {
         if vector.demand {
             self.requests += 1;
             self.units += vector.units();
-            self.hitters.add(vector);
+            // What reads many keys is no one key's load.
+            if vector.request.reach().is_one_key() {
+                self.hitters.add(vector);
+            }
         } else {
             self.retries += 1;
         }

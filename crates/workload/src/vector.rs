@@ -29,25 +29,68 @@ pub enum RequestType {
     Modify,
     /// Removes an item.
     Delete,
-    /// Reads a range of items.
+    /// Reads items of one collection.
     Query,
+    /// Reads items of a range of partition keys.
+    Range,
+    /// Reads a table from one end to the other.
+    Scan,
+    /// Reads one of the segments that a table is scanned in at once.
+    Segment,
 }
 
 impl RequestType {
-    /// The name used in trace files and in the API.
+    /// How many there are.
+    pub const COUNT: usize = 8;
+
+    /// The name used in trace files and in the API: whatever reads more than one item is a query.
     pub fn name(self) -> &'static str {
         match self {
             Self::Store => "store",
             Self::Retrieve => "retrieve",
             Self::Modify => "modify",
             Self::Delete => "delete",
-            Self::Query => "query",
+            Self::Query | Self::Range | Self::Scan | Self::Segment => "query",
+        }
+    }
+
+    /// What the request is about.
+    pub fn reach(self) -> Reach {
+        match self {
+            Self::Store | Self::Retrieve | Self::Modify | Self::Delete => Reach::Item,
+            Self::Query => Reach::Collection,
+            Self::Range => Reach::Range,
+            Self::Scan => Reach::Scan,
+            Self::Segment => Reach::Segment,
         }
     }
 
     /// Whether the request asks for write capacity.
     pub fn is_write(self) -> bool {
         matches!(self, Self::Store | Self::Modify | Self::Delete)
+    }
+}
+
+/// How much of a table a request is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// One item.
+    Item,
+    /// One item collection.
+    Collection,
+    /// A range of partition keys.
+    Range,
+    /// All of it.
+    Scan,
+    /// A segment of a scan in several at once.
+    Segment,
+}
+
+impl Reach {
+    /// Whether it is about one partition key, so that its load is that key's.
+    pub fn is_one_key(self) -> bool {
+        matches!(self, Self::Item | Self::Collection)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Keys are written in hexadecimal, since storage keys are bytes; JSON numbers are rounded to 32 bits.
 
 use crate::sketch::Weighted;
-use crate::{Channel, ClientNames, Collector, HotKey, KeyHex, Timeline, Vector, Window};
+use crate::{Channel, ClientNames, Collector, HotKey, KeyHex, Reach, Timeline, Vector, Window};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use types::{KeyRange, PartitionId, TableId};
@@ -96,6 +96,8 @@ pub struct KeyQuantileView {
 pub struct VectorView {
     /// What the request did.
     pub request: &'static str,
+    /// How much of the table it was about.
+    pub reach: Reach,
     /// The partition it was for.
     pub partition: PartitionId,
     /// Hash of the partition key, in hexadecimal.
@@ -243,6 +245,7 @@ impl VectorView {
         let client = names.name(vector.client);
         Self {
             request: vector.request.name(),
+            reach: vector.request.reach(),
             partition: vector.partition,
             key_hash: format!("{:016x}", vector.key_hash),
             storage_key: hex(vector.storage_key.as_bytes()),

@@ -18,8 +18,13 @@ interface Input {
   id: number; capacity: Units; credit: Units | null; load_now: Units; load_recent: Units; load_day_max: Units;
   top_key_share: number; size_bytes: number; read: any; write: any;
 }
+interface Grounds {
+  choice: { estimates: { strategy: string; total: number }[]; reason: string };
+  placed: string; saved_units_per_s: number | null;
+}
 interface Whole extends Decision {
-  entry: {
+  rekey?: { from: string; to: string; by: string; grounds: Grounds | null };
+  entry?: {
     decision: { policy: string; action: Action; inputs: Input[]; scores: any[]; alternatives: Alternative[] };
     finished_ms: number | null; timing: Record<string, number> | null; failure: string | null;
     outcome: { judgement: string; crossing_ms: number | null; throttle_ms: number | null; lead_ms: number | null; peak: number; excess: number; until_ms: number } | null;
@@ -162,6 +167,10 @@ export class DecisionsPage {
 
   private fillDetail(whole: Whole): void {
     const { entry } = whole;
+    if (!entry) {
+      this.fillRekey(whole);
+      return;
+    }
     const { decision, timing, outcome } = entry;
     const fresh = this.detailFor !== whole.id;
     this.detailFor = whole.id;
@@ -194,6 +203,26 @@ export class DecisionsPage {
           h("td", {}, `${short(input.load_day_max.read)} / ${short(input.load_day_max.write)}`),
           h("td", {}, outlook(input.read)), h("td", {}, outlook(input.write))))))),
       this.alternatives(decision.alternatives));
+    if (fresh) this.detail.focus({ preventScroll: false });
+  }
+
+  // A change of strategy: what each was estimated to cost, and what was measured afterwards.
+  private fillRekey(whole: Whole): void {
+    const fresh = this.detailFor !== whole.id;
+    this.detailFor = whole.id;
+    const grounds = whole.rekey?.grounds;
+    const facts: [string, string | null | undefined][] = [
+      ["Decided", when(whole.at_ms)], ["By", whole.rekey?.by === "service" ? "the service" : "an operator"],
+      ["State", whole.state], ["Because", whole.reason], ["When", grounds?.placed], ["Result", whole.result],
+      ["What came", grounds ? whole.outcome ?? "not known yet: counted a day after it has ended" : null],
+    ];
+    fill(this.detail,
+      h("div", { class: "card-head" }, h("h2", {}, `rekey ${whole.id} of ${whole.table}: ${whole.rekey?.from} to ${whole.rekey?.to}`),
+        h("button", { type: "button", class: "link", "data-key": "close", onclick: () => this.change({ decision: null }) }, "Close")),
+      h("dl", { class: "facts" }, ...facts.flatMap(([label, value]) => (value ? [h("dt", {}, label), h("dd", {}, value)] : []))),
+      grounds ? h("table", { class: "grid" }, h("caption", {}, "What requests would cost, in units per second"),
+        h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Strategy"), h("th", { scope: "col", class: "n" }, "Estimate"))),
+        h("tbody", {}, ...grounds.choice.estimates.map((e) => h("tr", {}, h("th", { scope: "row" }, e.strategy), h("td", { class: "n" }, short(e.total)))))) : null);
     if (fresh) this.detail.focus({ preventScroll: false });
   }
 }

@@ -202,6 +202,7 @@ fn config(scenario: &Scenario, args: &Args, directory: &Path, rival: Option<Riva
     config.storage.directory = directory.to_owned();
     config.server.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port(8000, rival)));
     config.admin.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port(8001, rival)));
+    config.server.limits.mode = server::LimitMode::Dynamodb;
     config.server.limits.read_units_per_s = scenario.capacity.read;
     config.server.limits.write_units_per_s = scenario.capacity.write;
     config.server.tables.partitions_initial = scenario.parameters.partitions as _;
@@ -271,7 +272,11 @@ async fn feed(scenario: &Scenario, clock: &ScaledClock, clients: &[Clients; 2], 
             op: match event.request {
                 RequestType::Store | RequestType::Modify => Op::Put,
                 RequestType::Delete => Op::Delete,
-                RequestType::Retrieve | RequestType::Query => Op::Get,
+                RequestType::Retrieve
+                | RequestType::Query
+                | RequestType::Range
+                | RequestType::Scan
+                | RequestType::Segment => Op::Get,
             },
             key: workload.key(event.key).name.clone(),
             client: workload.client(event.client).name.clone(),

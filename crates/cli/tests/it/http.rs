@@ -79,7 +79,12 @@ impl Http {
 
     /// `POST /api/v1/tables/<table>/reslice`.
     pub(crate) async fn reslice(&self, table: &str, body: Value) -> Result<(u16, Value), String> {
-        let request = http::Request::post(format!("{}/api/v1/tables/{table}/reslice", self.admin))
+        self.post(&format!("tables/{table}/reslice"), &body).await
+    }
+
+    /// `POST /api/v1/<path>`; status and body, or the reason why there is no answer.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<(u16, Value), String> {
+        let request = http::Request::post(format!("{}/api/v1/{path}", self.admin))
             .header("content-type", "application/json")
             .body(Full::new(Bytes::from(body.to_string())))
             .unwrap();

@@ -12,6 +12,7 @@ mod export;
 mod forced;
 mod http;
 mod kill;
+mod kill_rekey;
 mod lifecycle;
 mod logs;
 mod process;

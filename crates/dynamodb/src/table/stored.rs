@@ -5,7 +5,7 @@
 //! definition of a later version is refused rather than read in part: what this build does not
 //! know of would be lost at the next change.
 
-use super::{STRATEGY_TAG, TableDefinition};
+use super::{FAN_OUT, RANGE_QUERIES_TAG, STRATEGY_TAG, TableDefinition};
 use serde_json::{Value as Json, json};
 use types::Strategy;
 
@@ -43,21 +43,47 @@ impl TableDefinition {
     }
 }
 
+/// Who wants a table to have a strategy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChosenBy {
+    /// Its owner, or an operator for them: the tag says so from then on.
+    #[default]
+    Owner,
+    /// The service by itself, for a table that has no tag; it gets none.
+    Service,
+}
+
 /// A stored definition with another strategy: what else it says, and what this build does not know of,
-/// stays. The tag of the strategy says the new one, also if there was none.
-pub fn with_strategy(stored: &Json, strategy: Strategy) -> Json {
+/// stays. What the owner has chosen is said by the tag of the strategy, also if there was none.
+pub fn with_strategy(stored: &Json, strategy: Strategy, by: ChosenBy) -> Json {
     let mut changed = stored.clone();
     changed["strategy"] = json!(strategy);
-    if !changed["tags"].is_array() {
+    if by == ChosenBy::Owner && !changed["tags"].is_array() {
         changed["tags"] = json!([]);
     }
-    if let Some(tags) = changed["tags"].as_array_mut() {
+    if let Some(tags) = changed.get_mut("tags").and_then(Json::as_array_mut) {
         match tags.iter_mut().find(|tag| tag["Key"] == STRATEGY_TAG) {
             Some(tag) => tag["Value"] = json!(strategy.as_str()),
+            None if by == ChosenBy::Service => {}
             None => tags.push(json!({"Key": STRATEGY_TAG, "Value": strategy.as_str()})),
         }
     }
     changed
+}
+
+/// Whether the table's owner has chosen its strategy.
+pub fn has_chosen_strategy(stored: &Json) -> bool {
+    tags(stored).any(|tag| tag["Key"] == STRATEGY_TAG)
+}
+
+/// Whether the table answers queries over a range of partition keys in hash order, too.
+pub fn allows_fan_out(stored: &Json) -> bool {
+    tags(stored).any(|tag| tag["Key"] == RANGE_QUERIES_TAG && tag["Value"] == FAN_OUT)
+}
+
+fn tags(stored: &Json) -> impl Iterator<Item = &Json> {
+    stored["tags"].as_array().into_iter().flatten()
 }
 
 #[cfg(test)]
@@ -160,7 +186,7 @@ mod tests {
         let table = TableDefinition { tags, ..testing::table() };
         let mut stored = table.to_stored();
         stored["later"] = json!(1);
-        let changed = with_strategy(&stored, Order::Range);
+        let changed = with_strategy(&stored, Order::Range, ChosenBy::Owner);
         assert_eq!(changed["later"], 1);
         let expected = TableDefinition {
             strategy: Order::Range,
@@ -175,10 +201,31 @@ mod tests {
         for without in [json!([]), Json::Null] {
             let mut stored = testing::table().to_stored();
             stored["tags"] = without;
-            let changed = TableDefinition::from_stored(&with_strategy(&stored, Order::Range));
+            let changed = with_strategy(&stored, Order::Range, ChosenBy::Owner);
+            assert!(has_chosen_strategy(&changed) && !has_chosen_strategy(&stored));
+            let changed = TableDefinition::from_stored(&changed).unwrap();
             let tag = Tag { key: STRATEGY_TAG.into(), value: "range".into() };
-            assert_eq!(changed.unwrap().tags, [tag]);
+            assert_eq!(changed.tags, [tag]);
         }
+    }
+
+    #[test]
+    fn what_the_service_chooses_is_nobodys_choice() {
+        let stored = testing::table().to_stored();
+        let changed = with_strategy(&stored, Order::Range, ChosenBy::Service);
+        assert!(!has_chosen_strategy(&changed));
+        let expected = TableDefinition { strategy: Order::Range, ..testing::table() };
+        assert_eq!(TableDefinition::from_stored(&changed).unwrap(), expected);
+    }
+
+    #[test]
+    fn only_its_own_value_of_the_tag_allows_to_fan_out() {
+        for (value, allowed) in [(FAN_OUT, true), ("no", false)] {
+            let tag = Tag { key: RANGE_QUERIES_TAG.into(), value: value.into() };
+            let table = TableDefinition { tags: vec![tag], ..testing::table() };
+            assert_eq!(allows_fan_out(&table.to_stored()), allowed);
+        }
+        assert!(!allows_fan_out(&Json::Null));
     }
 
     #[test]

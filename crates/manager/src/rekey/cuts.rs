@@ -7,6 +7,7 @@
 use super::order::Reordered;
 use crate::error::ManagerError;
 use bytes::Bytes;
+use dynamodb::ChosenBy;
 use std::sync::Arc;
 use storage::{Direction, NewOrder, StorageError, Table};
 use types::{Strategy, storage_key};
@@ -25,7 +26,7 @@ pub(super) async fn boundaries(
     if to.is_hash_order() {
         return Ok(storage_key::even_boundaries(u32::try_from(parts).unwrap_or(1)));
     }
-    let order = Reordered { from, to };
+    let order = Reordered { from, to, by: ChosenBy::default() };
     let sizes = table.partition_sizes().await?;
     let mut sample = Vec::new();
     for partition in &map.partitions {

@@ -68,6 +68,28 @@ fn a_collection_that_outgrows_a_partition_asks_for_composite() {
 }
 
 #[test]
+fn scans_in_segments_keep_hash_order_unless_ranges_ask_for_much_more() {
+    let ranges = Mix { range_queries_per_s: 2.0, range_query_width: 0.01, ..points() };
+    let scanned = Mix { segment_scan_units_per_s: 1e5, ..ranges };
+    let choice = choose(&scanned, Strategy::Hash, &StrategySettings::default());
+    assert_eq!(choice.proposal, None, "{choice:?}");
+    let range = choice.estimates.iter().find(|e| e.strategy == Strategy::Range).unwrap();
+    assert_eq!(range.segment_scans, 1e6, "who scans the other segments waits");
+    let a_few = Mix { segment_scan_units_per_s: 1e3, ..ranges };
+    assert_eq!(best(&a_few, Strategy::Hash), Some(Strategy::Range));
+}
+
+#[test]
+fn what_the_last_changes_copied_is_what_the_next_one_costs() {
+    let mix = Mix { range_queries_per_s: 2.0, range_query_width: 0.01, ..points() };
+    let moving = |copies| {
+        let choice = choose(&Mix { copies, ..mix }, Strategy::Hash, &StrategySettings::default());
+        choice.proposal.unwrap().moving_units
+    };
+    assert_eq!((moving(0.0), moving(3.0)), (moving(1.0), 3.0 * moving(1.0)));
+}
+
+#[test]
 fn inserts_in_the_order_of_keys_ask_for_hash() {
     let mix = Mix { load: Units::write(3_000.0), monotonic_share: 0.95, ..points() };
     let choice = choose(&mix, Strategy::Range, &StrategySettings::default());

@@ -1,4 +1,8 @@
 //! The gate of one partition: its buckets, what requests of each kind cost there lately, and who asks.
+//!
+//! Where limits are measured, a partition's own buckets are what is **granted** whatever was measured: a
+//! mistaken estimate takes nothing of it from anybody. What goes beyond is admitted until partition or
+//! node have met a limit, and then as far as that goes.
 
 use parking_lot::Mutex;
 use planner::Buckets;
@@ -9,9 +13,6 @@ use super::hot_keys::{HotKey, HotKeys};
 
 /// Weight of the latest request in the moving average of costs: about the last 30 count.
 const LATEST_WEIGHT: f64 = 1.0 / 16.0;
-
-/// How many request types there are; their numbers index the averages.
-const REQUEST_TYPES: usize = 5;
 
 /// What others ask for in so many seconds is kept from hot keys, up to a second of capacity.
 const RESERVED_S: f64 = 2.0;
@@ -28,11 +29,31 @@ pub(crate) struct Gate {
 struct State {
     /// `None` without limits.
     buckets: Option<Buckets>,
+    /// What becomes of requests beyond these.
+    beyond: Beyond,
     /// Moving average of what a served request cost, by request type; zero before the first.
-    mean: [Units; REQUEST_TYPES],
+    mean: [Units; RequestType::COUNT],
     hot: HotKeys,
     /// What was served since somebody asked.
     served: Units,
+}
+
+/// What becomes of requests for which a gate's own buckets have nothing left.
+#[derive(Debug)]
+pub(crate) enum Beyond {
+    /// They are refused.
+    Refused,
+    /// They are served as far as the partition sustains it, which is not known before it has met a limit.
+    Sustained(Option<Buckets>),
+}
+
+/// How a request was admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admitted {
+    /// Out of what the partition has been granted.
+    Granted,
+    /// Beyond it.
+    Beyond,
 }
 
 /// A request at a gate.
@@ -61,10 +82,16 @@ pub(crate) struct Refused {
 
 impl Gate {
     /// A gate with `buckets`, or one that admits everything.
-    pub(crate) fn new(partition: PartitionId, range: KeyRange, buckets: Option<Buckets>) -> Self {
+    pub(crate) fn new(
+        partition: PartitionId,
+        range: KeyRange,
+        buckets: Option<Buckets>,
+        beyond: Beyond,
+    ) -> Self {
         let state = State {
             buckets,
-            mean: [Units::ZERO; REQUEST_TYPES],
+            beyond,
+            mean: [Units::ZERO; RequestType::COUNT],
             hot: HotKeys::default(),
             served: Units::ZERO,
         };
@@ -81,18 +108,31 @@ impl Gate {
         &self.range
     }
 
-    /// Admits a request and takes the least that it costs, or refuses it.
-    pub(crate) fn admit(&self, asking: &Asking, now_ms: i64) -> Result<(), Refused> {
+    /// Admits a request and takes the least that it costs, or refuses it. One that goes beyond what is
+    /// granted is asked of the `node`, too.
+    pub(crate) fn admit(
+        &self,
+        asking: &Asking,
+        now_ms: i64,
+        node: impl FnOnce() -> bool,
+    ) -> Result<Admitted, Refused> {
         let Asking { request, key_hash, client, least } = *asking;
         let mut state = self.state.lock();
-        let State { buckets: Some(buckets), hot, .. } = &mut *state else {
-            return Ok(());
+        let State { buckets: Some(buckets), beyond, hot, .. } = &mut *state else {
+            return Ok(Admitted::Granted);
         };
         hot.ask(key_hash, client, least, now_ms);
         let hot_key = hot.is_hot(key_hash, rates(buckets));
         let reserved = hot_key && reaches_reserve(buckets, hot.others(key_hash), least, now_ms);
         if !reserved && buckets.try_take(least, now_ms) {
-            return Ok(());
+            beyond.debit(least);
+            return Ok(Admitted::Granted);
+        }
+        if beyond.try_take(least, now_ms) {
+            if node() {
+                return Ok(Admitted::Beyond);
+            }
+            beyond.debit(Units { read: -least.read, write: -least.write });
         }
         let first = hot_key && hot.refuse(key_hash);
         Err(Refused { hot_key, first, ..state.refused(request, least) })
@@ -104,14 +144,17 @@ impl Gate {
     }
 
     /// Takes the rest of what an admitted request cost: `cost`, of which `taken` is paid.
-    pub(crate) fn settle(&self, asking: &Asking, cost: Units, taken: Units) {
+    pub(crate) fn settle(&self, asking: &Asking, how: Admitted, cost: Units, taken: Units) {
         let mut state = self.state.lock();
         state.served += cost;
         let rest = Units { read: cost.read - taken.read, write: cost.write - taken.write };
-        let State { buckets, hot, mean, .. } = &mut *state;
+        let State { buckets, beyond, hot, mean, .. } = &mut *state;
         if let Some(buckets) = buckets {
-            buckets.read.debit(rest.read);
-            buckets.write.debit(rest.write);
+            // What went beyond the grant is not held against those who come later.
+            if how == Admitted::Granted {
+                debit(buckets, rest);
+            }
+            beyond.debit(rest);
             hot.pay(asking.key_hash, rest);
         }
         let mean = &mut mean[asking.request as usize];
@@ -128,10 +171,11 @@ impl Gate {
         std::mem::take(&mut self.state.lock().served)
     }
 
-    /// Puts other buckets in the place of those that there are.
+    /// Changes what is sustained, where that is measured.
     pub(crate) fn limit(&self, change: impl FnOnce(Option<Buckets>) -> Option<Buckets>) {
-        let mut state = self.state.lock();
-        state.buckets = change(state.buckets.take());
+        if let Beyond::Sustained(sustained) = &mut self.state.lock().beyond {
+            *sustained = change(sustained.take());
+        }
     }
 
     /// What the buckets have left; `None` without limits.
@@ -145,6 +189,27 @@ impl Gate {
         let buckets = state.buckets.as_ref();
         buckets.map_or(Vec::new(), |buckets| state.hot.hot(rates(buckets)))
     }
+}
+
+impl Beyond {
+    fn try_take(&mut self, units: Units, now_ms: i64) -> bool {
+        match self {
+            Self::Refused => false,
+            Self::Sustained(None) => true,
+            Self::Sustained(Some(buckets)) => buckets.try_take(units, now_ms),
+        }
+    }
+
+    fn debit(&mut self, units: Units) {
+        if let Self::Sustained(Some(buckets)) = self {
+            debit(buckets, units);
+        }
+    }
+}
+
+fn debit(buckets: &mut Buckets, units: Units) {
+    buckets.read.debit(units.read);
+    buckets.write.debit(units.write);
 }
 
 /// What the buckets gain per second.

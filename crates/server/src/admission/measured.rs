@@ -3,7 +3,9 @@
 //! Once a second it is looked at what every gate has let through and how hard that was: the log's queue
 //! and the cores for the node, the bytes that wait to be flushed for a partition. What that means is
 //! `planner::measured`'s; here are the signs, and the effect on the gates. Nobody is refused before a
-//! limit was met, and then only beyond what was sustained.
+//! limit was met, and then only beyond what was sustained, and never what a partition has been granted
+//! ([`Gate`](super::Gate)): pressure that comes from elsewhere, and an estimate that is wrong because of it, takes
+//! nothing of that.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -211,30 +213,38 @@ pub(crate) async fn run(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admission::{Asking, Gate};
+    use crate::admission::{Admitted, Asking, Beyond, Gate};
     use storage::Powers;
     use types::KeyRange;
     use workload::RequestType;
 
     const PRIOR: Units = Units { read: 3000.0, write: 1000.0 };
+    /// What the gates of these tests grant, for a second at once.
+    const GRANTED: Units = Units { read: 10.0, write: 10.0 };
 
     /// A gate that has let through so many writes of one unit.
     fn seen(gate: &Arc<Gate>, writes: u32, backlog_share: f64) -> SeenGate {
         let least = Units::write(1.0);
         let asking = Asking { request: RequestType::Store, key_hash: 1, client: 1, least };
-        (0..writes).for_each(|_| gate.settle(&asking, least, least));
+        (0..writes).for_each(|_| gate.settle(&asking, Admitted::Granted, least, least));
         SeenGate { table: TableId(1), gate: Arc::clone(gate), backlog_share }
     }
 
     fn gate(id: u64) -> Arc<Gate> {
-        Arc::new(Gate::new(PartitionId(id), KeyRange::full(), None))
+        let granted = Some(Buckets::full(GRANTED, 1.0, 0));
+        Arc::new(Gate::new(PartitionId(id), KeyRange::full(), granted, Beyond::Sustained(None)))
     }
 
     fn admitted(measured: &Measured, gate: &Gate, now_ms: i64) -> usize {
         let least = Units::write(1.0);
         let asking = Asking { request: RequestType::Store, key_hash: 1, client: 1, least };
-        let admits =
-            |_: &usize| measured.admit(least, now_ms) && gate.admit(&asking, now_ms).is_ok();
+        let admits = |_: &usize| {
+            let admitted = gate.admit(&asking, now_ms, || measured.admit(least, now_ms));
+            if admitted == Ok(Admitted::Granted) {
+                measured.settle(least, Units::ZERO);
+            }
+            admitted.is_ok()
+        };
         (0..10_000).take_while(admits).count()
     }
 
@@ -258,6 +268,40 @@ mod tests {
         let calm = Signs { cpu_share: 0.2, ..busy };
         measured.look(&[seen(&gates[0], 900, 0.1)], &calm, 11_000, &settings);
         assert!(!measured.node().at_limit && measured.node().capacity.write >= 900.0);
+    }
+
+    #[test]
+    fn what_is_granted_is_served_whatever_was_measured() {
+        let (measured, settings) = (Measured::default(), MeasuredSettings::default());
+        let gate = gate(1);
+        // Somebody else keeps the cores busy and the disk, while hardly anybody asks here.
+        let busy = Signs { seconds: 1.0, queue_ms: 500.0, cpu_share: 1.0 };
+        for second in 0..10 {
+            measured.look(&[seen(&gate, 1, 0.99)], &busy, second * 1000, &settings);
+        }
+        assert_eq!(measured.node().capacity.write, 1.0, "a mistake");
+        for second in 20..30 {
+            let served = admitted(&measured, &gate, second * 1000);
+            assert!((10..=12).contains(&served), "{second}: {served}");
+        }
+    }
+
+    #[test]
+    fn what_goes_beyond_the_grant_is_not_held_against_those_who_come_later() {
+        let (measured, gate) = (Measured::default(), gate(1));
+        let asking = Asking {
+            request: RequestType::Retrieve,
+            key_hash: 1,
+            client: 1,
+            least: Units::read(1.0),
+        };
+        let ask = || gate.admit(&asking, 0, || measured.admit(asking.least, 0)).unwrap();
+        let granted = (0..100).filter(|_| ask() == Admitted::Granted).count();
+        assert_eq!(granted, 10);
+        gate.settle(&asking, Admitted::Beyond, Units::read(1e6), asking.least);
+        assert_eq!(gate.level(1_000).unwrap().read, 10.0, "a second later all is there again");
+        gate.settle(&asking, Admitted::Granted, Units::read(5.0), asking.least);
+        assert_eq!(gate.level(1_000).unwrap().read, 6.0);
     }
 
     #[test]

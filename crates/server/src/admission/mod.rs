@@ -14,7 +14,7 @@ mod hot_keys;
 pub(crate) mod measured;
 mod provisioned;
 
-pub(crate) use gate::{Asking, Gate, Refused};
+pub(crate) use gate::{Admitted, Asking, Beyond, Gate, Refused};
 pub(crate) use hot_keys::HotKey;
 
 use std::sync::Arc;
@@ -72,7 +72,8 @@ impl Admission {
     ) -> Self {
         let buckets = || Buckets::full(capacity(&settings), settings.burst_s, now_ms);
         let gate = |info: &PartitionInfo| {
-            Arc::new(Gate::new(info.id, info.range.clone(), limited(&settings).then(buckets)))
+            let buckets = limited(&settings).then(buckets);
+            Arc::new(Gate::new(info.id, info.range.clone(), buckets, beyond(&settings)))
         };
         let gates = map.partitions.iter().map(gate).collect();
         let gates = ArcSwap::from_pointee(Gates { epoch: map.epoch, gates });
@@ -91,8 +92,12 @@ impl Admission {
         Arc::clone(known.gate(key))
     }
 
-    /// What every partition has left, in the order of the key axis; nothing without limits.
+    /// What every partition has left, in the order of the key axis; nothing where that does not say when
+    /// requests are refused.
     pub(crate) fn levels(&self, map: &PartitionMap, now_ms: i64) -> Vec<(PartitionId, Units)> {
+        if self.settings.mode != LimitMode::Dynamodb {
+            return Vec::new();
+        }
         self.follow(map, now_ms);
         let gates = self.gates.load();
         let level = |gate: &Arc<Gate>| Some((gate.partition(), gate.level(now_ms)?));
@@ -134,7 +139,8 @@ impl Admission {
                 let (capacity, burst_s) = (capacity(&self.settings), self.settings.burst_s);
                 let buckets = || Buckets::at_level(level, capacity, burst_s, now_ms);
                 let buckets = limited.then(buckets);
-                Arc::new(Gate::new(info.id, info.range.clone(), buckets))
+                let beyond = beyond(&self.settings);
+                Arc::new(Gate::new(info.id, info.range.clone(), buckets, beyond))
             }
         };
         let gates = map.partitions.iter().zip(levels).map(gate).collect();
@@ -151,7 +157,14 @@ impl Gates {
 }
 
 fn limited(settings: &LimitSettings) -> bool {
-    settings.mode == LimitMode::Dynamodb
+    settings.mode != LimitMode::Off
+}
+
+fn beyond(settings: &LimitSettings) -> Beyond {
+    match settings.mode {
+        LimitMode::Measured => Beyond::Sustained(None),
+        LimitMode::Dynamodb | LimitMode::Off => Beyond::Refused,
+    }
 }
 
 fn capacity(settings: &LimitSettings) -> Units {

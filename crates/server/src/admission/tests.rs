@@ -42,6 +42,11 @@ fn asks(request: workload::RequestType, least: Units) -> Asking {
     Asking { request, key_hash: 1, client: 1, least }
 }
 
+/// Asks a gate of a node that is never asked.
+fn admits(gate: &Gate, asking: &Asking, now_ms: i64) -> Result<Admitted, Refused> {
+    gate.admit(asking, now_ms, || panic!("nothing goes beyond what is granted"))
+}
+
 /// What of a second's requests of some keys a partition serves, after some seconds of the same.
 fn served(admission: &Admission, map: &PartitionMap, per_second: &[(u64, usize)]) -> Vec<usize> {
     let mut served = vec![0; per_second.len()];
@@ -55,7 +60,7 @@ fn served(admission: &Admission, map: &PartitionMap, per_second: &[(u64, usize)]
                 // Evenly over the second.
                 if turn * count / most != (turn + 1) * count / most {
                     let asking = Asking { key_hash: *key_hash, ..asks(Store, write(1.0)) };
-                    served[n] += usize::from(gate.admit(&asking, now_ms).is_ok());
+                    served[n] += usize::from(admits(&gate, &asking, now_ms).is_ok());
                 }
             }
         }
@@ -90,7 +95,7 @@ fn a_partition_admits_its_burst_and_then_its_rate() {
     let admission = admission(&map);
     let admitted = |now_ms| {
         let gate = admission.gate(&map, b"k", now_ms);
-        (0..1000).take_while(|_| gate.admit(&asks(Store, write(1.0)), now_ms).is_ok()).count()
+        (0..1000).take_while(|_| admits(&gate, &asks(Store, write(1.0)), now_ms).is_ok()).count()
     };
     assert_eq!(admitted(0), 50, "10 units/s for 5 s are saved up");
     assert_eq!(admitted(0), 0);
@@ -98,7 +103,7 @@ fn a_partition_admits_its_burst_and_then_its_rate() {
     assert_eq!(admitted(1050), 1, "half a unit is more than nothing");
     let gate = admission.gate(&map, b"k", 1050);
     assert!(
-        gate.admit(&asks(Retrieve, Units::read(0.5)), 1050).is_ok(),
+        admits(&gate, &asks(Retrieve, Units::read(0.5)), 1050).is_ok(),
         "reads have their own bucket"
     );
 }
@@ -108,20 +113,25 @@ fn what_a_request_cost_beyond_the_estimate_is_paid_by_the_next_ones() {
     let map = map(1, &[(1, "")]);
     let admission = admission(&map);
     let gate = admission.gate(&map, b"k", 0);
-    gate.admit(&asks(Store, write(1.0)), 0).unwrap();
-    gate.settle(&asks(Store, write(1.0)), write(80.0), write(1.0));
+    admits(&gate, &asks(Store, write(1.0)), 0).unwrap();
+    gate.settle(&asks(Store, write(1.0)), Admitted::Granted, write(80.0), write(1.0));
     assert_eq!(writes(&admission, &map, 0), [(1, -30.0)]);
-    assert!(gate.admit(&asks(Store, write(1.0)), 3000).is_err(), "the debt is just paid");
-    assert!(gate.admit(&asks(Store, write(1.0)), 3001).is_ok());
+    assert!(admits(&gate, &asks(Store, write(1.0)), 3000).is_err(), "the debt is just paid");
+    assert!(admits(&gate, &asks(Store, write(1.0)), 3001).is_ok());
 }
 
 #[test]
 fn a_refused_request_is_estimated_by_the_served_ones() {
     let map = map(1, &[(1, "")]);
     let gate = admission(&map).gate(&map, b"k", 0);
-    gate.admit(&asks(Retrieve, Units::read(0.5)), 0).unwrap();
-    gate.settle(&asks(Retrieve, Units::read(0.5)), Units::read(100.0), Units::read(0.5));
-    let refused = gate.admit(&asks(Retrieve, Units::read(0.5)), 0).unwrap_err();
+    admits(&gate, &asks(Retrieve, Units::read(0.5)), 0).unwrap();
+    gate.settle(
+        &asks(Retrieve, Units::read(0.5)),
+        Admitted::Granted,
+        Units::read(100.0),
+        Units::read(0.5),
+    );
+    let refused = admits(&gate, &asks(Retrieve, Units::read(0.5)), 0).unwrap_err();
     assert_eq!(refused.estimate, Units::read(100.0));
 }
 
@@ -132,7 +142,7 @@ fn without_limits_everything_is_admitted_and_routed() {
     let admission = Admission::new(off, None, None, &map, 0);
     let gate = admission.gate(&map, b"x", 0);
     assert_eq!(gate.partition(), PartitionId(2));
-    assert!((0..1000).all(|_| gate.admit(&asks(Store, write(1.0)), 0).is_ok()));
+    assert!((0..1000).all(|_| admits(&gate, &asks(Store, write(1.0)), 0).is_ok()));
     assert_eq!(writes(&admission, &map, 0), []);
 }
 
@@ -151,13 +161,23 @@ fn a_split_divides_credit_equally_or_by_expected_load() {
     let whole = map(1, &[(1, "")]);
     let halves = map(2, &[(2, ""), (3, "m")]);
     let equal = admission(&whole);
-    equal.gate(&whole, b"k", 0).settle(&asks(Store, Units::ZERO), write(10.0), Units::ZERO);
+    equal.gate(&whole, b"k", 0).settle(
+        &asks(Store, Units::ZERO),
+        Admitted::Granted,
+        write(10.0),
+        Units::ZERO,
+    );
     assert_eq!(writes(&equal, &halves, 0), [(2, 20.0), (3, 20.0)]);
 
     let expected: ExpectedLoad =
         Arc::new(|_, range: &KeyRange| Some(write(if range.start.is_empty() { 1.0 } else { 3.0 })));
     let by_load = Admission::new(SETTINGS, Some(expected), None, &whole, 0);
-    by_load.gate(&whole, b"k", 0).settle(&asks(Store, Units::ZERO), write(10.0), Units::ZERO);
+    by_load.gate(&whole, b"k", 0).settle(
+        &asks(Store, Units::ZERO),
+        Admitted::Granted,
+        write(10.0),
+        Units::ZERO,
+    );
     assert_eq!(writes(&by_load, &halves, 0), [(2, 10.0), (3, 30.0)]);
     assert_eq!(writes(&by_load, &halves, 100), [(2, 11.0), (3, 31.0)], "both at full rate");
 }
@@ -166,7 +186,12 @@ fn a_split_divides_credit_equally_or_by_expected_load() {
 fn debt_is_inherited_too() {
     let whole = map(1, &[(1, "")]);
     let admission = admission(&whole);
-    admission.gate(&whole, b"k", 0).settle(&asks(Store, Units::ZERO), write(70.0), Units::ZERO);
+    admission.gate(&whole, b"k", 0).settle(
+        &asks(Store, Units::ZERO),
+        Admitted::Granted,
+        write(70.0),
+        Units::ZERO,
+    );
     let halves = map(2, &[(2, ""), (3, "m")]);
     assert_eq!(writes(&admission, &halves, 0), [(2, -10.0), (3, -10.0)]);
 }
@@ -175,8 +200,18 @@ fn debt_is_inherited_too() {
 fn a_merge_adds_up_and_keeps_no_more_than_fits() {
     let halves = map(1, &[(1, ""), (2, "m"), (3, "t")]);
     let admission = admission(&halves);
-    admission.gate(&halves, b"a", 0).settle(&asks(Store, Units::ZERO), write(45.0), Units::ZERO);
-    admission.gate(&halves, b"n", 0).settle(&asks(Store, Units::ZERO), write(20.0), Units::ZERO);
+    admission.gate(&halves, b"a", 0).settle(
+        &asks(Store, Units::ZERO),
+        Admitted::Granted,
+        write(45.0),
+        Units::ZERO,
+    );
+    admission.gate(&halves, b"n", 0).settle(
+        &asks(Store, Units::ZERO),
+        Admitted::Granted,
+        write(20.0),
+        Units::ZERO,
+    );
     let merged = map(2, &[(4, ""), (3, "t")]);
     assert_eq!(writes(&admission, &merged, 0), [(4, 35.0), (3, 50.0)]);
     let full = map(3, &[(5, "")]);
@@ -219,7 +254,7 @@ proptest! {
         let settings = LimitSettings { burst_s: 1000.0, ..SETTINGS };
         let admission = Admission::new(settings, None, None, &old, 0);
         for (info, debt) in old.partitions.iter().zip(&debts) {
-            admission.gate(&old, &info.range.start, 0).settle(&asks(Store, Units::ZERO), write(10.0 * debt), Units::ZERO);
+            admission.gate(&old, &info.range.start, 0).settle(&asks(Store, Units::ZERO), Admitted::Granted, write(10.0 * debt), Units::ZERO);
         }
         let total = |levels: &[(u64, f64)]| levels.iter().map(|(_, level)| level).sum::<f64>();
         let levels_before = writes(&admission, &old, 0);

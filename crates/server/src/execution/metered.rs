@@ -15,7 +15,7 @@ use workload::{Attempt, Outcome, RangeKeyPrefix, RequestType, StorageKeyPrefix, 
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Call, Executor};
-use crate::admission::{Asking, Gate};
+use crate::admission::{Admitted, Asking, Gate};
 use crate::tables::ServedTable;
 
 /// What a data request asks for, and where on the key axis.
@@ -55,9 +55,12 @@ pub(super) struct Metered<'a> {
     passed: Vec<(Arc<Gate>, usize)>,
     least: Units,
     asking: Asking,
+    how: Admitted,
     vector: Vector,
     attempt: Attempt,
     real_ms: i64,
+    /// The bytes that the request was after, if it had to read more for them.
+    wanted_bytes: Option<usize>,
     recorded: bool,
 }
 
@@ -118,18 +121,20 @@ impl<'a> Metered<'a> {
         let node = executor.tables().measured();
         let admitted = if !provisioned.admit(least, call.now_ms) {
             Err((gate.refused(request, least), Throttled::Table))
-        } else if !node.admit(least, call.now_ms) {
-            provisioned.settle(Units::ZERO, least);
-            Err((gate.refused(request, least), Throttled::Partition))
         } else {
-            gate.admit(&asking, call.now_ms).map_err(|refused| {
+            let room = || node.admit(least, call.now_ms);
+            gate.admit(&asking, call.now_ms, room).map_err(|refused| {
                 provisioned.settle(Units::ZERO, least);
-                node.settle(Units::ZERO, least);
                 (refused, Throttled::Partition)
             })
         };
+        if admitted == Ok(Admitted::Granted) {
+            // The node is not asked, and does it all the same.
+            node.settle(least, Units::ZERO);
+        }
         match admitted {
-            Ok(()) => Ok(Self {
+            Ok(how) => Ok(Self {
+                how,
                 executor,
                 served,
                 gate,
@@ -140,6 +145,7 @@ impl<'a> Metered<'a> {
                 vector,
                 attempt,
                 real_ms: call.real_ms,
+                wanted_bytes: None,
                 recorded: false,
             }),
             Err((refused, throttled)) => {
@@ -155,7 +161,8 @@ impl<'a> Metered<'a> {
     /// The request was served: pays what it cost beyond the least, and leaves its vector.
     pub(super) fn served(mut self, cost: Units, bytes: usize) {
         set_units(&mut self.vector, cost);
-        self.vector.data_bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let wanted_bytes = self.wanted_bytes.unwrap_or(bytes);
+        self.vector.data_bytes = u32::try_from(wanted_bytes).unwrap_or(u32::MAX);
         self.pay(cost, bytes);
         self.served.admission.provisioned.settle(cost, self.least);
         self.executor.tables().measured().settle(cost, self.least);
@@ -184,11 +191,17 @@ impl<'a> Metered<'a> {
         self.vector.key_hash = key_hash;
     }
 
+    /// Of all that is read, the request is after so many bytes: what its vector says, while its units say
+    /// what it took.
+    pub(super) fn is_after(&mut self, bytes: usize) {
+        self.wanted_bytes = Some(bytes);
+    }
+
     /// Divides the cost among the partitions by the bytes read from them.
     fn pay(&self, cost: Units, bytes: usize) {
         let asking = &self.asking;
         if self.passed.is_empty() {
-            return self.gate.settle(asking, cost, self.least);
+            return self.gate.settle(asking, self.how, cost, self.least);
         }
         let part = |of: usize| {
             let share = of as f64 / bytes.max(1) as f64;
@@ -196,10 +209,10 @@ impl<'a> Metered<'a> {
         };
         let mut taken = self.least;
         for (gate, read) in &self.passed {
-            gate.settle(asking, part(*read), std::mem::take(&mut taken));
+            gate.settle(asking, self.how, part(*read), std::mem::take(&mut taken));
         }
         let rest = part(bytes.saturating_sub(self.bytes_before));
-        self.gate.settle(asking, rest, taken);
+        self.gate.settle(asking, self.how, rest, taken);
     }
 
     fn record(&mut self) {

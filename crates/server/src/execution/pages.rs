@@ -94,7 +94,7 @@ impl Executor {
     async fn page(&self, asked: Asked, call: &Call<'_>) -> Result<Vec<u8>, ApiError> {
         let Asked { served, plan, .. } = &asked;
         let place = asked.place();
-        let target = Target { key: &place, ..target(served, plan) };
+        let target = Target { key: &place, request: asked.request(), ..target(served, plan) };
         let mut metered = Metered::admit(self, served, call, target)
             .map_err(|cause| throttled(served, Access::Read, cause))?;
         let moved = served.table.order() > 0;
@@ -128,6 +128,16 @@ impl Asked {
         let Some(kind @ PageKind::Scan(..)) = self.kind else { return true };
         let order = self.served.tokens.order_of(token(kind, key), real_ms);
         order.is_none_or(|order| order == self.served.order())
+    }
+
+    /// What the page is, for the workload.
+    fn request(&self) -> RequestType {
+        match self.kind {
+            None => RequestType::Query,
+            Some(PageKind::RangeQuery) => RequestType::Range,
+            Some(PageKind::Scan(_, 1)) => RequestType::Scan,
+            Some(PageKind::Scan(..)) => RequestType::Segment,
+        }
     }
 
     /// Whether the page is one of an order that is not the table's any more.
@@ -219,6 +229,7 @@ async fn fan_out(
         }
     }
     metered.set_key_hash(hash.unwrap_or_default());
+    metered.is_after(page.bytes());
     page.read_beside(read_bytes.saturating_sub(page.bytes()));
     Ok(())
 }

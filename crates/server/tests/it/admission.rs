@@ -170,6 +170,25 @@ async fn without_limits_nothing_is_throttled() {
 }
 
 #[tokio::test]
+async fn where_limits_are_measured_nothing_is_refused_before_one_is_met() {
+    assert_eq!(ServerSettings::default().limits.mode, LimitMode::Measured);
+    let server = TestServer::start_with(|settings| {
+        limit(settings);
+        settings.limits.mode = LimitMode::Measured;
+    })
+    .await;
+    provisioned_table(&server).await;
+    for _ in 0..10 * WRITES {
+        assert_eq!(put(&server, "k").await.status, StatusCode::OK);
+    }
+    let table = server.storage().table("things").unwrap();
+    let partition = table.partition_map().partitions[0].id;
+    let credit = server.handle.credit_source()(table.id(), partition);
+    assert_eq!(credit, None, "what is granted says nothing about when requests are refused");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_page_is_paid_by_every_partition_that_it_runs_through() {
     let server = TestServer::start_with(|settings| {
         settings.limits.read_units_per_s = 20.0;

@@ -387,6 +387,32 @@ async fn what_could_not_be_undone_is_cancelled_or_gone_on_with_without_a_restart
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn asking_for_the_strategy_that_it_has_makes_it_the_owners_choice() {
+    let admin = start().await;
+    let raw = &admin.server.raw;
+    let created = raw.must("CreateTable", table("things", true)).await;
+    let arn = created["TableDescription"]["TableArn"].clone();
+    let tags =
+        async || raw.must("ListTagsOfResource", json!({"ResourceArn": arn})).await["Tags"].clone();
+    assert_eq!(tags().await, json!([]));
+    let pinned = ask(&admin, "things", "hash").await;
+    assert_eq!(
+        (&pinned["state"], &pinned["from"], &pinned["by"]),
+        (&json!("done"), &json!("hash"), &json!("owner"))
+    );
+    assert_eq!(tags().await, json!([{"Key": "foreshard:strategy", "Value": "hash"}]));
+    let again =
+        admin.post("/api/v1/tables/things/rekey", &[JSON], json!({"strategy": "hash"})).await;
+    assert!(refusal(&again, StatusCode::BAD_REQUEST).contains("hash already"));
+    let decisions = admin.document("decisions?table=things").await;
+    let [decision] = &decisions["decisions"].as_array().unwrap()[..] else { panic!("{decisions}") };
+    assert_eq!((&decision["action"], &decision["trigger"]), (&json!("rekey"), &json!("manual")));
+    let whole = admin.document(&format!("decisions/{}", pinned["id"])).await;
+    assert_eq!(whole["rekey"]["to"], "hash");
+    admin.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_rekey_soon_after_another_is_refused_at_once_and_a_table_without_the_tag_gets_it() {
     let admin = start().await;
     let raw = &admin.server.raw;

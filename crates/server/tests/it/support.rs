@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use server::{Components, Server, ServerHandle, ServerSettings};
+use server::{Components, LimitMode, Server, ServerHandle, ServerSettings};
 use storage::{Faults, NoFaults, Storage, StorageSettings};
 use tempfile::TempDir;
 use types::{Clock, ManualClock};
@@ -64,6 +64,8 @@ impl TestServer {
         let clients = Arc::new(ClientNames::new(workload.client_names_max));
         let mut settings =
             ServerSettings { listen: ([127, 0, 0, 1], 0).into(), ..Default::default() };
+        // What a test of refusals relies on; what a machine sustains is no test's business.
+        settings.limits.mode = LimitMode::Dynamodb;
         change(&mut settings);
         let components = Components {
             storage,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use types::{KeyValue, PrimaryKey, Strategy, storage_key};
 use workload::{Outcome, RequestType};
 
-use crate::support::{START_MS, TestServer};
+use crate::support::{START_MS, TestServer, table};
 
 fn key(pk: &str, sk: u32) -> Value {
     json!({"pk": {"S": pk}, "sk": {"N": sk.to_string()}})
@@ -65,7 +65,7 @@ async fn each_kind_of_request_leaves_the_vectors_it_should() {
     let puts: Vec<Value> =
         (1..=3).map(|sk| json!({"PutRequest": {"Item": item("b", sk, 10)}})).collect();
     let keys: Vec<Value> = (1..=4).map(|sk| key("b", sk)).collect();
-    use RequestType::{Delete, Modify, Query, Retrieve, Store};
+    use RequestType::{Delete, Modify, Query, Retrieve, Scan, Segment, Store};
     for (operation, body, status, expected) in [
         ("PutItem", with(json!({"Item": item("a", 1, 10)})), 200, vec![Store]),
         ("GetItem", with(json!({"Key": key("a", 1)})), 200, vec![Retrieve]),
@@ -91,7 +91,8 @@ async fn each_kind_of_request_leaves_the_vectors_it_should() {
             200,
             vec![Query],
         ),
-        ("Scan", with(json!({})), 200, vec![Query]),
+        ("Scan", with(json!({})), 200, vec![Scan]),
+        ("Scan", with(json!({"Segment": 1, "TotalSegments": 2})), 200, vec![Segment]),
         ("BatchWriteItem", json!({"RequestItems": {"things": puts}}), 200, vec![Store; 3]),
         (
             "BatchGetItem",
@@ -110,7 +111,7 @@ async fn each_kind_of_request_leaves_the_vectors_it_should() {
         assert_eq!(kinds, expected, "{operation} {body}");
         for vector in vectors {
             assert!(vector.demand && vector.outcome == Outcome::Served, "{vector:?}");
-            assert_eq!(vector.read_units > 0.0, matches!(vector.request, Retrieve | Query));
+            assert_eq!(vector.read_units > 0.0, !vector.request.is_write());
             assert_eq!(vector.write_units > 0.0, vector.request.is_write());
         }
     }
@@ -159,4 +160,36 @@ async fn a_throttled_request_counts_what_it_would_have_cost() {
     let seen: Vec<_> = server.vectors().iter().map(|v| (v.outcome, v.read_units)).collect();
     assert_eq!(seen, [(Outcome::Served, 10.0), (Outcome::Throttled, 10.0)]);
     server.stop().await;
+}
+
+/// In hash order a query over a range of partition keys reads everything for what it is after; whether
+/// another order would pay is told by the two.
+#[tokio::test]
+async fn a_query_over_partition_keys_says_what_it_was_after_and_what_it_took() {
+    for strategy in ["hash", "range"] {
+        let server = TestServer::start().await;
+        let mut definition = table("things", true);
+        definition["Tags"] = json!([
+            {"Key": "foreshard:range-queries", "Value": "fan-out"},
+            {"Key": "foreshard:strategy", "Value": strategy},
+        ]);
+        server.raw.must("CreateTable", definition).await;
+        for n in 0..20 {
+            let put = json!({"TableName": "things", "Item": item(&format!("k{n:02}"), 1, 4_000)});
+            server.raw.must("PutItem", put).await;
+        }
+        server.vectors();
+        let query = json!({
+            "TableName": "things",
+            "KeyConditionExpression": "pk BETWEEN :a AND :b",
+            "ExpressionAttributeValues": {":a": {"S": "k03"}, ":b": {"S": "k04"}},
+        });
+        assert_eq!(server.raw.must("Query", query).await["Count"], 2);
+        let [vector] = server.vectors()[..] else { panic!("one request, one vector") };
+        assert_eq!(vector.request, RequestType::Range, "{strategy}");
+        assert!((8_000..8_200).contains(&vector.data_bytes), "{strategy}: {}", vector.data_bytes);
+        let all = if strategy == "hash" { 10.0 } else { 1.0 };
+        assert_eq!(vector.read_units, all, "{strategy}");
+        server.stop().await;
+    }
 }

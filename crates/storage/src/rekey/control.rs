@@ -3,13 +3,13 @@
 use crate::error::{Result, StorageError};
 use crate::table::Table;
 use parking_lot::Mutex;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Weak;
 use std::time::{Duration, Instant};
 use types::PartitionId;
 
 /// What a rekey is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RekeyPhase {
     /// It was found at the start and nobody has gone on with it yet.
@@ -23,7 +23,7 @@ pub enum RekeyPhase {
 }
 
 /// How far a rekey is.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RekeyProgress {
     /// What it was asked for.
     pub target: serde_json::Value,
