@@ -128,13 +128,17 @@ async function keyboard() {
 }
 
 async function mouse() {
-  const box = await stage.boundingBox();
-  const at = (x, y) => [box.x + 56 + (box.width - 62) * x, box.y + 24 + (box.height - 52) * y];
-  await page.mouse.move(...at(0.5, 0.3));
+  // Where the page is scrolled to is not the same before and after it is opened anew.
+  const at = async (x, y) => {
+    await stage.scrollIntoViewIfNeeded();
+    const box = await stage.boundingBox();
+    return [box.x + 56 + (box.width - 62) * x, box.y + 24 + (box.height - 52) * y];
+  };
+  await page.mouse.move(...await at(0.5, 0.3));
   await page.locator(".tip:visible").waitFor();
   assert.match(await page.locator(".tip").textContent(), /UTC.*(%|no data|no load).*keys/s);
   await page.mouse.down();
-  await page.mouse.move(...at(0.9, 0.6), { steps: 4 });
+  await page.mouse.move(...await at(0.9, 0.6), { steps: 4 });
   await page.mouse.up();
   const [from, to, low, high] = await Promise.all(["from", "until", "low", "high"].map(parameter));
   assert.ok(Number(from) < Number(to) && Number(low) > 0.25 && Number(high) < 0.65, `${from} ${to} ${low} ${high}`);
@@ -146,7 +150,7 @@ async function mouse() {
   await page.locator(".legend:visible").waitFor();
   await page.locator('[data-key="whole"]').click();
   assert.equal(await parameter("low"), null);
-  await page.mouse.click(...at(0.5, 0.5));
+  await page.mouse.click(...await at(0.5, 0.5));
   await page.locator(".pinned:visible").waitFor();
   await page.locator('[data-key="pin-off"]').click();
 }
