@@ -8,7 +8,7 @@ FUZZ_S ?= 3600
 export FORESHARD_PYTHON ?= $(CURDIR)/$(VENV)/bin/python
 
 
-.PHONY: help build dist ui demo test test-long test-differential fuzz bench lint
+.PHONY: help build dist ui ui-test demo test test-long test-differential fuzz bench lint
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,10 +23,10 @@ demo: build ## a real workload against two services, one that predicts and one t
 	target/release/foreshard demo $(DEMO_ARGS)
 
 # The same property cases each time: what lands must not depend on luck. test-long draws new ones.
-test: need-cargo $(VENV)/ready javascript ui ## everything that has to hold before a change lands
+test: need-cargo $(VENV)/ready javascript ui ui-test ## everything that has to hold before a change lands
 	PROPTEST_RNG_SEED=$${PROPTEST_RNG_SEED:-1} cargo test --workspace --locked
 
-test-long: need-cargo $(VENV)/ready javascript ui ## the full crash matrices and more property cases
+test-long: need-cargo $(VENV)/ready javascript ui ui-test ## the full crash matrices and more property cases
 	FORESHARD_TEST_LONG=1 PROPTEST_CASES=$${PROPTEST_CASES:-2000} cargo test --workspace --locked
 
 test-differential: need-cargo ## random requests against DynamoDB Local, which is fetched (DIFFERENTIAL_ARGS="--requests 100000 --seed 1")
@@ -64,6 +64,10 @@ lint: need-cargo ## formatting and clippy, warnings refused
 ui: ## the dashboard, ui/dist (the build takes it in; without npm the page says that it is missing)
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(UI)/dist/app.js; \
 		else echo "no npm, so no dashboard in the binary (apt-get install npm)"; fi
+
+ui-test: ui ## unit tests of the dashboard's pure parts (part of test)
+	@if command -v npm >/dev/null; then npm test --silent --prefix $(UI); \
+		else echo "no npm, so no unit tests of the dashboard (apt-get install npm)"; fi
 
 $(UI)/dist/app.js: $(UI)/node_modules/ready $(UI)/build.mjs $(UI)/tsconfig.json $(shell find $(UI)/src -type f)
 	npm run --silent --prefix $(UI) build

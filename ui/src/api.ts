@@ -41,7 +41,11 @@ export interface Overview {
   tables: TableSummary[];
 }
 
-export interface AheadPartition { id: number | null; from: number; to: number; share: (number | null)[] }
+export interface AheadPartition {
+  id: number | null; from: number; to: number; share: (number | null)[];
+  /** The part of its load that would be refused. */
+  refused: (number | null)[];
+}
 
 export interface Heatmap {
   table: string; now_ms: number; bin_ms: number; forecast_bin_ms: number; times_ms: number[]; past_columns: number;
@@ -49,6 +53,8 @@ export interface Heatmap {
   metric: Metric; capacity: Units; share?: (number | null)[][]; values?: (number | null)[][];
   maps: { at_ms: number; boundaries: number[] }[];
   quantile: number;
+  /** How the forecast columns came about, where that does not go without saying. */
+  forecast_note: string | null;
   ahead: {
     step_ms: number; times_ms: number[]; planned: AheadPartition[]; unchanged: AheadPartition[];
     unchanged_since_ms: number;
@@ -69,9 +75,15 @@ export interface PartitionRow {
 }
 
 export interface Anomaly {
-  id: number; table: string; partition: number | null; load: string; kind: string;
+  id: number; table: string; partition: number | null; peer: { client: string } | { cell: { start: string; end: string } } | null;
+  load: string; kind: string;
   start_ms: number; end_ms: number | null; level: number; extreme: number;
   keys: { name: string; share: number }[]; clients: { name: string; share: number }[];
+}
+
+/** A key that alone asks for much of what its partition has. */
+export interface HotKey {
+  partition: number; key: string; client: string | null; read_units: number; write_units: number; capacity_share: number; refused: number;
 }
 
 export interface Reported {

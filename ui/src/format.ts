@@ -25,7 +25,7 @@ export function percent(share: number | null | undefined): string {
 }
 
 /** A probability: what is less than one in a thousand is little, however little. */
-export const risk = (p: number | null | undefined): string => (p != null && p > 0 && p < 0.001 ? "< 0.1 %" : percent(p));
+export const risk = (p: number | null | undefined): string => (p != null && p > 0 && p < 0.001 ? "<\u00a00.1\u00a0%" : percent(p));
 
 export function bytes(n: number | null | undefined): string {
   if (n == null) return DASH;

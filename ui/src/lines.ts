@@ -46,7 +46,7 @@ export class Chart {
 
   private options(lines: Line[], marks: { ms: number; colour: string }[]): uPlot.Options {
     const dim = css("--dim"), grid = css("--line");
-    const axis = { stroke: dim, font: "12px Inter, system-ui, sans-serif", grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } };
+    const axis = { stroke: dim, font: `${css("--axis")} Inter, system-ui, sans-serif`, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } };
     return {
       width: Math.max(this.element.clientWidth, 200),
       height: this.height,
@@ -96,10 +96,11 @@ export function sparkline(values: (number | null)[], colourClass: string): SVGEl
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("viewBox", "0 0 100 24");
   svg.setAttribute("preserveAspectRatio", "none");
-  svg.setAttribute("class", "spark " + colourClass);
   svg.setAttribute("aria-hidden", "true");
   const known = values.filter((v): v is number => v != null);
   const most = Math.max(...known, 1e-9);
+  // Nothing at all has no colour: a red line would say that something is.
+  svg.setAttribute("class", `spark ${known.some((v) => v > 0) ? colourClass : "flat"}`);
   const points = values.map((v, i) => `${((i / Math.max(values.length - 1, 1)) * 100).toFixed(2)},${(22 - ((v ?? 0) / most) * 20).toFixed(2)}`);
   for (const [tag, list] of [["polygon", ["0,24", ...points, "100,24"]], ["polyline", points]] as const) {
     const shape = document.createElementNS("http://www.w3.org/2000/svg", tag);

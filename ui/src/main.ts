@@ -1,9 +1,10 @@
 // The page: header, one of the views, and what keeps it up to date.
 
 import { ApiError, type Overview, get, setToken } from "./api";
+import { Counters, type Rates } from "./counters";
 import { fill, h, say } from "./dom";
 import { moment } from "./format";
-import { Counters, Poll, type Rates } from "./live";
+import { Poll } from "./live";
 import { DecisionsPage } from "./pages/decisions";
 import { OverviewPage } from "./pages/overview";
 import { PartitionPage } from "./pages/partition";

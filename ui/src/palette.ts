@@ -62,9 +62,3 @@ export function ramp(dark: boolean): Ramp {
 }
 
 export const cssColour = ([r, g, b]: Rgb): string => `rgb(${r},${g},${b})`;
-
-/** Relative luminance after WCAG 2, for text on a colour. */
-export function luminance([r, g, b]: Rgb): number {
-  const linear = (c: number) => (c <= 10 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4);
-  return 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
-}

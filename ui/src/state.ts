@@ -12,6 +12,8 @@ export interface View {
   /** "" for the planner's own. */
   quantile: string;
   scale: "log" | "linear";
+  /** What has the ramp's last colour, where the metric has a capacity. */
+  full: "capacity" | "highest";
   /** A part of time, in milliseconds; null for all that `past` shows. */
   from: number | null;
   until: number | null;
@@ -31,7 +33,7 @@ const METRICS: Metric[] = ["share", "read_units", "write_units", "bytes", "throt
 const PAGES: Page[] = ["overview", "partition", "decisions", "tuning", "results"];
 
 const DEFAULTS: View = {
-  page: "overview", table: "", metric: "share", past: 720, quantile: "", scale: "log", from: null, until: null,
+  page: "overview", table: "", metric: "share", past: 720, quantile: "", scale: "log", full: "capacity", from: null, until: null,
   low: 0, high: 1, pin: null, as: "map", partition: null, decision: null, keys: "shown",
 };
 
@@ -59,6 +61,7 @@ export function read(search: string): View {
     past: PASTS.find((past) => String(past) === q.get("past")) ?? DEFAULTS.past,
     quantile: among(["", "0.5", "0.9", "0.99"], q.get("q"), ""),
     scale: among(["log", "linear"], q.get("scale"), "log"),
+    full: among(["capacity", "highest"], q.get("full"), "capacity"),
     from: whole(q.get("from")),
     until: whole(q.get("until")),
     low: low < high ? low : 0,
@@ -82,6 +85,7 @@ export function write(view: View): string {
   put("past", view.past, DEFAULTS.past);
   put("q", view.quantile, "");
   put("scale", view.scale, DEFAULTS.scale);
+  put("full", view.full, DEFAULTS.full);
   put("from", view.from, null);
   put("until", view.until, null);
   put("low", Number(view.low.toFixed(6)), 0);

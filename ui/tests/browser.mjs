@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
+import { actions, rekey } from "./by_hand.mjs";
 import { measure } from "./measure.mjs";
 
 const base = process.argv[2];
@@ -127,13 +128,17 @@ async function keyboard() {
 }
 
 async function mouse() {
-  const box = await stage.boundingBox();
-  const at = (x, y) => [box.x + 56 + (box.width - 62) * x, box.y + 24 + (box.height - 52) * y];
-  await page.mouse.move(...at(0.5, 0.3));
+  // Where the page is scrolled to is not the same before and after it is opened anew.
+  const at = async (x, y) => {
+    await stage.scrollIntoViewIfNeeded();
+    const box = await stage.boundingBox();
+    return [box.x + 56 + (box.width - 62) * x, box.y + 24 + (box.height - 52) * y];
+  };
+  await page.mouse.move(...await at(0.5, 0.3));
   await page.locator(".tip:visible").waitFor();
   assert.match(await page.locator(".tip").textContent(), /UTC.*(%|no data|no load).*keys/s);
   await page.mouse.down();
-  await page.mouse.move(...at(0.9, 0.6), { steps: 4 });
+  await page.mouse.move(...await at(0.9, 0.6), { steps: 4 });
   await page.mouse.up();
   const [from, to, low, high] = await Promise.all(["from", "until", "low", "high"].map(parameter));
   assert.ok(Number(from) < Number(to) && Number(low) > 0.25 && Number(high) < 0.65, `${from} ${to} ${low} ${high}`);
@@ -141,9 +146,11 @@ async function mouse() {
   const address = page.url();
   await page.goto("about:blank");
   await page.goto(address);
+  // Before it is drawn nothing can be pinned.
+  await page.locator(".legend:visible").waitFor();
   await page.locator('[data-key="whole"]').click();
   assert.equal(await parameter("low"), null);
-  await page.mouse.click(...at(0.5, 0.5));
+  await page.mouse.click(...await at(0.5, 0.5));
   await page.locator(".pinned:visible").waitFor();
   await page.locator('[data-key="pin-off"]').click();
 }
@@ -166,8 +173,27 @@ async function tableAndFiles() {
 
 async function metricsAndQuantiles() {
   for (const metric of ["read_units", "write_units", "bytes", "throttles", "share"]) {
-    await Promise.all([page.waitForResponse((r) => r.url().includes(`metric=${metric}`)), page.locator('[data-key="Show"]').selectOption(metric)]);
+    const [response] = await Promise.all([page.waitForResponse((r) => r.url().includes(`metric=${metric}`)), page.locator('[data-key="Show"]').selectOption(metric)]);
+    // Whatever is shown, it has a forecast, and says how that came about where it has to.
+    const doc = await response.json();
+    const ahead = (doc.share ?? doc.values).slice(doc.past_columns).flat();
+    assert.ok(ahead.some((value) => value != null), `${metric} is forecast`);
+    if (metric === "bytes") assert.ok(ahead.some((value) => value > 0), "some bytes are expected");
+    const note = page.locator(".legend .note");
+    if (doc.forecast_note) await note.filter({ hasText: doc.forecast_note }).waitFor();
+    else await note.waitFor({ state: "detached" });
+    assert.equal(doc.forecast_note != null, ["bytes", "throttles"].includes(metric));
+    if (metric === "throttles") {
+      await until(() => /, as the part of its load that would be refused\. .*: \d+ partitions, \d+ of them refusing/.test(document.querySelector(".heat-strips").getAttribute("aria-label")));
+      await picture("throttles");
+    }
   }
+  const ends = () => page.locator(".ramp-numbers span").last().textContent();
+  assert.match(await ends(), /^≥ 100 %$/);
+  await page.locator('[data-key="Full is"]').selectOption("highest");
+  assert.equal(await parameter("full"), "highest");
+  assert.doesNotMatch(await ends(), /≥/);
+  await page.locator('[data-key="Full is"]').selectOption("capacity");
   const worst = async () => Number((await page.locator(".heat-strips").getAttribute("aria-label")).match(/nothing were done: \d+ partitions, (\d+)/)?.[1]);
   for (const quantile of ["0.99", ""]) {
     await Promise.all([page.waitForResponse((r) => r.url().includes("/heatmap") && r.url().includes("quantile=0.99") === (quantile === "0.99")), page.locator('[data-key="Forecast"]').selectOption(quantile)]);
@@ -250,6 +276,11 @@ async function tuning() {
   assert.equal(await inForce.textContent(), "20 min");
   assert.match(await page.locator("tbody tr", { hasText: "by the operator" }).first().textContent(), /lead 900 s to 1200 s/);
   await picture("tuning");
+  if (pictures) {
+    await page.locator("button.theme").click();
+    await picture("tuning-light");
+    await page.locator("button.theme").click();
+  }
   await page.setViewportSize({ width: 320, height: 740 });
   const [content, width] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
   assert.ok(content <= width, `${content} px wide on a screen of ${width}`);
@@ -284,7 +315,17 @@ async function reconnects() {
   away = false;
 }
 
-const chapters = { firstScreen, cellsMatch, keyboard, mouse, theSplit, tableAndFiles, metricsAndQuantiles, screens, bothThemes, otherPages, tuning, reconnects };
+/** Does what is refused: the browser writes that into its console. */
+async function refused(act) {
+  away = true;
+  await act();
+  away = false;
+}
+const driver = { page, base, table: "orders", accessible, picture, refused };
+const byHand = () => actions(driver);
+const keyOrder = () => rekey(driver);
+
+const chapters = { firstScreen, cellsMatch, keyboard, mouse, theSplit, tableAndFiles, metricsAndQuantiles, screens, bothThemes, otherPages, byHand, keyOrder, tuning, reconnects };
 try {
   for (const [name, chapter] of Object.entries(chapters)) {
     step(name);

@@ -3,6 +3,7 @@
 //! The commands print what the API answers, as lines for people or, with `--json`, as the document itself.
 
 use crate::client::{ClientError, DynamoClient};
+use crate::endpoint::Endpoint;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
@@ -47,9 +48,8 @@ pub(crate) enum BackupCommand {
 /// Where the API is, and how to print.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Common {
-    /// The DynamoDB API; AWS_ACCESS_KEY_ID and the like say who asks
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000")]
-    endpoint: String,
+    #[command(flatten)]
+    endpoint: Endpoint,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -83,7 +83,7 @@ pub(crate) async fn run(command: BackupCommand) -> Result<(), ClientError> {
 }
 
 fn client(common: &Common) -> Result<DynamoClient, ClientError> {
-    DynamoClient::new(&common.endpoint)
+    common.endpoint.client()
 }
 
 /// All pages.

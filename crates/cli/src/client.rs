@@ -30,6 +30,9 @@ pub(crate) enum ClientError {
     /// The endpoint given on the command line cannot be used.
     #[error("endpoint {0:?} is not an http:// or https:// address: {1}")]
     Endpoint(String, String),
+    /// Nobody to trust.
+    #[error("--ca {0}")]
+    Authority(String),
     /// The request could not be built or signed.
     #[error("could not build the request: {0}")]
     Build(String),
@@ -144,9 +147,9 @@ pub(crate) struct DynamoClient {
 }
 
 impl DynamoClient {
-    /// A client for `endpoint`, with credentials and region from the usual AWS_* environment
-    /// (placeholders where they are not set, which a local endpoint accepts).
-    pub(crate) fn new(endpoint: &str) -> Result<Self, ClientError> {
+    /// A client for `endpoint` on these connections, with credentials and region from the usual AWS_*
+    /// environment (placeholders where they are not set, which a local endpoint accepts).
+    pub(crate) fn new(endpoint: &str, http: HttpClient) -> Result<Self, ClientError> {
         let env = |name: &str, default: &str| std::env::var(name).unwrap_or(default.to_owned());
         let credentials = Credentials::new(
             env("AWS_ACCESS_KEY_ID", "local"),
@@ -158,29 +161,30 @@ impl DynamoClient {
         let region = std::env::var("AWS_REGION")
             .or_else(|_| std::env::var("AWS_DEFAULT_REGION"))
             .unwrap_or("us-east-1".to_owned());
-        Self::with(endpoint, Signer::SigV4 { region, identity: Box::new(credentials.into()) })
+        let identity = Box::new(credentials.into());
+        Self::with(endpoint, http, Signer::SigV4 { region, identity })
     }
 
     /// A client for `endpoint` with these credentials.
     pub(crate) fn signing(endpoint: &str, id: &str, secret: &str) -> Result<Self, ClientError> {
         let identity = Credentials::new(id, secret, None, None, "given").into();
         let region = "us-east-1".to_owned();
-        Self::with(endpoint, Signer::SigV4 { region, identity: Box::new(identity) })
+        Self::with(endpoint, https(), Signer::SigV4 { region, identity: Box::new(identity) })
     }
 
     /// A client for a Foreshard on loopback that does not sign, see [`Self::call_as`].
     pub(crate) fn unsigned(endpoint: &str) -> Result<Self, ClientError> {
-        Self::with(endpoint, Signer::Unsigned)
+        Self::with(endpoint, https(), Signer::Unsigned)
     }
 
-    fn with(endpoint: &str, signer: Signer) -> Result<Self, ClientError> {
+    fn with(endpoint: &str, http: HttpClient, signer: Signer) -> Result<Self, ClientError> {
         let refuse = |why: &str| ClientError::Endpoint(endpoint.to_owned(), why.to_owned());
         let uri: http::Uri = endpoint.parse().map_err(|_| refuse("it does not parse"))?;
         if !matches!(uri.scheme_str(), Some("http" | "https")) {
             return Err(refuse("the scheme is missing"));
         }
         let host = uri.authority().ok_or_else(|| refuse("the host is missing"))?.to_string();
-        Ok(Self { http: https(), endpoint: uri, host, signer })
+        Ok(Self { http, endpoint: uri, host, signer })
     }
 
     /// Sends one operation, e.g. `PutItem`, and waits for its reply.

@@ -7,6 +7,7 @@
 mod files;
 
 use crate::client::{ClientError, DynamoClient, Reply};
+use crate::endpoint::Endpoint;
 use bytes::Bytes;
 use files::{Export, ExportError};
 use futures::StreamExt;
@@ -40,9 +41,8 @@ pub(crate) struct Args {
     /// Requests under way at once
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     concurrency: u16,
-    /// The DynamoDB API; AWS_ACCESS_KEY_ID and the like say who asks
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000")]
-    endpoint: String,
+    #[command(flatten)]
+    endpoint: Endpoint,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -80,8 +80,8 @@ fn key(text: &str) -> Result<Key, String> {
 
 /// Reads the export and writes its items.
 pub(crate) async fn run(args: Args) -> Result<(), ImportError> {
+    let client = args.endpoint.client()?;
     let export = Export::open(&args.source).await?;
-    let client = DynamoClient::new(&args.endpoint)?;
     if let Some(partition_key) = &args.partition_key {
         create_table(&client, &args.table, partition_key, args.sort_key.as_ref()).await?;
     }

@@ -14,6 +14,7 @@ mod client;
 mod clock;
 mod config;
 mod demo;
+mod endpoint;
 mod export;
 mod help;
 mod import;

@@ -356,7 +356,8 @@ fn forecast_summary(view: &PartitionView) -> String {
         Outlook::Forecast(forecast) => {
             let peak = forecast.steps.iter().map(|step| step.q90).fold(0.0, f64::max);
             let share = if capacity > 0.0 { peak / capacity * 100.0 } else { 0.0 };
-            format!("{name} up to {peak:.1}/s ({share:.0} %), {}", forecast.model)
+            let digits = if peak < 1.0 { 3 } else { 1 };
+            format!("{name} up to {peak:.digits$}/s ({share:.0} %), {}", forecast.model)
         }
         Outlook::Abstain(abstention) => format!("{name}: {}", abstention.reason),
     };

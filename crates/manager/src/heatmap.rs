@@ -2,12 +2,14 @@
 //!
 //! Past columns hold the highest bin of the history (five minutes) that begins in them, so that a
 //! short peak stays visible in a view of weeks; the forecast's are its steps, and begin with the bin
-//! that is not over yet. `share` is load as a share of one partition's capacity, the larger of the read
-//! and the write share; the other metrics are rates per second. How far the picture goes is bounded:
-//! longer views have longer columns, and what is asked for in too many cells comes in groups.
+//! that is not over yet (`expected` says what they are made of). `share` is load as a share of one
+//! partition's capacity, the larger of the read and the write share; the other metrics are rates per
+//! second. How far the picture goes is bounded: longer views have longer columns, and what is asked for
+//! in too many cells comes in groups.
 
 mod ahead;
 mod axis;
+mod expected;
 mod past;
 
 pub(crate) use axis::{Axis, hex};
@@ -17,8 +19,8 @@ use crate::error::ManagerError;
 use crate::maps::MapHistory;
 use crate::tables::strategy_of;
 use ahead::AheadDocument;
+use expected::Expected;
 use forecast::Quantile;
-use planner::TableView;
 use serde::Serialize;
 use types::{KeyRange, PartitionId, Units};
 use workload::Channel;
@@ -43,9 +45,9 @@ pub enum Metric {
     ReadUnits,
     /// Write units per second.
     WriteUnits,
-    /// Bytes per second; not forecast.
+    /// Bytes per second.
     Bytes,
-    /// Throttled requests per second; not forecast.
+    /// Throttled requests per second.
     Throttles,
 }
 
@@ -114,6 +116,8 @@ pub struct HeatmapDocument {
     pub maps: Vec<MapDocument>,
     /// The quantile of the forecast columns.
     pub quantile: f64,
+    /// How the forecast columns came about, where that does not go without saying.
+    pub forecast_note: Option<&'static str>,
     /// What the partitions will have to carry, as it is planned and if nothing were done.
     pub ahead: AheadDocument,
 }
@@ -175,16 +179,6 @@ impl Metric {
             _ => counted[0],
         }
     }
-
-    /// The value of a load that is forecast; `None` of what is not.
-    fn of_forecast(self, load: Units, capacity: Units) -> Option<f64> {
-        match self {
-            Self::Share => Some(share(load, capacity)),
-            Self::ReadUnits => Some(load.read),
-            Self::WriteUnits => Some(load.write),
-            Self::Bytes | Self::Throttles => None,
-        }
-    }
 }
 
 impl Manager {
@@ -219,9 +213,13 @@ impl Manager {
         let past = past::Span::new(request, now_ms);
         let mut columns = self.past(table.id(), &rows, request.metric, &past);
         let past_columns = columns.len();
-        let forecast = Forecast { view, rows: &rows, decided_at, quantile, capacity };
+        let per_unit = match request.metric {
+            Metric::Bytes | Metric::Throttles => self.per_unit(table.id(), &rows, now_ms),
+            Metric::Share | Metric::ReadUnits | Metric::WriteUnits => Vec::new(),
+        };
+        let expected = Expected { view, rows: &rows, decided_at, quantile, capacity, per_unit };
         let first_ms = columns.last().map_or(i64::MIN, |(start_ms, _)| start_ms + past.column_ms);
-        columns.extend(forecast.columns(request, first_ms));
+        columns.extend(expected.columns(request, first_ms));
         let (times_ms, values) = columns.into_iter().unzip();
         let is_share = request.metric == Metric::Share;
         let (share, values) = if is_share { (Some(values), None) } else { (None, Some(values)) };
@@ -239,35 +237,9 @@ impl Manager {
             values,
             maps,
             quantile: quantile.level(),
+            forecast_note: request.metric.forecast_note(components.limits),
             ahead,
         })
-    }
-}
-
-/// What the forecast columns are made of.
-struct Forecast<'a> {
-    view: Option<&'a TableView>,
-    rows: &'a [KeyRange],
-    decided_at: Quantile,
-    quantile: Quantile,
-    capacity: Units,
-}
-
-impl Forecast<'_> {
-    fn columns(&self, request: &HeatmapRequest, first_ms: i64) -> Vec<(i64, Column)> {
-        let Some(view) = self.view else { return Vec::new() };
-        let steps = ahead::steps(view);
-        let wanted = |(_, start_ms): &(usize, i64)| {
-            *start_ms >= first_ms && request.until_ms.is_none_or(|until_ms| *start_ms < until_ms)
-        };
-        let column = |(step, start_ms)| {
-            let loads = self.rows.iter().map(|row| {
-                let load = ahead::load(view, row, step, self.decided_at, self.quantile)?;
-                request.metric.of_forecast(load, self.capacity).map(rounded)
-            });
-            (start_ms, loads.collect())
-        };
-        steps.into_iter().enumerate().filter(wanted).map(column).collect()
     }
 }
 
@@ -306,7 +278,6 @@ mod tests {
         assert_eq!(share(Units { read: 50.0, write: 1.0 }, capacity), 0.5);
         assert_eq!(Metric::Share.of_counted([50.0, 9.0], capacity), 0.9);
         assert_eq!(Metric::WriteUnits.of_counted([9.0, 50.0], capacity), 9.0);
-        assert_eq!(Metric::Bytes.of_forecast(Units::ZERO, capacity), None);
     }
 
     #[test]

@@ -5,9 +5,9 @@
 //! [`slice`] where boundaries belong, [`policy`] what to do, [`plan`] how that is written down.
 //! [`controller`] makes views out of the collector's counts and the forecasts, [`decision`] keeps
 //! what was decided and judges it afterwards, [`hot`] names the keys that will be hot, [`bucket`] is the
-//! capacity that plans are about and [`measured`] what it is seen to be, [`gradual`] and [`trough`] say
-//! how much at once and when, [`strategy`] which key order a table should have, [`layout`], [`even`] and
-//! [`adjust`] where operators' boundaries go, and [`tuning`]
+//! capacity that plans are about, [`measured`] what it is seen to be and [`refused`] what of a load it
+//! would refuse, [`gradual`] and [`trough`] say how much at once and when, [`strategy`] which key order a
+//! table should have, [`layout`], [`even`] and [`adjust`] where operators' boundaries go, and [`tuning`]
 //! sets the numbers that policies go by.
 
 pub mod adjust;
@@ -24,6 +24,7 @@ pub mod load;
 pub mod measured;
 pub mod plan;
 pub mod policy;
+pub mod refused;
 pub mod score;
 pub mod settings;
 pub mod slice;

@@ -15,6 +15,8 @@ export interface Heat {
   now: number;
   last: number;
   max: number;
+  /** Whether anything at all is known to the right of now. */
+  foretold: boolean;
   /** What counts as 100 %, if the metric has a capacity. */
   capacity: number | null;
 }
@@ -24,7 +26,7 @@ export function prepare(doc: Heatmap): Heat {
   const columns = doc.times_ms.length;
   const rows = doc.cells.length;
   const values = new Float32Array(columns * rows).fill(NaN);
-  let max = 0;
+  let max = 0, foretold = false;
   for (let column = 0; column < columns; column++) {
     const from = matrix[column];
     const base = column * rows;
@@ -32,6 +34,7 @@ export function prepare(doc: Heatmap): Heat {
       const value = from[row];
       if (value === null) continue;
       values[base + row] = value;
+      foretold ||= column >= doc.past_columns;
       if (value > max) max = value;
     }
   }
@@ -44,7 +47,7 @@ export function prepare(doc: Heatmap): Heat {
   // The bin that is not over yet belongs to the forecast: the line lies where its column begins.
   const seam = past < columns ? starts[past] : columns ? ends[columns - 1] : doc.now_ms;
   return {
-    doc, columns, rows, values, starts, ends, max,
+    doc, columns, rows, values, starts, ends, max, foretold,
     first: columns ? starts[0] : doc.now_ms - 3_600_000,
     now: seam,
     last: columns ? ends[columns - 1] : doc.now_ms,
@@ -80,14 +83,20 @@ export const valueAt = (heat: Heat, column: number, row: number): number | null 
 };
 
 /** Where a value lies on the ramp, from 0 to 1. */
-export interface Shade { low: number; high: number; log: boolean }
+export interface Shade {
+  low: number; high: number; log: boolean;
+  /** What counts as 100 %, if the ramp ends there. */
+  capacity: number | null;
+}
 
-/** A thousandth of what is full is where a logarithmic ramp begins. */
+/** So many times less than what is full is where a logarithmic ramp begins. */
 const LOG_SPAN = 2000;
 
-export function shade(heat: Heat, log: boolean): Shade {
-  const high = heat.capacity ?? (heat.max > 0 ? heat.max : 1);
-  return { low: log ? high / LOG_SPAN : 0, high, log };
+/** A ramp up to a partition's capacity, or (`relative`, or where there is no such thing) to the highest cell. */
+export function shade(heat: Heat, log: boolean, relative: boolean): Shade {
+  const capacity = relative ? null : heat.capacity;
+  const high = capacity ?? (heat.max > 0 ? heat.max : 1);
+  return { low: log ? high / LOG_SPAN : 0, high, log, capacity };
 }
 
 export function place(value: number, { low, high, log }: Shade): number {

@@ -3,7 +3,7 @@
 
 import { clock, date, keys, number, percent, short, span } from "../format";
 import type { Metric } from "../state";
-import type { Heat } from "./data";
+import type { Heat, Shade } from "./data";
 import { valueAt } from "./data";
 
 export interface Cell { column: number; row: number }
@@ -36,6 +36,7 @@ export function lines(heat: Heat, { column, row }: Cell): string[] {
   if (ahead) {
     said.push(value == null ? "nothing is forecast here"
       : `forecast, exceeded with probability ${number(1 - heat.doc.quantile, 2)}`);
+    if (heat.doc.forecast_note) said.push(heat.doc.forecast_note);
   } else if (value != null && heat.doc.bin_ms > 300_000) {
     said.push(`the highest five minutes of ${span(heat.doc.bin_ms)}`);
   }
@@ -46,8 +47,8 @@ export function lines(heat: Heat, { column, row }: Cell): string[] {
 }
 
 /** The metric's whole in words, for the legend. */
-export function whole(heat: Heat): string {
+export function whole(heat: Heat, shade: Shade): string {
+  if (!shade.capacity) return "up to the highest cell shown";
   if (heat.doc.metric === "share") return "100 % = one partition's capacity";
-  if (heat.capacity) return `${short(heat.capacity)}/s = one partition's capacity`;
-  return "up to the highest cell shown";
+  return `${short(shade.capacity)}/s = one partition's capacity`;
 }

@@ -12,7 +12,7 @@ import { legend } from "./legend";
 import * as over from "./overlay";
 import { hatch, paint } from "./paint";
 import { Scale, type Window } from "./scale";
-import { type Strip, drawStrip } from "./strips";
+import { type Strip, drawStrip, measureOf, worst } from "./strips";
 import { heatTable } from "./table";
 
 const LEFT = 56, TOP = 24, BOTTOM = 28, RIGHT = 6;
@@ -100,13 +100,14 @@ export class HeatMap {
   private draw(): void {
     const heat = this.heat;
     const asTable = this.view.as === "table";
+    this.look.enlarged = over.enlarged();
     // Without one past column there is nothing to see; a zoom into the future is no such case.
     const none = !!heat && heat.doc.past_columns === 0 && this.view.from == null;
     this.none.hidden = !none;
     this.frame.hidden = this.keyOf.hidden = asTable || none;
     if (!heat) return;
     if (none) say(this.none, "No history yet: the first bin comes after 5 minutes.");
-    const shading = shade(heat, this.view.scale === "log");
+    const shading = shade(heat, this.view.scale === "log", this.view.full === "highest");
     if (none) fill(this.tableBox);
     else if (asTable) fill(this.tableBox, heatTable(heat, this.window));
     else {
@@ -119,17 +120,25 @@ export class HeatMap {
     this.showPinned(heat);
   }
 
+  /** Room for the axes: left, above, below. */
+  private margins(): [number, number, number] {
+    const { enlarged } = this.look;
+    return [LEFT * enlarged, TOP * enlarged, BOTTOM * enlarged];
+  }
+
   private drawBase(heat: Heat, shading: Shade): void {
     const width = this.stage.clientWidth, height = this.stage.clientHeight;
     if (width < 80 || height < 80) return;
     const ratio = devicePixelRatio || 1;
     const context = fit(this.base, width, height, ratio);
     if (!context) return;
-    this.scale = new Scale(this.window, heat.now, LEFT, TOP, width - LEFT - RIGHT, height - TOP - BOTTOM);
+    const [left, top, bottom] = this.margins();
+    this.scale = new Scale(this.window, heat.now, left, top, width - left - RIGHT, height - top - bottom);
     const scale = this.scale;
     paint(heat, scale, shading, this.colours, ratio, this.image);
     context.drawImage(this.image, scale.left, scale.top, scale.width, scale.height);
     hatch(context, scale, this.look.hatch);
+    if (!heat.foretold) over.notForecast(context, scale, this.look);
     over.boundaries(context, heat, scale, this.look);
     over.planned(context, heat, scale, this.look);
     over.anomalies(context, this.anomalies, heat, scale, this.look);
@@ -144,25 +153,27 @@ export class HeatMap {
     const context = fit(this.strips, box.width, box.height, devicePixelRatio || 1);
     if (!context) return;
     const narrow = box.height < this.stage.clientHeight - 1;
+    const measure = measureOf(heat.doc.metric);
     const two: Strip[] = [
-      { title: ahead.actions.length ? "as planned" : "as it is", partitions: ahead.planned, dashed: true },
-      { title: "if nothing were done", partitions: ahead.unchanged, dashed: false },
+      { title: ahead.actions.length ? "as planned" : "as it is", partitions: ahead.planned, dashed: true, measure },
+      { title: "if nothing were done", partitions: ahead.unchanged, dashed: false, measure },
     ];
     const width = (box.width - STRIP_GAP) / 2;
-    const top = TOP, height = box.height - TOP - (narrow ? 4 : BOTTOM);
+    const [, top, bottom] = this.margins();
+    const height = box.height - top - (narrow ? 4 : bottom);
     const said: string[] = [];
     two.forEach((strip, i) => {
       const left = i * (width + STRIP_GAP);
-      context.font = "600 12px Inter, system-ui, sans-serif";
+      context.font = over.font(this.look, 600);
       context.fillStyle = this.look.dim;
       context.textAlign = "left";
       context.textBaseline = "bottom";
       context.fillText(strip.title, left, top - 5, width);
       drawStrip(context, strip, this.window, this.look, this.dark, left, top, width, height);
-      const over100 = strip.partitions.filter((p) => p.share.some((s) => (s ?? 0) > 1)).length;
-      said.push(`${strip.title}: ${strip.partitions.length} partitions, ${over100} of them above capacity`);
+      const many = strip.partitions.filter((p) => (worst(measure.of(p)) ?? 0) > measure.limit).length;
+      said.push(`${strip.title}: ${strip.partitions.length} partitions, ${many} of them ${measure.beyond}`);
       if (!narrow && ahead.times_ms.length) {
-        context.font = "12px Inter, system-ui, sans-serif";
+        context.font = over.font(this.look);
         context.textBaseline = "top";
         context.fillText(clock(ahead.times_ms[0]), left, top + height + 7);
         context.textAlign = "right";
@@ -170,7 +181,7 @@ export class HeatMap {
         context.fillText(clock(last), left + width, top + height + 7);
       }
     });
-    this.strips.setAttribute("aria-label", `The coming hour by partition, as a share of capacity. ${said.join("; ")}.`);
+    this.strips.setAttribute("aria-label", `The coming hour by partition, ${measure.about}. ${said.join("; ")}.`);
   }
 
   private drawTop(): void {

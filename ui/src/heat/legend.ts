@@ -7,7 +7,7 @@ import type { Heat, Shade } from "./data";
 import { unplace } from "./data";
 import { whole } from "./describe";
 
-const RAMP_PX = 220;
+const RAMP_WIDTH = "17em";
 
 function rampCanvas(ramp: Ramp): HTMLCanvasElement {
   const canvas = h("canvas", { class: "ramp", width: STEPS, height: 1, "aria-hidden": "true" });
@@ -35,7 +35,7 @@ export function legend(element: HTMLElement, heat: Heat, shade: Shade, ramp: Ram
   const name = (t: number) => {
     const value = unplace(t, shade);
     const text = heat.capacity ? percent(value / heat.capacity) : short(value);
-    return t === 0 && shade.log ? `≤ ${text}` : t === 1 && heat.capacity ? `≥ ${text}` : text;
+    return t === 0 && shade.log ? `≤ ${text}` : t === 1 && shade.capacity ? `≥ ${text}` : text;
   };
   const at = [0, 0.5, 1];
   const numbers = h("span", { class: "ramp-numbers" }, ...at.map((t) => {
@@ -44,10 +44,11 @@ export function legend(element: HTMLElement, heat: Heat, shade: Shade, ramp: Ram
     return mark;
   }));
   const scale = h("span", { class: "ramp-scale" }, rampCanvas(ramp), numbers);
-  scale.style.width = `${RAMP_PX}px`;
+  scale.style.width = RAMP_WIDTH;
   fill(element,
-    h("span", { class: "key wide" }, scale, h("span", { class: "dim" }, whole(heat))),
+    h("span", { class: "key wide" }, scale, h("span", { class: "dim" }, whole(heat, shade))),
     swatch("zero", "no load", ramp), swatch("none", "no data", ramp),
     swatch("hatched", "forecast"), swatch("boundary", "partition boundary"),
-    swatch("planned", "planned boundary"), swatch("anomaly", "anomaly"));
+    swatch("planned", "planned boundary"), swatch("anomaly", "anomaly"),
+    heat.doc.forecast_note ? h("p", { class: "dim note" }, `Forecast: ${heat.doc.forecast_note}.`) : null);
 }

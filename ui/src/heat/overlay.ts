@@ -1,6 +1,7 @@
 // What lies over the cells: axes, partition boundaries as lines in time, planned boundaries, anomalies,
 // "now", the pinned cell and the cross-hair.
 
+import { place } from "../anomalies";
 import type { Anomaly } from "../api";
 import { clock, date } from "../format";
 import { css } from "../dom";
@@ -9,7 +10,7 @@ import { ticks, type Scale } from "./scale";
 
 export interface Theme {
   text: string; dim: string; line: string; panel: string; boundary: string; halo: string; now: string;
-  planned: string; anomaly: string; over: string; hatch: string; pin: string;
+  planned: string; anomaly: string; over: string; hatch: string; pin: string; enlarged: number;
 }
 
 export function theme(): Theme {
@@ -17,11 +18,16 @@ export function theme(): Theme {
   return {
     text: css("--text"), dim: css("--dim"), line: css("--line"), panel: css("--panel"),
     boundary: of("boundary"), halo: of("halo"), now: of("now"), planned: of("planned"), anomaly: of("anomaly"),
-    over: of("over"), hatch: of("hatch"), pin: of("pin"),
+    over: of("over"), hatch: of("hatch"), pin: of("pin"), enlarged: enlarged(),
   };
 }
 
-export const FONT = "12px Inter, system-ui, sans-serif";
+const TEXT_PX = 12, BODY_PX = 14;
+
+/** How much larger than usual text is: on large screens the page is, and the picture with it. */
+export const enlarged = (): number => parseFloat(getComputedStyle(document.body).fontSize) / BODY_PX;
+
+export const font = (look: Theme, weight = 400): string => `${weight} ${TEXT_PX * look.enlarged}px Inter, system-ui, sans-serif`;
 type Context = CanvasRenderingContext2D;
 
 function clipped(context: Context, scale: Scale, draw: () => void): void {
@@ -98,23 +104,42 @@ export function nowLine(context: Context, scale: Scale, look: Theme): void {
   context.moveTo(scale.nowX, scale.top - 6);
   context.lineTo(scale.nowX, scale.bottom);
   stroke(context, look.now, look.halo, 2);
-  context.font = "600 " + FONT;
+  context.font = font(look, 600);
   context.fillStyle = look.now;
   context.textBaseline = "bottom";
   context.textAlign = "right";
   context.fillText("past", scale.nowX - 8, scale.top - 5);
   context.textAlign = "left";
-  context.fillText("forecast", scale.nowX + 8, scale.top - 5);
+  if (scale.nowX + 8 + context.measureText("forecast").width <= scale.right) context.fillText("forecast", scale.nowX + 8, scale.top - 5);
+}
+
+/** Says in the picture that there is no forecast: an empty area could mean no load. */
+export function notForecast(context: Context, scale: Scale, look: Theme): void {
+  const width = scale.right - scale.nowX;
+  const said = "not forecast";
+  context.font = font(look, 600);
+  const wide = context.measureText(said).width + 16;
+  if (width < wide) return;
+  const x = scale.nowX + width / 2, y = scale.top + scale.height / 2;
+  context.fillStyle = look.panel;
+  context.beginPath();
+  context.roundRect(x - wide / 2, y - 12 * look.enlarged, wide, 24 * look.enlarged, 4);
+  context.fill();
+  context.fillStyle = look.text;
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.fillText(said, x, y);
 }
 
 export interface Box { left: number; top: number; width: number; height: number }
 
-/** Where an anomaly lies: its time, and the keys of its partition. */
+/** Where an anomaly lies: its time, and its keys. */
 export function anomalyBox(anomaly: Anomaly, heat: Heat, scale: Scale): Box | null {
   const until = anomaly.end_ms ?? heat.doc.now_ms;
   if (until < scale.window.from || anomaly.start_ms > scale.window.until) return null;
-  const owned = heat.doc.cells.filter((cell) => cell.partition === anomaly.partition);
-  const [low, high] = owned.length ? [owned[0].from, owned[owned.length - 1].to] : [0, 1];
+  const placed = place(anomaly, heat.doc.cells);
+  if (!placed) return null;
+  const [low, high] = placed;
   const left = scale.x(Math.max(anomaly.start_ms, scale.window.from));
   const right = Math.max(scale.x(Math.min(until, scale.window.until)), left + 4);
   const top = scale.y(Math.max(low, scale.window.low)), bottom = scale.y(Math.min(high, scale.window.high));
@@ -134,10 +159,13 @@ export function anomalies(context: Context, list: Anomaly[], heat: Heat, scale: 
 }
 
 export function axes(context: Context, scale: Scale, look: Theme): void {
-  context.font = FONT;
+  context.font = font(look);
   context.fillStyle = look.dim;
   context.strokeStyle = look.line;
   context.lineWidth = 1;
+  // Where there is no load the picture is as the page is: a frame says where it is.
+  context.strokeRect(scale.left - 0.5, scale.top - 0.5, scale.width + 1, scale.height + 1);
+  const wide = (px: number) => px * look.enlarged;
   const past = scale.nowX - scale.left, ahead = scale.right - scale.nowX;
   const { from, until } = scale.window;
   context.textBaseline = "top";
@@ -145,18 +173,18 @@ export function axes(context: Context, scale: Scale, look: Theme): void {
   if (past > 30) {
     const long = scale.now - from > 2.5 * 86_400_000;
     let last = -Infinity;
-    for (const ms of ticks(from, scale.now, Math.max(past / 78, 1))) {
+    for (const ms of ticks(from, scale.now, Math.max(past / wide(78), 1))) {
       const x = scale.x(ms);
-      if (x < last + 62 || x > scale.nowX - 24) continue;
+      if (x < last + wide(62) || x > scale.nowX - wide(36)) continue;
       mark(context, x, scale, whole(ms) || long ? date(ms).slice(5) : clock(ms));
       last = x;
     }
   }
   if (ahead > 30) {
     let last = scale.nowX + (past > 30 ? 8 : -40);
-    for (const ms of ticks(scale.now + 1, until, Math.max(ahead / 64, 1))) {
+    for (const ms of ticks(scale.now + 1, until, Math.max(ahead / wide(64), 1))) {
       const x = scale.x(ms);
-      if (x < last + 44 || x > scale.right - 16) continue;
+      if (x < last + wide(44) || x > scale.right - wide(16)) continue;
       mark(context, x, scale, clock(ms));
       last = x;
     }

@@ -7,13 +7,14 @@ import { bytes, clock, milliseconds, number, percent, short, span, when } from "
 import type { View } from "../state";
 import { confirmAction } from "./confirm";
 import { type Decision, decisionItem } from "./decision_item";
+import { type Choice, RekeyCard } from "./rekey";
 
 interface Action {
   sources: number[]; kind: string; trigger: string; reason: string; benefit: number; cost: number; crossing_ms: number | null;
   shares: Units[]; boundaries: unknown[];
 }
 interface Alternative { what: string; rejected: string; benefit: number; cost: number }
-interface Plan { due_ms: number; held: string | null; actions: Action[]; alternatives: Alternative[]; reason: string }
+interface Plan { due_ms: number; held: string | null; actions: Action[]; alternatives: Alternative[]; reason: string; strategy: Choice | null }
 interface Input {
   id: number; capacity: Units; credit: Units | null; load_now: Units; load_recent: Units; load_day_max: Units;
   top_key_share: number; size_bytes: number; read: any; write: any;
@@ -37,9 +38,9 @@ const ENDED_SHOWN = 4;
 
 export class DecisionsPage {
   readonly element = h("div", { class: "page" });
-  private readonly plan = h("div", {});
-  private readonly workflows = h("div", {});
-  private readonly endedList = h("div", {});
+  private readonly plan = h("div", { class: "stack" });
+  private readonly workflows = h("div", { class: "stack" });
+  private readonly endedList = h("div", { class: "stack" });
   private readonly ended = h("section", { class: "card", hidden: true }, h("h2", {}, "Ended rekeys"), this.endedList);
   private readonly list = h("ol", { class: "decisions" });
   private readonly considered = h("ol", { class: "decisions" });
@@ -48,6 +49,7 @@ export class DecisionsPage {
   private shown = PAGE_SIZE;
   private detailFor: number | null = null;
   private planned: Plan | null = null;
+  private readonly rekey = new RekeyCard(() => this.change({}));
 
   constructor(_view: View, private readonly change: (changes: Partial<View>) => void) {
     this.more.addEventListener("click", () => { this.shown += PAGE_SIZE; this.change({}); });
@@ -59,7 +61,7 @@ export class DecisionsPage {
       h("div", { class: "columns" },
         h("section", { class: "card" }, h("h2", {}, "Decided"), this.list, this.more),
         h("section", { class: "card" }, h("h2", {}, "Considered and not done"), this.considered)),
-      this.ended);
+      this.rekey.element, this.ended);
   }
 
   look(view: View): void {
@@ -87,6 +89,7 @@ export class DecisionsPage {
     this.ended.hidden = !ended.length;
     fill(this.endedList, ...ended.map((rekey) => this.rekeyBox(rekey)));
     if (plan) this.fillPlan(plan, overview.now_ms);
+    this.rekey.show(overview.tables.find((t) => t.name === view.table), plan?.strategy ?? null);
     if (whole) this.fillDetail(whole);
   }
 

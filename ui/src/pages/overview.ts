@@ -1,12 +1,13 @@
 // The first screen, and the heat map under it.
 
-import type { Anomaly, Heatmap, Overview, PartitionRow, Reported } from "../api";
+import type { Anomaly, Heatmap, Overview, PartitionRow } from "../api";
 import { get, name } from "../api";
 import { fill, h, say } from "../dom";
-import { bytes, clock, keys, number, percent, risk, span, when } from "../format";
+import { bytes, keys, number, percent, risk } from "../format";
 import { HeatMap } from "../heat/heatmap";
-import type { Counters, Rates } from "../live";
+import type { Counters, Rates } from "../counters";
 import { PASTS, type View } from "../state";
+import { type Odd, fillAnomalies } from "./anomaly_list";
 import { tiles } from "./tiles";
 import { verdict } from "./verdict";
 import { type Decision, decisionItem } from "./decision_item";
@@ -61,7 +62,7 @@ export class OverviewPage {
       fresh || wanted !== this.shownFor || this.isDue() ? get<Heatmap>(wanted) : null,
       get<{ partitions: PartitionRow[] }>(`tables/${table}/partitions`),
       get<{ decisions: Decision[] }>(`decisions?table=${table}&limit=6&brief=true`),
-      get<{ anomalies: Anomaly[]; reported: Reported[] }>(`anomalies?table=${table}`),
+      get<Odd>(`anomalies?table=${table}`),
     ]);
     if (doc) {
       this.doc = doc;
@@ -71,7 +72,7 @@ export class OverviewPage {
     if (doc || fresh) this.heat.show(doc, this.anomalies, this.view);
     this.fillPartitions(partitions.partitions);
     this.fillDecisions(decisions.decisions);
-    this.fillAnomalies(anomalies.anomalies, anomalies.reported);
+    fillAnomalies(this.anomalyList, anomalies, view.keys === "shown");
   }
 
   /** A long view changes once in a while, a short one with every step. */
@@ -118,6 +119,7 @@ export class OverviewPage {
       choice("Past", PASTS.map((p) => [String(p), PAST_NAMES[p]]), String(view.past), (value) => change({ past: Number(value), from: null, until: null })),
       choice("Forecast", [["", "as planned with"], ["0.5", "median"], ["0.9", "quantile .9"], ["0.99", "quantile .99"]], view.quantile, (value) => change({ quantile: value })),
       choice("Scale", [["log", "logarithmic"], ["linear", "linear"]], view.scale, (value) => change({ scale: value as View["scale"] })),
+      choice("Full is", [["capacity", "capacity"], ["highest", "highest cell"]], view.full, (value) => change({ full: value as View["full"] })),
       h("span", { class: "buttons" },
         zoomed ? h("button", { type: "button", "data-key": "whole", onclick: () => change({ from: null, until: null, low: 0, high: 1 }) }, "Whole view") : null,
         h("button", {
@@ -141,27 +143,12 @@ export class OverviewPage {
         p.score == null ? "–" : `${number(p.score, 0)} of ${number(p.score_threshold, 0)}`),
       h("td", { class: "n" }, risk(p.degradation_probability)),
       h("td", { class: "n" }, bytes(p.size_bytes)),
-      h("td", { class: "dim" }, p.forecast_summary))));
+      h("td", { class: "dim summary" }, p.forecast_summary))));
   }
 
   private fillDecisions(list: Decision[]): void {
     fill(this.decisions, ...(list.length ? list.map((decision) => decisionItem(decision, this.change)) : [h("li", { class: "dim" },
       "None yet. Every re-partitioning, by forecast, by the reactive floor or by hand, is listed here with its reasons and, an hour later, with its outcome.")]));
-  }
-
-  private fillAnomalies(list: Anomaly[], reported: Reported[]): void {
-    const own = list.slice(0, 8).map((a) => h("li", {},
-      h("span", { class: a.end_ms == null ? "tag watch" : "tag" }, a.kind === "flash_crowd" ? "flash crowd" : "drop"),
-      h("span", {}, ` ${a.partition == null ? "the table" : `p${a.partition}`}, ${a.load.replace("_", " ")}: ${number(a.level)} → ${number(a.extreme)}/s, `
-        + `${when(a.start_ms)}${a.end_ms == null ? ", goes on" : ` for ${span(a.end_ms - a.start_ms)}`}`),
-      a.keys.length ? h("div", { class: "dim mono" }, `hottest key ${this.keyName(a.keys[0].name)} (${percent(a.keys[0].share)})`) : null));
-    const others = reported.slice(0, 4).map((r) => h("li", {}, h("span", { class: "tag" }, "reported"),
-      ` ${r.name}, ${clock(r.start_ms)} ${r.annotations.summary ?? ""}`));
-    fill(this.anomalyList, ...(own.length + others.length ? [...own, ...others] : [h("li", { class: "dim" }, "Nothing odd: no load that came, or stayed away, against all expectation.")]));
-  }
-
-  private keyName(key: string): string {
-    return this.view.keys === "shown" ? key.slice(0, 24) : "hidden";
   }
 
   /** Says that there is no table. */

@@ -1,11 +1,12 @@
 // One partition: what it carried and will carry, what had been forecast, its score in its parts, its keys.
 
-import { get, name, type PartitionRow, type Units } from "../api";
+import { ApiError, get, name, type PartitionRow, type Units } from "../api";
 import { css, fill, h } from "../dom";
 import { bytes, key, keys, number, percent, risk, short, span, when } from "../format";
+import { type Neighbour, isolateHash, neighboursOf } from "../keys";
 import { Chart, type Line } from "../lines";
 import type { View } from "../state";
-import { confirmAction } from "./confirm";
+import { type Hand, askFor, byHand } from "./by_hand";
 
 interface Step { q50: number; q90: number; q99: number }
 interface RecentError { pinball: number; seasonal_naive: number | null; climatology: number; coverage: number; bins: number }
@@ -26,12 +27,19 @@ interface Document {
   heavy_hitters: { key: string; hash: string; share: number; read_units: number; write_units: number }[];
 }
 
+/** A partition that was replaced is no failure of the page. */
+function orGone(error: unknown): null {
+  if (error instanceof ApiError && error.status === 404) return null;
+  throw error;
+}
+
 type Kind = "read" | "write";
 const KINDS: [Kind, string][] = [["read", "Reads"], ["write", "Writes"]];
 
 export class PartitionPage {
   readonly element = h("div", { class: "page" });
   private readonly head = h("div", { class: "card" });
+  private readonly rest = h("div", { class: "page" });
   private readonly facts = h("dl", { class: "facts" });
   private readonly charts = { read: new Chart("Read load with its forecast", "/s", 240), write: new Chart("Write load with its forecast", "/s", 240) };
   private readonly models = { read: h("p", { class: "model" }), write: h("p", { class: "model" }) };
@@ -39,16 +47,17 @@ export class PartitionPage {
   private readonly hot = h("div", {});
   private readonly manual = h("div", { class: "manual" });
   private doc: Document | null = null;
-  private neighbour: number | null = null;
+  private neighbours: Neighbour[] = [];
 
   constructor(private view: View, private readonly change: (changes: Partial<View>) => void) {
     const chart = (kind: Kind, title: string) => h("section", { class: "card", "aria-label": title },
       h("h2", {}, `${title}: what came, what was forecast, what is coming`), this.charts[kind].element, this.models[kind]);
-    this.element.append(this.head, chart("read", "Reads"), chart("write", "Writes"),
+    this.rest.append(chart("read", "Reads"), chart("write", "Writes"),
       h("div", { class: "columns" },
         h("section", { class: "card" }, h("h2", {}, "Score"), this.score),
         h("section", { class: "card" }, h("h2", {}, "Hottest keys of the last hour"), this.hot)),
       h("section", { class: "card" }, h("h2", {}, "By hand"), this.manual));
+    this.element.append(this.head, this.rest);
   }
 
   look(view: View): void {
@@ -71,13 +80,18 @@ export class PartitionPage {
   async refresh(view: View): Promise<void> {
     if (view.partition == null || !view.table) return;
     const past = Math.min(view.past, 1440);
-    this.doc = await get<Document>(`tables/${name(view.table)}/partitions/${view.partition}?past_minutes=${past}`);
-    this.draw(this.doc);
+    const doc = await get<Document>(`tables/${name(view.table)}/partitions/${view.partition}?past_minutes=${past}`).catch(orGone);
+    this.rest.hidden = !doc;
+    this.doc = doc;
+    if (!doc) {
+      fill(this.facts, h("dt", {}, "State"), h("dd", {}, "Not there now: a split, merge or shift has replaced it. Its history is on the table's page and under Decisions."));
+      return;
+    }
+    this.draw(doc);
     const { partitions } = await get<{ partitions: PartitionRow[] }>(`tables/${name(view.table)}/partitions`);
-    const at = partitions.findIndex((p) => p.id === view.partition);
-    const next = at < 0 ? null : partitions[at + 1]?.id ?? null;
-    if (next !== this.neighbour) {
-      this.neighbour = next;
+    const found = neighboursOf(partitions.map((p) => p.id), view.partition);
+    if (JSON.stringify(found) !== JSON.stringify(this.neighbours)) {
+      this.neighbours = found;
       this.fillManual();
     }
   }
@@ -193,10 +207,18 @@ export class PartitionPage {
       onclick: () => this.change({ keys: mode }),
     }, text)));
     fill(this.hot, choice, doc.heavy_hitters.length ? h("table", { class: "grid" },
-      h("thead", {}, h("tr", {}, ...["Key", "Share", "Reads/s", "Writes/s"].map((t, i) => h("th", { scope: "col", class: i ? "n" : "" }, t)))),
+      h("thead", {}, h("tr", {}, ...["Key", "Share", "Reads/s", "Writes/s", "By hand"].map((t, i) => h("th", { scope: "col", class: i ? "n" : "" }, t)))),
       h("tbody", {}, ...doc.heavy_hitters.map((hitter) => h("tr", {}, h("td", { class: "mono" }, shown(hitter)),
-        h("td", { class: "n" }, percent(hitter.share)), h("td", { class: "n" }, short(hitter.read_units)), h("td", { class: "n" }, short(hitter.write_units))))))
+        h("td", { class: "n" }, percent(hitter.share)), h("td", { class: "n" }, short(hitter.read_units)), h("td", { class: "n" }, short(hitter.write_units)),
+        h("td", { class: "n" }, this.isolateButton(doc, hitter.hash))))))
       : h("p", { class: "dim" }, "No key stands out."));
+  }
+
+  /** In range order a hash says nothing about where the key lies: there it has to be written out. */
+  private isolateButton(doc: Document, hash: string): HTMLElement | null {
+    if (doc.strategy === "range") return null;
+    return h("button", { type: "button", class: "link", "data-key": `isolate-${hash}`, onclick: () => askFor(this.hand(doc.table),
+      `Isolate a key of partition ${doc.id}`, "All items of this partition key get a partition of their own.", isolateHash(hash)) }, "Isolate …");
   }
 
   private fillManual(): void {
@@ -205,18 +227,11 @@ export class PartitionPage {
       fill(this.manual);
       return;
     }
-    const into = h("select", { id: "into" }, ...[2, 3, 4, 8].map((n) => h("option", { value: n }, String(n))));
-    fill(this.manual, h("p", { class: "dim" }, "Nothing happens before you confirm. The planner goes on looking at the table afterwards."),
-      h("span", { class: "buttons" }, h("label", { for: "into" }, "Split into "), into,
-        h("button", { type: "button", onclick: () => confirmAction({
-          title: `Split partition ${partition} of ${table}`,
-          text: `Into ${into.value} partitions of about the same load. Writes to it wait for some tens of milliseconds; nothing is copied.`,
-          path: `tables/${name(table)}/reslice`, body: { action: "split", partition, into: Number(into.value) },
-        }) }, "Split …"),
-        this.neighbour == null ? null : h("button", { type: "button", onclick: () => confirmAction({
-          title: `Merge partitions ${partition} and ${this.neighbour} of ${table}`,
-          text: "One partition then has to carry the load of both. Writes to them wait for some tens of milliseconds; nothing is copied.",
-          path: `tables/${name(table)}/reslice`, body: { action: "merge", partitions: [partition, this.neighbour] },
-        }) }, `Merge with p${this.neighbour} …`)));
+    fill(this.manual, ...byHand(this.hand(table), partition, this.neighbours));
+  }
+
+  /** The partition may be gone after an action: the table is then what there is to look at. */
+  private hand(table: string): Hand {
+    return { table, capacity: () => this.doc?.capacity ?? null, done: () => this.change({ page: "overview", partition: null }) };
   }
 }

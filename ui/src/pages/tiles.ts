@@ -4,7 +4,7 @@ import type { Overview, TableSummary } from "../api";
 import { h } from "../dom";
 import { DASH, clock, milliseconds, number, percent, risk, short, span } from "../format";
 import { sparkline } from "../lines";
-import type { Counters, Rates } from "../live";
+import type { Counters, Rates } from "../counters";
 
 interface Tile { name: string; value: string; more: (string | Node)[]; level?: string; spark?: SVGElement; wide?: boolean }
 

@@ -39,11 +39,13 @@ const ABOUT: Record<Name, [string, string]> = {
 };
 const NAMES = Object.keys(ABOUT) as Name[];
 const KINDS: Record<string, string> = { changed: "good", canary: "watch", reverted: "bad", frozen: "watch" };
-const minutes = (of: Name): boolean => of.endsWith("_ms");
+/** What a threshold is typed in: how many of its own in one, and the word behind the number. */
+const TYPED: Partial<Record<Name, [number, string]>> = { lead_ms: [60_000, "min"], cooldown_ms: [60_000, "min"], target_utilisation: [0.01, "%"] };
 
 function shown(of: Name, value: Value | null | undefined): string {
   if (value == null) return DASH;
-  return minutes(of) ? `${number(Number(value) / 60_000)} min` : of === "target_utilisation" ? percent(Number(value)) : String(value);
+  const [one, word] = TYPED[of] ?? [1, ""];
+  return word ? `${number(Number(value) / one)} ${word}` : String(value);
 }
 
 /** One-sided, as the tuner has it: saved with 95 % confidence. */
@@ -119,17 +121,20 @@ export class TuningPage {
         onclick: () => ask(null, `Unpin ${title.toLowerCase()}`, `It goes back to what your settings say, and may be tuned again.${after}`),
       }, "Unpin …"));
     }
-    const [low, high] = tuning.bounds[of].map((bound) => (minutes(of) ? Number(bound) / 60_000 : bound));
+    const [one, word] = TYPED[of] ?? [1, ""];
+    // A hundredth has no exact double: what is typed is rounded as what is shown is.
+    const typed = (value: Value) => Number((Number(value) / one).toFixed(6));
+    const [low, high] = tuning.bounds[of].map(typed);
     const now = tuning.in_force[of];
     const input = of === "quantile"
       ? h("select", { "aria-label": `Pin ${title}` }, ...["0.5", "0.9", "0.99"].map((q) => h("option", { value: q, selected: q === now }, q)))
-      : h("input", { type: "number", "aria-label": `Pin ${title}`, required: true, min: low, max: high, step: "any", value: minutes(of) ? Number(now) / 60_000 : now, class: "narrow" });
+      : h("input", { type: "number", "aria-label": `Pin ${title}`, required: true, min: low, max: high, step: "any", value: typed(now), class: "narrow" });
     return h("form", { class: "buttons", onsubmit: (e: Event) => {
       e.preventDefault();
       const given = Number(input.value);
-      const value = of === "quantile" ? input.value : minutes(of) ? Math.round(given * 60_000) : given;
+      const value = of === "quantile" ? input.value : of.endsWith("_ms") ? Math.round(given * one) : Number((given * one).toFixed(6));
       ask(value, `Pin ${title.toLowerCase()} to ${shown(of, value)}`, `It is in force at once on all of ${tuning.table} and is not tuned until it is unpinned.${after}`);
-    } }, input, minutes(of) && h("span", { class: "dim" }, "min"), h("button", { type: "submit", "data-key": `pin-${of}` }, "Pin …"));
+    } }, input, word && h("span", { class: "dim" }, word), h("button", { type: "submit", "data-key": `pin-${of}` }, "Pin …"));
   }
 
   private fillEvidence({ records }: Tuning): void {

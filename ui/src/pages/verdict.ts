@@ -2,7 +2,7 @@
 
 import type { Overview, TableSummary } from "../api";
 import { clock, number, percent, span } from "../format";
-import type { Rates } from "../live";
+import type { Rates } from "../counters";
 
 export type Level = "good" | "watch" | "bad";
 export interface Verdict { level: Level; word: string; text: string }

@@ -208,7 +208,7 @@ async fn find_root(store: &Arc<dyn ObjectStore>, source: &str) -> Result<Path, E
         reason: reason.to_owned(),
     };
     let failed =
-        |error: object_store::Error| ExportError::Source(source.to_owned(), error.to_string());
+        |error: object_store::Error| ExportError::Source(source.to_owned(), in_words(&error));
     let here = Path::default();
     let mut found = Vec::new();
     for below in [here.clone(), Path::from("AWSDynamoDB")] {
@@ -240,9 +240,17 @@ async fn find_root(store: &Arc<dyn ObjectStore>, source: &str) -> Result<Path, E
 async fn read_all(store: &Arc<dyn ObjectStore>, path: &Path) -> Result<bytes::Bytes, ExportError> {
     let failed = |error: object_store::Error| ExportError::Read {
         file: path.to_string(),
-        reason: error.to_string(),
+        reason: in_words(&error),
     };
     store.get(path).await.map_err(failed)?.bytes().await.map_err(failed)
+}
+
+/// In one line, though a bucket's own words may be several.
+fn in_words(error: &object_store::Error) -> String {
+    match error {
+        object_store::Error::NotFound { .. } => "it is not there".to_owned(),
+        error => error.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
+    }
 }
 
 #[cfg(test)]

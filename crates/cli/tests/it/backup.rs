@@ -2,6 +2,7 @@
 
 use crate::lifecycle::{create_table, item};
 use crate::process::Service;
+use crate::s3::S3;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
@@ -97,5 +98,38 @@ async fn an_export_of_dynamodb_is_imported() {
     assert_eq!((code, count(&service, "imported").await), (Some(0), json!(130)));
     let (code, said) = foreshard(&service, &["import", "/nonexistent", "--table", "x"]).await;
     assert!(code == Some(1) && said.trim().lines().count() == 1, "{said}");
+    assert_eq!(service.terminate().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_in_a_bucket_is_imported() {
+    let Some(s3) = S3::start().await else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let service = Service::start(directory.path()).await;
+    let exported = tempfile::tempdir().unwrap();
+    let items: Vec<Value> = (0..60).map(|n| item(&format!("k{n:03}"), n)).collect();
+    export(exported.path(), &[&items[..40], &items[40..]]);
+    s3.upload(exported.path(), "backups/daily").await;
+    let import = async |source: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_foreshard"));
+        let arguments = ["import", source, "--table", "imported", "--partition-key", "pk:S"];
+        command.args(arguments).args(["--endpoint", service.http.api()]).envs(s3.environment());
+        let done = command.output().await.unwrap();
+        (done.status.code(), String::from_utf8([done.stdout, done.stderr].concat()).unwrap())
+    };
+    let (code, said) = import("s3://test/backups/daily").await;
+    assert_eq!((code, said.trim()), (Some(0), "60 items of 2 files are in table imported"));
+    assert_eq!(count(&service, "imported").await, 60);
+    let got = json!({"TableName": "imported", "Key": {"pk": {"S": "k057"}}});
+    assert_eq!(service.http.ok("GetItem", got).await["Item"], item("k057", 57));
+    // What is not there is named, in one line.
+    let below = "backups/daily/AWSDynamoDB/01700000000000-abcdef01";
+    s3.remove(&format!("{below}/data/file1.json.gz")).await;
+    service.http.ok("DeleteTable", json!({"TableName": "imported"})).await;
+    let (code, said) = import(&format!("s3://test/{below}")).await;
+    assert!(code == Some(1) && said.trim().lines().count() == 1, "{said}");
+    assert!(said.contains("cannot read data/file1.json.gz: it is not there"), "{said}");
+    let (code, said) = import("s3://test/backups/weekly").await;
+    assert!(code == Some(1) && said.contains("there is no manifest-summary.json"), "{said}");
     assert_eq!(service.terminate().await, Some(0));
 }

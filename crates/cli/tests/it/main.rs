@@ -17,6 +17,7 @@ mod lifecycle;
 mod logs;
 mod process;
 mod reload;
+mod s3;
 mod simulate;
 mod tls;
 mod top;

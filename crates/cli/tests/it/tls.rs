@@ -206,6 +206,41 @@ async fn the_admin_port_and_its_commands_speak_tls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn commands_of_the_dynamodb_api_trust_whom_they_are_told_to() {
+    let directory = tempfile::tempdir().unwrap();
+    Authority::new(directory.path()).write_pair(directory.path());
+    let service = Service::start_with(secure(directory.path())).await;
+    let (ca, nothing) = (directory.path().join("ca.pem"), directory.path().join("nothing.pem"));
+    let foreshard = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_foreshard"));
+        command
+            .args(arguments)
+            .args(["--endpoint", service.http.api()])
+            .env_remove("AWS_CA_BUNDLE");
+        command
+    };
+    let list = || foreshard(&["backup", "list"]);
+    let (code, said) = failure(list()).await;
+    assert!(code == Some(1) && said.contains("UnknownIssuer"), "{said}");
+    for told in [list().arg("--ca").arg(&ca), list().env("AWS_CA_BUNDLE", &ca)] {
+        let output = told.output().await.unwrap();
+        assert_eq!(
+            (output.status.code(), output.stdout.as_slice()),
+            (Some(0), &b"no backups\n"[..])
+        );
+    }
+    let commands: [&[&str]; 3] =
+        [&["backup", "list"], &["import", "/nonexistent", "--table", "x"], &["bench"]];
+    for arguments in commands {
+        let mut command = foreshard(arguments);
+        command.arg("--ca").arg(&nothing).env("AWS_CA_BUNDLE", &ca);
+        let (code, said) = failure(command).await;
+        assert!(code == Some(1) && said.contains("nothing.pem: No such file"), "{said}");
+    }
+    assert_eq!(service.terminate().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_that_is_none_is_refused_at_the_start() {
     let directory = tempfile::tempdir().unwrap();
     Authority::new(directory.path()).write_pair(directory.path());

@@ -4,6 +4,7 @@
 //! for the hour that is shown. "Planned" are today's with the actions of a dry run, or of what is being
 //! carried out. Loads are the forecasts of cells, put together by the keys that they begin with.
 
+use super::expected::refused_of;
 use super::{Axis, rounded, share};
 use crate::Manager;
 use crate::journal::State;
@@ -43,6 +44,9 @@ pub struct AheadPartition {
     pub to: f64,
     /// Per step, its load as a share of its capacity; `null` where nothing is forecast.
     pub share: Vec<Option<f32>>,
+    /// Per step, the part of its load that capacity and burst credit would refuse; `null` where nothing
+    /// is forecast or nobody can tell.
+    pub refused: Vec<Option<f32>>,
 }
 
 /// Something that is about to be done.
@@ -157,13 +161,19 @@ fn partition(
     let (from, to) = axis.span(range);
     let known = view.partitions.iter().find(|partition| partition.range == *range);
     let capacity = view.partitions.first().map_or(Units::ZERO, |partition| partition.capacity);
-    let of_step =
-        |step| Some(rounded(share(load(view, range, step, decided_at, quantile)?, capacity)));
+    let loads: Vec<Option<Units>> =
+        (0..steps).map(|step| load(view, range, step, decided_at, quantile)).collect();
+    let full = |load: &Option<Units>| load.map(|load| rounded(share(load, capacity)));
+    let part = |(load, refused): (&Option<Units>, Option<Units>)| {
+        let (of, refused) = ((*load)?.total(), refused?.total());
+        Some(rounded(if of > 0.0 { refused / of } else { 0.0 }))
+    };
     AheadPartition {
         id: known.map(|partition| partition.id),
         from,
         to,
-        share: (0..steps).map(of_step).collect(),
+        share: loads.iter().map(full).collect(),
+        refused: loads.iter().zip(refused_of(view, range, &loads)).map(part).collect(),
     }
 }
 

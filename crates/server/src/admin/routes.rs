@@ -34,6 +34,8 @@ use crate::wire::{BodyReader, Handler, RequestIds, within};
 const API: &str = "/api/v1/";
 /// Tells an answer, and what is logged of it.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// So much of a query is written into the audit log.
+const QUERY_CHARS_MAX: usize = 200;
 /// How much past a partition's page shows unless it is asked for more or less.
 const PARTITION_PAST_MS: i64 = 24 * 3_600_000;
 
@@ -106,14 +108,19 @@ impl Routes {
         says_json(&head.headers)?;
         let body = self.bodies.read(body).await?;
         let now_ms = self.components.manager.now_ms();
-        let begun = self.audit.begin(now_ms, who, peer, path, &body.bytes).await;
+        // A dry run is none by its path.
+        let query = head.uri.query().unwrap_or_default();
+        let asked = match query {
+            "" => path.to_owned(),
+            _ => format!("{path}?{}", query.chars().take(QUERY_CHARS_MAX).collect::<String>()),
+        };
+        let begun = self.audit.begin(now_ms, who, peer, &asked, &body.bytes).await;
         let entry = begun.map_err(|error| {
             tracing::error!(%error, "the audit log cannot be written");
             Refusal::internal(
                 "the audit log cannot be written, so nothing was changed; see the log",
             )
         })?;
-        let query = head.uri.query().unwrap_or_default();
         let answer = self.change(route.call, path, &found, query, &body.bytes).await;
         let (status, why) = match &answer {
             Ok(_) => (StatusCode::OK, None),

@@ -87,7 +87,8 @@ async fn every_change_is_in_the_audit_log_and_still_there_after_a_restart() {
     let admin = Administered::start().await;
     let split = json!({ "action": "split", "partition": 99, "into": 2 });
     admin.server.table("things", false).await;
-    let refused = admin.post("/api/v1/tables/things/reslice", &[JSON], split.clone()).await;
+    let dry = "/api/v1/tables/things/reslice?dry_run=true";
+    let refused = admin.post(dry, &[JSON], split.clone()).await;
     refusal(&refused, StatusCode::BAD_REQUEST);
     let alerts = json!([{ "labels": { "alertname": "Flood" } }]);
     let taken = admin.post("/api/v1/anomalies", &[JSON], alerts).await;
@@ -96,7 +97,7 @@ async fn every_change_is_in_the_audit_log_and_still_there_after_a_restart() {
     let before = admin.document("audit").await;
     let entries = before["audit"].as_array().unwrap();
     let of = |field: &str| entries.iter().map(|e| e[field].clone()).collect::<Vec<Value>>();
-    assert_eq!(of("path"), ["planner/resume", "anomalies", "tables/things/reslice"]);
+    assert_eq!(of("path"), ["planner/resume", "anomalies", "tables/things/reslice?dry_run=true"]);
     assert_eq!(of("status"), [json!(200), json!(200), json!(400)]);
     assert_eq!(entries[2]["body"], split.to_string());
     assert!(entries[2]["error"].as_str().unwrap().contains("no partition p99"));

@@ -10,6 +10,7 @@ mod report;
 mod workload;
 
 use crate::client::{ClientError, DynamoClient};
+use crate::endpoint::Trust;
 use clap::ValueEnum;
 use hdrhistogram::Histogram;
 use report::{Latencies, Report};
@@ -27,6 +28,8 @@ pub(crate) struct Args {
     /// The endpoint, e.g. http://127.0.0.1:8000
     #[arg(long, value_name = "URL", required = true)]
     endpoint: Option<String>,
+    #[command(flatten)]
+    trust: Trust,
     /// What to send
     #[arg(long, value_enum, default_value_t = Workload::Mixed)]
     workload: Workload,
@@ -126,7 +129,9 @@ pub(crate) async fn run(args: Args) -> Result<(), EndpointBenchError> {
         return Err(EndpointBenchError::Rate);
     }
     // It is required: there is one.
-    let client = Arc::new(DynamoClient::new(args.endpoint.as_deref().unwrap_or_default())?);
+    let client =
+        DynamoClient::new(args.endpoint.as_deref().unwrap_or_default(), args.trust.http()?)?;
+    let client = Arc::new(client);
     let dataset = Dataset::new(args.table.clone(), args.items, args.item_bytes);
     let made = dataset.create_table(&client).await?;
     let outcome = measure(&args, &client, &dataset).await;
