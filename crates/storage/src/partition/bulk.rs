@@ -85,7 +85,10 @@ impl Partition {
             if self.is_durable(accepted) {
                 return Ok(());
             }
-            status.changed().await.map_err(|_| StorageError::Closed)?;
+            match &self.wal {
+                Some(wal) => wal.progress(&mut status).await?,
+                None => status.changed().await.map_err(|_| StorageError::Closed)?,
+            }
         }
     }
 
