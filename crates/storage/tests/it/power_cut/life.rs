@@ -28,7 +28,7 @@ const PAUSE_MS_MAX: u64 = 200;
 /// Forcing a group of the log onto the disk takes this long at the most.
 const SYNC_MS_MAX: u64 = 8;
 /// How long the manager rests at the most: compactions and collections happen meanwhile.
-const REST_MS_MAX: u64 = 1_500;
+const REST_MS_MAX: u64 = 1_200;
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,11 +58,12 @@ enum Trouble {
     Failed(StorageError),
 }
 
-/// Everything small, so that files, segments and compactions come and go.
+/// Everything small, so that files, segments and compactions come and go. What caches forget, and when, goes by the
+/// machine's clock: so there is none for blocks, and room for all rows.
 fn settings() -> StorageSettings {
     StorageSettings {
-        cache_bytes: 1 << 20,
-        row_cache_bytes: 16 << 10,
+        cache_bytes: 0,
+        row_cache_bytes: 64 << 20,
         log_segment_bytes: 6 << 10,
         log_release_bytes: 16 << 10,
         log_bytes_max: 40 << 10,
@@ -73,9 +74,9 @@ fn settings() -> StorageSettings {
         garbage_age_ms: 500,
         scan_grace_ms: 1_000,
         rekey_bytes_per_s: 0,
-        rekey_chunk_bytes: 2 << 10,
+        rekey_chunk_bytes: 1 << 10,
         rekey_save_ms: 30,
-        rekey_grace_ms: 400,
+        rekey_grace_ms: 200,
         rekey_captured_max: 8,
         ..StorageSettings::at("a simulated disk")
     }

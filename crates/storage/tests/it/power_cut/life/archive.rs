@@ -7,7 +7,7 @@ use std::sync::Arc;
 use storage::{BackupState, NewTable, Storage, Table};
 use types::BackupId;
 
-const STEPS: u64 = 12;
+const STEPS: u64 = 10;
 /// They come while clients write.
 const REST_MS_MAX: u64 = 600;
 const BACKUPS_MAX: usize = 4;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use storage::{NewTable, Reslice, Storage, StorageError, Table};
 use types::PartitionId;
 
-const MANAGER_STEPS: u64 = 10;
+const MANAGER_STEPS: u64 = 7;
 
 impl Life {
     pub(super) async fn ensure_table(

@@ -2,14 +2,16 @@
 //! after a restart.
 
 use super::compare::check_tiles;
-use super::{Broken, KEYS, Life, REST_MS_MAX, Trouble, broken, in_order, name};
+use super::{Broken, KEYS, Life, Trouble, broken, in_order, name};
 use crate::rekey::orders::{Text, text};
 use futures::future::join;
 use std::sync::Arc;
 use std::time::Duration;
 use storage::{RekeyReport, StorageError, Table};
 
-const REKEYS: u64 = 4;
+const REKEYS: u64 = 8;
+/// They come while clients write.
+const REST_MS_MAX: u64 = 600;
 /// One that is cancelled, or left alone, has run for this long at the most.
 const CANCEL_MS_MAX: u64 = 150;
 
