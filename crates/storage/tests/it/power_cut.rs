@@ -24,7 +24,7 @@ const SEEDS_LONG: u64 = 3_000;
 const SEEDS_TWICE: u64 = 6;
 const SEEDS_TWICE_LONG: u64 = 100;
 /// The seeds for each fault point.
-const SEEDS_AT: u64 = 2;
+const SEEDS_AT: u64 = 3;
 const SEEDS_AT_LONG: u64 = 60;
 
 fn long() -> bool {

@@ -13,8 +13,6 @@ use std::time::Duration;
 use storage::FaultPoint;
 
 const LIVES: u64 = 4;
-/// So many if the power always goes at the same point.
-const LIVES_TO_A_POINT: u64 = 2;
 /// The power goes after so many operations of the disk at the most.
 const OPERATIONS_MAX: u64 = 1_500;
 /// A process that is killed lives as long as this at the most.
@@ -107,8 +105,7 @@ impl World {
 
     /// Lives through some ends; an error is a broken promise.
     pub(crate) fn run(self) -> Result<Report, String> {
-        let lives = if self.always_at.is_some() { LIVES_TO_A_POINT } else { LIVES };
-        for number in 0..lives {
+        for number in 0..LIVES {
             self.live(number).map_err(|broken| format!("life {number}: {broken}"))?;
         }
         self.machine.disk.power_cycle();
