@@ -1,6 +1,7 @@
 //! Small named objects for the crates above: the load history, the decisions.
 //!
-//! Writes are atomic and on disk when they return; a blob is read and written whole. Not for
+//! Writes are atomic and on disk when they return; a blob is read and written whole. What was deleted
+//! may be there again after a power cut, as any object of a directory ([`local`](crate::local)). Not for
 //! items, and not for anything that must change together with the catalog.
 
 use crate::error::{Result, StorageError};

@@ -78,6 +78,9 @@ pub(crate) struct Partition {
     /// Set before the gate says so, for readers, which do not look at the gate.
     retired: AtomicBool,
     latches: Latches,
+    /// Held, shared, by whoever hands over batches past the gate; alone by whoever needs to know what the
+    /// last write is.
+    bulk: RwLock<()>,
     /// The largest sequence number that was handed out here or found at opening.
     accepted_seq: AtomicU64,
     /// Writes up to this one are known to be durable, perhaps more are.
@@ -136,6 +139,7 @@ impl Partition {
             usage: Arc::new(RwLock::new(Closed(false))),
             retired: AtomicBool::new(false),
             latches: Latches::default(),
+            bulk: RwLock::default(),
             durable_seq: AtomicU64::new(accepted_seq.load(Ordering::SeqCst)),
             quiet_seq: AtomicU64::new(u64::MAX),
             accepted_seq,

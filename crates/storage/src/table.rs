@@ -348,6 +348,7 @@ impl Table {
         self.check_alive()?;
         // Who closes the table has it, and waits for its workflows.
         tokio::select! {
+            biased;
             held = self.workflow.clone().lock_owned() => self.check_alive().map(|()| held),
             () = ended => Err(self.check_alive().err().unwrap_or(StorageError::Closed)),
         }

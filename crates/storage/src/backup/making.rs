@@ -240,6 +240,7 @@ async fn cut_partition(
     known: Option<BackupPart>,
     name: String,
 ) -> Result<CutPart> {
+    let _nothing_else = partition.no_batches().await;
     let seq = partition.accepted_seq();
     if let Some(known) = known.filter(|known| known.seq == seq && known.checkpoint.is_some()) {
         return Ok(CutPart::Unchanged(known));

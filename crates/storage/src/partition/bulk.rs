@@ -1,5 +1,6 @@
 //! What a change of the key order does with a partition's database: it reads and writes many keys at
-//! once, past latches and gate, where nobody else writes them.
+//! once, past latches and gate, where nobody else writes them. A backup of the partition that is copied from needs
+//! to know its last write all the same, so batches have a lock of their own.
 
 use super::Partition;
 use super::capture::{Capture, number_of, record_key, records_end};
@@ -9,6 +10,7 @@ use bytes::Bytes;
 use slatedb::config::{DurabilityLevel, ScanOptions, WriteOptions};
 use slatedb::{DbIterator, IterationOrder, WriteBatch, WriteHandle};
 use std::sync::Arc;
+use tokio::sync::RwLockWriteGuard;
 use types::KeyRange;
 
 /// How many records of captured keys are deleted in one batch.
@@ -85,7 +87,10 @@ impl Partition {
             if self.is_durable(accepted) {
                 return Ok(());
             }
-            status.changed().await.map_err(|_| StorageError::Closed)?;
+            match &self.wal {
+                Some(wal) => wal.progress(&mut status).await?,
+                None => status.changed().await.map_err(|_| StorageError::Closed)?,
+            }
         }
     }
 
@@ -110,12 +115,19 @@ impl Partition {
         self.in_time(self.db.scan_with_options(range, &options)).await
     }
 
+    /// While this is held, and the gate, nothing at all is handed over. A rekey deletes the records of what it
+    /// has copied whenever that is; the gate is not for it.
+    pub(crate) async fn no_batches(&self) -> RwLockWriteGuard<'_, ()> {
+        self.bulk.write().await
+    }
+
     /// Hands a batch to the engine, for keys that nobody else writes.
     pub(crate) async fn hand_over_batch(
         &self,
         batch: WriteBatch,
         bytes: u64,
     ) -> Result<WriteHandle> {
+        let _handing = self.bulk.read().await;
         self.handed_bytes.fetch_add(bytes, std::sync::atomic::Ordering::SeqCst);
         let handed = self.db.write_with_options(batch, &WriteOptions::default()).await;
         let handle = handed.map_err(StorageError::partition(self.id()))?;

@@ -8,14 +8,14 @@ use nodelog::{Listener, LogError};
 use parking_lot::Mutex;
 use slatedb::wal::{WalError, WalEvent, WalObserver, WalStatus, WalStatusListener};
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 /// The state of one writer's log, from its opening to its end.
 pub(super) struct Session {
     state: Mutex<State>,
     listeners: Mutex<Vec<WalStatusListener>>,
-    /// Wakes those who wait for a flush; holds nothing.
-    changed: watch::Sender<()>,
+    /// Wakes those who wait for a flush.
+    changed: Notify,
 }
 
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Session {
             closed: None,
             failed: None,
         };
-        let changed = watch::Sender::new(());
+        let changed = Notify::new();
         Arc::new(Self { state: Mutex::new(state), listeners: Mutex::default(), changed })
     }
 
@@ -58,18 +58,16 @@ impl Session {
 
     /// Waits until everything up to `id` is durable.
     pub(super) async fn wait_for(&self, id: u64) -> Result<(), WalError> {
-        let mut changed = self.changed.subscribe();
         loop {
-            changed.mark_unchanged();
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
             let status = self.status();
             match status {
                 Ok(status) if status.last_flushed_wal_id >= id => return Ok(()),
                 Ok(_) => self.check()?,
                 Err(closed) => return Err(closed.into()),
             }
-            if changed.changed().await.is_err() {
-                return Err(WalError::Closed);
-            }
+            changed.await;
         }
     }
 
@@ -81,7 +79,7 @@ impl Session {
     /// Nothing becomes durable any more; what is, stays readable.
     fn fail(&self, why: WalError) {
         self.state.lock().failed.get_or_insert(why);
-        self.changed.send_replace(());
+        self.changed.notify_waiters();
     }
 
     /// Ends the session; the first reason stays.
@@ -102,7 +100,7 @@ impl Session {
     fn tell(&self, event: WalEvent) {
         let listeners = self.listeners.lock().clone();
         listeners.iter().for_each(|listener| listener(event.clone()));
-        self.changed.send_replace(());
+        self.changed.notify_waiters();
     }
 }
 

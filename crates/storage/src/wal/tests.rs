@@ -34,7 +34,8 @@ fn wal(disk: &Arc<SimulatedDisk>, hooks: Arc<dyn Hooks>) -> NodeWal {
 
 fn node_wal(start: Start, settings: LogSettings, directory: Option<Arc<DataDirectory>>) -> NodeWal {
     let log = NodeLog::open(start, settings).unwrap();
-    NodeWal { log, directory, blocking: Blocking::Elsewhere, task: Arc::default() }
+    let (blocking, simulated) = (Blocking::Elsewhere, false);
+    NodeWal { log, directory, blocking, simulated, task: Arc::default() }
 }
 
 async fn open(wal: &NodeWal, files: &Arc<dyn ObjectStore>) -> Result<Db, slatedb::Error> {

@@ -23,6 +23,8 @@ use types::Clock;
 
 /// The longest time before an operation on objects, and after it.
 const LATENCY_MS_MAX: u64 = 4;
+/// The longest time between two steps of a workflow: others come between.
+const STEP_MS_MAX: u64 = 20;
 
 /// A little randomness, shared by all that happens on a machine.
 #[derive(Debug)]
@@ -152,7 +154,12 @@ impl Clock for Machine {
 impl Faults for Machine {
     async fn reached(&self, point: FaultPoint) -> Verdict {
         match self.due(point) {
-            None => Verdict::Proceed,
+            None if point.name().starts_with("log-") => Verdict::Proceed,
+            None => {
+                sleep(Duration::from_millis(self.chance.below(STEP_MS_MAX))).await;
+                self.check_power().await;
+                Verdict::Proceed
+            }
             Some(Planned { cut: false, .. }) => Verdict::Fail,
             Some(Planned { cut: true, .. }) => {
                 self.disk.cut_power();

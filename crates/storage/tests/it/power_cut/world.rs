@@ -3,6 +3,7 @@
 use super::life::{Life, Outcome};
 use super::machine::{Machine, Planned};
 use super::model::Model;
+use super::remains;
 use nodelog::Fault;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -31,6 +32,17 @@ pub(crate) struct Report {
     /// Reslices that failed in a process that lived on.
     pub(crate) undone: u64,
     pub(crate) parents_deleted: u64,
+    pub(crate) rekeys: u64,
+    /// Rekeys that were cancelled and undone.
+    pub(crate) cancelled: u64,
+    /// Rekeys that were gone on with after a restart.
+    pub(crate) resumed: u64,
+    pub(crate) backups: u64,
+    /// Partitions of them that shared what an earlier backup has.
+    pub(crate) unchanged: u64,
+    pub(crate) backups_deleted: u64,
+    pub(crate) restores: u64,
+    pub(crate) notes: u64,
     pub(crate) points_met: u64,
     /// How much the disk was asked for.
     pub(crate) operations: u64,
@@ -49,6 +61,14 @@ pub(crate) fn sum(total: &mut Report, run: &Report) {
     total.reslices += run.reslices;
     total.undone += run.undone;
     total.parents_deleted += run.parents_deleted;
+    total.rekeys += run.rekeys;
+    total.cancelled += run.cancelled;
+    total.resumed += run.resumed;
+    total.backups += run.backups;
+    total.unchanged += run.unchanged;
+    total.backups_deleted += run.backups_deleted;
+    total.restores += run.restores;
+    total.notes += run.notes;
     total.points_met += run.points_met;
     total.operations += run.operations;
 }
@@ -89,8 +109,13 @@ impl World {
             self.live(number).map_err(|broken| format!("life {number}: {broken}"))?;
         }
         self.machine.disk.power_cycle();
-        self.process(Life::look, &Plan::default())
-            .map_err(|broken| format!("at the end: {broken}"))?;
+        let at_the_end = |broken| format!("at the end: {broken}");
+        self.process(Life::look, &Plan::default()).map_err(at_the_end)?;
+        let tables = self.model.lock().ids.clone();
+        let disk = self.machine.disk.snapshot();
+        remains::check_pins(&disk, &tables).map_err(at_the_end)?;
+        self.process(Life::clear, &Plan::default()).map_err(at_the_end)?;
+        remains::check_nothing_is_left(&self.machine.disk.snapshot()).map_err(at_the_end)?;
         let mut report = self.report.lock().clone();
         report.points_met = self.machine.points_met.load(Ordering::SeqCst);
         report.operations = self.machine.disk.operations();
@@ -122,15 +147,14 @@ impl World {
         let Machine { disk, chance, .. } = &*self.machine;
         if let Some(point) = self.always_at {
             // The first life makes something to cut off; an undoing needs something to undo.
-            if matches!(point, FaultPoint::UndoStarted | FaultPoint::UndoDeleted) {
-                let point = FaultPoint::ResliceCloned;
+            if let Some(point) = undone_after(point) {
                 self.machine.plan(Planned { point, nth: 1, cut: false });
             }
             self.machine.plan(Planned { point, nth: 1 + number % 2, cut: true });
             return failing;
         }
         let at = disk.operations() + chance.below(1 + OPERATIONS_MAX / (1 + chance.below(10)));
-        let points = super::points();
+        let points = FaultPoint::ALL;
         let point = points[chance.below(points.len() as u64) as usize];
         let nth = 1 + chance.below(3);
         match chance.below(20) {
@@ -176,6 +200,16 @@ impl World {
         runtime.block_on(async { machine.end() });
         drop(runtime);
         outcome
+    }
+}
+
+/// What has to fail so that the undoing takes place that this point is one of.
+fn undone_after(point: FaultPoint) -> Option<FaultPoint> {
+    match point {
+        FaultPoint::UndoStarted | FaultPoint::UndoDeleted => Some(FaultPoint::ResliceCloned),
+        FaultPoint::RekeyUndoing | FaultPoint::RekeyUndoDeleted => Some(FaultPoint::RekeyCaughtUp),
+        FaultPoint::BackupUndone => Some(FaultPoint::BackupStored),
+        _ => None,
     }
 }
 
