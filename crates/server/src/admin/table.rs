@@ -312,7 +312,7 @@ pub(super) const ROUTES: &[Route] = &[
         "decisions/{decision}",
         "One decision with everything it was based on.",
         &[],
-        &[("id", "integer"), ("entry", "object?"), ("rekey", "object?")],
+        &[("id", "integer"), ("action", "string"), ("reason", "string")],
     ),
     get(
         Call::Considered,

