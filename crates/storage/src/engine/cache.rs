@@ -10,8 +10,8 @@
 //!
 //! - what is being read is **read once**, and whoever else wants it waits for it;
 //! - what was **used last stays** (LRU), whatever its size. Indexes are used by every read, so they stay as long
-//!   as their file is read; blocks have what is left. There is no fixed part for either: indexes and filters need about
-//!   1.5 % of the bytes that are read, and where that is more than the cache, every read is slow.
+//!   as their file is read; blocks have what is left. There is no fixed part for either: where indexes and
+//!   filters (reckoned: 1 to 2 % of the bytes that are read) are more than the cache, every read is slow.
 //!
 //! Rows that are read again and again are known before the engine is asked ([`rows`](crate::rows)), so scans
 //! that sweep blocks out of here do little harm.
