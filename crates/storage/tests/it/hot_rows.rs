@@ -1,13 +1,14 @@
 //! The row cache shows what the engine would show: with writers, readers and reslices at once, no
 //! read is older than what was acknowledged, or seen by anybody, before it began.
 
+use crate::support::wire::{Fate, Request, Wire};
 use crate::support::{components, load, reslice, settings, table};
 use bytes::Bytes;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use storage::{Decision, Storage, StorageSettings, Table};
+use storage::{Components, Decision, Storage, StorageSettings, Table};
 
 /// Few keys, so that all of them are hot and some share a stripe; spread over the axis.
 const KEYS: usize = 6;
@@ -92,17 +93,21 @@ async fn no_read_is_older_than_what_was_known_when_it_began() {
     storage.close().await.unwrap();
 }
 
+/// A store that reaches its files through `wire`.
+async fn open_behind(wire: &Wire, settings: &StorageSettings) -> Arc<Storage> {
+    let components = Components { layer: Some(Arc::new(wire.clone())), ..components() };
+    Storage::open(settings.clone(), components).await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_was_read_needs_no_file_any_more() {
-    use crate::support::wire::{Fate, Request, Wire};
     let (root, wire) = (tempfile::tempdir().unwrap(), Wire::new());
     let uncached = StorageSettings { cache_bytes: 0, ..settings(root.path()) };
-    let wired = || storage::Components { layer: Some(Arc::new(wire.clone())), ..components() };
-    let storage = Storage::open(uncached.clone(), wired()).await.unwrap();
+    let storage = open_behind(&wire, &uncached).await;
     let orders = table(&storage, "orders", &[]).await;
     crate::support::put(&orders, "a", "1").await;
     storage.close().await.unwrap();
-    let storage = Storage::open(uncached, wired()).await.unwrap();
+    let storage = open_behind(&wire, &uncached).await;
     let orders = storage.table("orders").unwrap();
     let reads = wire.count_reads_of_files();
     let mut before = Vec::new();
@@ -145,7 +150,6 @@ async fn large(storage: &Storage, name: &str, items: usize) {
 /// Nothing is known of rows, and little of files: about one index.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_read_now_is_kept_whatever_was_read_often_before() {
-    use crate::support::wire::Wire;
     const ITEMS: usize = 500;
     let (root, wire) = (tempfile::tempdir().unwrap(), Wire::new());
     let small = StorageSettings {
@@ -154,13 +158,12 @@ async fn what_is_read_now_is_kept_whatever_was_read_often_before() {
         memtable_bytes: 8 << 20,
         ..settings(root.path())
     };
-    let wired = || storage::Components { layer: Some(Arc::new(wire.clone())), ..components() };
-    let storage = Storage::open(small.clone(), wired()).await.unwrap();
+    let storage = open_behind(&wire, &small).await;
     for name in ["old", "new"] {
         large(&storage, name, ITEMS).await;
     }
     storage.close().await.unwrap();
-    let storage = Storage::open(small, wired()).await.unwrap();
+    let storage = open_behind(&wire, &small).await;
     let (old, new) = (storage.table("old").unwrap(), storage.table("new").unwrap());
     for _ in 0..1_000 {
         old.get(b"00007").await.unwrap().unwrap();
@@ -178,16 +181,14 @@ async fn what_is_read_now_is_kept_whatever_was_read_often_before() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_many_want_at_once_is_read_once() {
-    use crate::support::wire::Wire;
     const MANY: usize = 100;
     let (root, wire) = (tempfile::tempdir().unwrap(), Wire::new());
     let unknown = StorageSettings { row_cache_bytes: 0, ..settings(root.path()) };
-    let wired = || storage::Components { layer: Some(Arc::new(wire.clone())), ..components() };
-    let storage = Storage::open(unknown.clone(), wired()).await.unwrap();
+    let storage = open_behind(&wire, &unknown).await;
     let orders = table(&storage, "orders", &[]).await;
     crate::support::put(&orders, "a", "1").await;
     storage.close().await.unwrap();
-    let storage = Storage::open(unknown, wired()).await.unwrap();
+    let storage = open_behind(&wire, &unknown).await;
     let orders = storage.table("orders").unwrap();
     let reads = wire.count_reads_of_files();
     wire.slow_down(std::time::Duration::from_millis(20));
